@@ -1,0 +1,74 @@
+//! What was said: every object that was read, and where it stands. Plain and printable; what it
+//! means is the business of a snapshot.
+
+use super::Str;
+use super::rbac::{ClusterRole, ClusterRoleBinding, Kind, Object, Role, RoleBinding};
+use crate::model::Origin;
+
+/// An object and where it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The object.
+    pub value: T,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Objects by kind, in the order in which they were read. Of two objects with the same kind,
+/// namespace and name the later one counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// ClusterRoles.
+    pub cluster_roles: Vec<Sourced<ClusterRole>>,
+    /// ClusterRoleBindings.
+    pub cluster_role_bindings: Vec<Sourced<ClusterRoleBinding>>,
+    /// Roles.
+    pub roles: Vec<Sourced<Role>>,
+    /// RoleBindings.
+    pub role_bindings: Vec<Sourced<RoleBinding>>,
+    /// Names of the namespaces that were read.
+    pub namespaces: Vec<Str>,
+    /// Service accounts that were read, as (namespace, name).
+    pub service_accounts: Vec<(Str, Str)>,
+}
+
+impl Inventory {
+    /// Adds an RBAC object.
+    pub fn push(&mut self, object: Object, origin: Origin) {
+        match object {
+            Object::ClusterRole(value) => self.cluster_roles.push(Sourced { value, origin }),
+            Object::ClusterRoleBinding(value) => {
+                self.cluster_role_bindings.push(Sourced { value, origin });
+            }
+            Object::Role(value) => self.roles.push(Sourced { value, origin }),
+            Object::RoleBinding(value) => self.role_bindings.push(Sourced { value, origin }),
+        }
+    }
+
+    /// How many objects of a kind were read.
+    #[must_use]
+    pub fn count(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::ClusterRole => self.cluster_roles.len(),
+            Kind::ClusterRoleBinding => self.cluster_role_bindings.len(),
+            Kind::Role => self.roles.len(),
+            Kind::RoleBinding => self.role_bindings.len(),
+        }
+    }
+
+    /// How many bindings of either kind were read.
+    #[must_use]
+    pub fn bindings(&self) -> usize {
+        self.cluster_role_bindings.len() + self.role_bindings.len()
+    }
+}
+
+impl<O: Into<Object>> FromIterator<O> for Inventory {
+    fn from_iter<I: IntoIterator<Item = O>>(objects: I) -> Self {
+        let mut inventory = Self::default();
+        for object in objects {
+            inventory.push(object.into(), Origin::default());
+        }
+        inventory
+    }
+}

@@ -1,0 +1,14 @@
+//! Shapes: what Kubernetes objects look like as bytes, and as values.
+//!
+//! The types read what the API server reads: unknown fields are ignored, `null` lists are empty,
+//! and empty references are defaulted as the server does (S-RVAL-1). Nothing here judges.
+
+pub mod authorization;
+pub mod inventory;
+pub mod meta;
+pub mod rbac;
+
+mod null;
+
+/// The string of the wire types: up to 24 bytes without an allocation.
+pub use compact_str::CompactString as Str;

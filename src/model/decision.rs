@@ -1,0 +1,142 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use super::{Request, Step};
+
+/// What an authorizer says.
+///
+/// Exhaustive on purpose: a caller that forgets one of the three must not compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// Yes; nobody else is asked.
+    Allow,
+    /// No; nobody else is asked.
+    Deny,
+    /// Nothing to say; the next authorizer is asked, and at the end of the chain it is a no.
+    NoOpinion,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::NoOpinion => "no opinion",
+        })
+    }
+}
+
+/// Renders a reason after the fact, so that deciding costs no text.
+///
+/// Implemented by engines; `decision` is what they had answered to `request`.
+pub trait Explain: Sync {
+    /// The reason, to the letter as the API server would give it.
+    fn reason(&self, request: &Request<'_>, decision: Decision) -> String;
+
+    /// The way from the user to the grant; empty when there is none.
+    fn path(&self, request: &Request<'_>, decision: Decision) -> Vec<Step>;
+}
+
+/// Why a decision was taken: a text, or somebody who can write one.
+#[derive(Clone)]
+pub enum Reason<'a> {
+    /// A ready text; often empty.
+    Text(Cow<'a, str>),
+    /// Written when asked for.
+    Deferred {
+        /// Who decided.
+        by: &'a dyn Explain,
+        /// What was asked.
+        request: &'a Request<'a>,
+    },
+}
+
+impl fmt::Debug for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            Self::Deferred { .. } => f.debug_struct("Deferred").finish_non_exhaustive(),
+        }
+    }
+}
+
+/// The answer: a decision, why, and what went wrong on the way.
+///
+/// Making one allocates nothing; [`Verdict::reason`] and [`Verdict::path`] do.
+///
+/// ```
+/// use portcullis::model::{Decision, Verdict};
+///
+/// let verdict = Verdict::no_opinion("No policy matched.");
+/// assert_eq!(verdict.decision, Decision::NoOpinion);
+/// assert!(!verdict.is_allowed());
+/// assert_eq!(verdict.reason(), "No policy matched.");
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Verdict<'a> {
+    /// Allow, deny, or nothing to say.
+    pub decision: Decision,
+    reason: Reason<'a>,
+    /// Errors of authorizers. With anything but [`Decision::Allow`] they mean that the answer is
+    /// not a plain no (S-CHAIN-6): the API server answers 500, not 403.
+    pub errors: Vec<String>,
+}
+
+impl<'a> Verdict<'a> {
+    /// An answer with a ready reason.
+    pub fn new(decision: Decision, reason: impl Into<Cow<'a, str>>) -> Self {
+        Self { decision, reason: Reason::Text(reason.into()), errors: Vec::new() }
+    }
+
+    /// A yes.
+    pub fn allow(reason: impl Into<Cow<'a, str>>) -> Self {
+        Self::new(Decision::Allow, reason)
+    }
+
+    /// A no that ends the chain.
+    pub fn deny(reason: impl Into<Cow<'a, str>>) -> Self {
+        Self::new(Decision::Deny, reason)
+    }
+
+    /// Nothing to say.
+    pub fn no_opinion(reason: impl Into<Cow<'a, str>>) -> Self {
+        Self::new(Decision::NoOpinion, reason)
+    }
+
+    /// An answer whose reason is written by `by` when asked for.
+    pub const fn deferred(decision: Decision, by: &'a dyn Explain, request: &'a Request<'a>) -> Self {
+        Self { decision, reason: Reason::Deferred { by, request }, errors: Vec::new() }
+    }
+
+    /// The same answer with an error beside it.
+    pub fn with_error(mut self, error: impl Into<String>) -> Self {
+        self.errors.push(error.into());
+        self
+    }
+
+    /// Whether the decision is [`Decision::Allow`]. An error beside it does not matter (S-CHAIN-5).
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        self.decision == Decision::Allow
+    }
+
+    /// The reason, as the API server would put it; empty when it gives none.
+    #[must_use]
+    pub fn reason(&self) -> Cow<'_, str> {
+        match &self.reason {
+            Reason::Text(text) => Cow::Borrowed(text),
+            Reason::Deferred { by, request } => Cow::Owned(by.reason(request, self.decision)),
+        }
+    }
+
+    /// The way from the user to the grant: binding, role and rule, or policy line. Empty when
+    /// nothing was granted or the authorizer cannot tell.
+    #[must_use]
+    pub fn path(&self) -> Vec<Step> {
+        match &self.reason {
+            Reason::Text(_) => Vec::new(),
+            Reason::Deferred { by, request } => by.path(request, self.decision),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The nouns of the field: who asks, what is asked, what is answered, who said so.
+//!
+//! Nothing here knows a file, a wire format or an engine; every other module speaks in these types.
+//! Absent on purpose: parsing (see `api`), evaluation (see `authz`) and clocks.
+
+mod decision;
+mod origin;
+mod request;
+mod selector;
+mod user;
+
+pub use decision::{Decision, Explain, Reason, Verdict};
+pub use origin::{Origin, Step};
+pub use request::{Attributes, NonResourceAttributes, Request, ResourceAttributes};
+pub use selector::{
+    FieldOperator, FieldRequirement, LabelOperator, LabelRequirement, Selector,
+};
+pub use user::{ServiceAccountName, ServiceAccountNameError, User, groups, names};

@@ -1,0 +1,4 @@
+//! Small things every layer needs. Private to the crate.
+
+pub(crate) mod aggregate;
+pub(crate) mod goquote;
