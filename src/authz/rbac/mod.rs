@@ -64,7 +64,9 @@ pub use explain::{Explanation, Grant};
 pub use principal::Principal;
 pub use table::{Memory, Policy};
 
-use super::{Authorizer, Rules};
+use std::sync::Arc;
+
+use super::{Authorizer, Resolved, Rules};
 use crate::api::inventory::Inventory;
 use crate::model::{Decision, Request, User, Verdict};
 
@@ -80,15 +82,15 @@ impl Policy {
 
 impl Authorizer for Policy {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        let decision = if self.allows(request) {
-            Decision::Allow
-        } else {
-            Decision::NoOpinion
-        };
+        let decision = if self.allows(request) { Decision::Allow } else { Decision::NoOpinion };
         Verdict::deferred(decision, self, request)
     }
 
     fn rules_for(&self, user: &User, namespace: &str) -> Rules {
         self.rules_of(user, namespace)
+    }
+
+    fn resolve(&self, user: &Arc<User>) -> Option<Box<dyn Resolved>> {
+        Some(Box::new(self.principal(user)))
     }
 }
