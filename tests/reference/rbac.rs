@@ -194,6 +194,7 @@ fn quote(text: &str) -> String {
             '\0'..='\u{1f}' | '\u{7f}' => {
                 quoted.push_str(&format!("\\x{:02x}", u32::from(character)));
             }
+            '\u{e0000}'.. => quoted.push_str(&format!("\\U{:08x}", u32::from(character))),
             other => quoted.push(other),
         }
     }
