@@ -7,6 +7,7 @@ pub mod authorization;
 pub mod field;
 pub mod inventory;
 pub mod meta;
+pub mod names;
 pub mod rbac;
 pub mod selector;
 
