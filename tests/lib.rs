@@ -1,1 +1,5 @@
 //! Everything that is tested from outside, in one binary: one link step.
+
+#[cfg(feature = "rbac")]
+mod golden_policy;
+mod plain_yaml;

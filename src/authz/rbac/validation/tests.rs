@@ -86,7 +86,7 @@ fn the_texts_are_those_of_the_api_server() {
         (
             "RoleBinding",
             format!("{{{binding}}}"),
-            r#"[roleRef.apiGroup: Unsupported value: "": supported values: "rbac.authorization.k8s.io", roleRef.kind: Unsupported value: "": supported values: "Role", "ClusterRole", roleRef.name: Required value]"#,
+            r#"[roleRef.kind: Unsupported value: "": supported values: "Role", "ClusterRole", roleRef.name: Required value]"#,
         ),
         (
             "RoleBinding",
