@@ -15,10 +15,7 @@ pub(crate) fn documents(text: &str) -> Vec<Value> {
             documents.push(Vec::new());
         } else if !content.is_empty() && !content.starts_with('#') {
             let indent = line.len() - content.len();
-            documents
-                .last_mut()
-                .unwrap()
-                .push((number + 1, indent, content.trim_end().to_owned()));
+            documents.last_mut().unwrap().push((number + 1, indent, content.trim_end().to_owned()));
         }
     }
     documents.retain(|lines| !lines.is_empty());
@@ -27,11 +24,7 @@ pub(crate) fn documents(text: &str) -> Vec<Value> {
         .map(|lines| {
             let mut reader = Reader { lines, next: 0 };
             let value = reader.block(0);
-            assert!(
-                reader.peek().is_none(),
-                "line {:?} does not fit",
-                reader.peek()
-            );
+            assert!(reader.peek().is_none(), "line {:?} does not fit", reader.peek());
             value
         })
         .collect()
@@ -53,10 +46,7 @@ impl Reader {
         match self.peek() {
             Some((_, at, line)) if *at == indent && line.starts_with("- ") => self.list(indent),
             Some((number, at, line)) if *at == indent => {
-                assert!(
-                    key_and_rest(line).is_some(),
-                    "line {number} is no map: {line}"
-                );
+                assert!(key_and_rest(line).is_some(), "line {number} is no map: {line}");
                 self.map(indent)
             }
             other => panic!("{other:?} is not indented by {indent}"),
@@ -100,10 +90,7 @@ impl Reader {
             } else {
                 scalar(&rest)
             };
-            assert!(
-                map.insert(key, value).is_none(),
-                "line {number}: {line} stands twice"
-            );
+            assert!(map.insert(key, value).is_none(), "line {number}: {line} stands twice");
         }
         Value::Object(map)
     }
@@ -122,31 +109,18 @@ fn key_and_rest(line: &str) -> Option<(String, String)> {
 }
 
 fn scalar(text: &str) -> Value {
-    assert!(
-        !text.starts_with(['\'', '{', '&', '*', '!', '|', '>', '%', '@']),
-        "{text}"
-    );
+    assert!(!text.starts_with(['\'', '{', '&', '*', '!', '|', '>', '%', '@']), "{text}");
     if let Some(inner) = text.strip_prefix('[') {
-        let inner = inner
-            .strip_suffix(']')
-            .unwrap_or_else(|| panic!("{text} does not end"));
+        let inner = inner.strip_suffix(']').unwrap_or_else(|| panic!("{text} does not end"));
         let items = inner.split(", ").filter(|item| !item.is_empty());
         return Value::Array(items.map(scalar).collect());
     }
     if text.starts_with('"') {
         return Value::String(serde_json::from_str(text).unwrap());
     }
-    let odd = [
-        "true", "false", "yes", "no", "on", "off", "null", "~", "y", "n",
-    ];
-    assert!(
-        !odd.contains(&text.to_lowercase().as_str()),
-        "{text} must be quoted"
-    );
+    let odd = ["true", "false", "yes", "no", "on", "off", "null", "~", "y", "n"];
+    assert!(!odd.contains(&text.to_lowercase().as_str()), "{text} must be quoted");
     assert!(text.parse::<f64>().is_err(), "{text} must be quoted");
-    assert!(
-        !text.contains(" #"),
-        "a comment must stand on its own line: {text}"
-    );
+    assert!(!text.contains(" #"), "a comment must stand on its own line: {text}");
     Value::String(text.to_owned())
 }

@@ -19,12 +19,8 @@ pub fn path_segment_errors(name: &str) -> Vec<String> {
     if name == "." || name == ".." {
         return vec![format!("may not be '{name}'")];
     }
-    let forbidden = ['/', '%']
-        .into_iter()
-        .filter(|forbidden| name.contains(*forbidden));
-    forbidden
-        .map(|forbidden| format!("may not contain '{forbidden}'"))
-        .collect()
+    let forbidden = ['/', '%'].into_iter().filter(|forbidden| name.contains(*forbidden));
+    forbidden.map(|forbidden| format!("may not contain '{forbidden}'")).collect()
 }
 
 /// An RFC 1123 subdomain: the name of a service account, the prefix of a label key.
@@ -101,14 +97,8 @@ mod tests {
     #[test]
     fn length_is_counted_in_bytes() {
         assert!(label_errors(&"a".repeat(63)).is_empty());
-        assert_eq!(
-            label_errors(&"a".repeat(64)),
-            ["must be no more than 63 bytes"]
-        );
+        assert_eq!(label_errors(&"a".repeat(64)), ["must be no more than 63 bytes"]);
         assert_eq!(label_errors("a.b"), ["must not contain dots"]);
-        assert_eq!(
-            path_segment_errors("%/"),
-            ["may not contain '/'", "may not contain '%'"]
-        );
+        assert_eq!(path_segment_errors("%/"), ["may not contain '/'", "may not contain '%'"]);
     }
 }

@@ -86,11 +86,7 @@ pub struct Verdict<'a> {
 impl<'a> Verdict<'a> {
     /// An answer with a ready reason.
     pub fn new(decision: Decision, reason: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            decision,
-            reason: Reason::Text(reason.into()),
-            errors: Vec::new(),
-        }
+        Self { decision, reason: Reason::Text(reason.into()), errors: Vec::new() }
     }
 
     /// A yes.
@@ -114,11 +110,7 @@ impl<'a> Verdict<'a> {
         by: &'a dyn Explain,
         request: &'a Request<'a>,
     ) -> Self {
-        Self {
-            decision,
-            reason: Reason::Deferred { by, request },
-            errors: Vec::new(),
-        }
+        Self { decision, reason: Reason::Deferred { by, request }, errors: Vec::new() }
     }
 
     /// The same answer with an error beside it.

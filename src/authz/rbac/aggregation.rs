@@ -90,16 +90,8 @@ impl fmt::Display for AggregationWarning {
                 f,
                 "clusterRoleSelectors[{selector}] cannot be read, the rules stay as stored: {error}"
             ),
-            AggregationProblem::Differs {
-                stored,
-                computed,
-                stored_is_used,
-            } => {
-                let used = if *stored_is_used {
-                    "stored"
-                } else {
-                    "computed"
-                };
+            AggregationProblem::Differs { stored, computed, stored_is_used } => {
+                let used = if *stored_is_used { "stored" } else { "computed" };
                 write!(
                     f,
                     "its {stored} stored rules are not the {computed} that its selectors yield; \
@@ -152,10 +144,7 @@ pub fn compute(roles: &[&ClusterRole]) -> (Vec<Aggregated>, Vec<AggregationWarni
         .collect();
     let mut warnings = std::mem::take(&mut cluster.warnings);
     warnings.extend(
-        settled
-            .unsettled
-            .iter()
-            .map(|role| cluster.warning(*role, AggregationProblem::Unsettled)),
+        settled.unsettled.iter().map(|role| cluster.warning(*role, AggregationProblem::Unsettled)),
     );
     warnings.sort_by_key(|warning| warning.role);
     (aggregated, warnings)
@@ -169,19 +158,17 @@ pub fn compute(roles: &[&ClusterRole]) -> (Vec<Aggregated>, Vec<AggregationWarni
 pub fn resolve<'a>(roles: &[&'a ClusterRole], mode: Aggregation) -> Resolution<'a> {
     let mut cluster = Cluster::new(roles);
     let is_stored = |role: usize| match mode {
-        Aggregation::Auto => roles
-            .get(role)
-            .is_some_and(|role| !role.metadata.resource_version.is_empty()),
+        Aggregation::Auto => {
+            roles.get(role).is_some_and(|role| !role.metadata.resource_version.is_empty())
+        }
         Aggregation::Computed => false,
         Aggregation::Stored => true,
     };
     let computed = cluster.settle(|_| false);
     let used = cluster.settle(is_stored);
 
-    let mut rules: Vec<Cow<'a, [PolicyRule]>> = roles
-        .iter()
-        .map(|role| Cow::Borrowed(role.rules.as_slice()))
-        .collect();
+    let mut rules: Vec<Cow<'a, [PolicyRule]>> =
+        roles.iter().map(|role| Cow::Borrowed(role.rules.as_slice())).collect();
     let mut warnings = std::mem::take(&mut cluster.warnings);
     for Member { role, .. } in &cluster.members {
         let (role, stored) = (*role, cluster.stored(*role));
@@ -190,11 +177,7 @@ pub fn resolve<'a>(roles: &[&'a ClusterRole], mode: Aggregation) -> Resolution<'
         {
             *rules = Cow::Owned(cluster.rules(used.of(role)));
         }
-        let yielded = if is_stored(role) {
-            computed.of(role)
-        } else {
-            used.of(role)
-        };
+        let yielded = if is_stored(role) { computed.of(role) } else { used.of(role) };
         if yielded != stored && (is_stored(role) || !stored.is_empty()) {
             let problem = AggregationProblem::Differs {
                 stored: stored.len(),
@@ -295,11 +278,7 @@ impl<'a> Cluster<'a> {
                     (Vec::new(), true)
                 }
             };
-            self.members.push(Member {
-                role: *role,
-                sources,
-                is_frozen,
-            });
+            self.members.push(Member { role: *role, sources, is_frozen });
         }
     }
 
@@ -313,11 +292,7 @@ impl<'a> Cluster<'a> {
         let mut rules = self.stored.clone();
         let mut dependents: HashMap<usize, Vec<usize>> = HashMap::new();
         let mut due: HashSet<usize> = HashSet::new();
-        for member in self
-            .members
-            .iter()
-            .filter(|member| !member.is_frozen && !kept(member.role))
-        {
+        for member in self.members.iter().filter(|member| !member.is_frozen && !kept(member.role)) {
             due.insert(member.role);
             for source in &member.sources {
                 dependents.entry(*source).or_default().push(member.role);
@@ -333,11 +308,8 @@ impl<'a> Cluster<'a> {
                 }
                 sync += 1;
                 let mut union = Vec::new();
-                for number in member
-                    .sources
-                    .iter()
-                    .filter_map(|source| rules.get(*source))
-                    .flatten()
+                for number in
+                    member.sources.iter().filter_map(|source| rules.get(*source)).flatten()
                 {
                     steps += 1;
                     if let Some(last) = seen.get_mut(*number)
@@ -358,10 +330,7 @@ impl<'a> Cluster<'a> {
                 break;
             }
         }
-        Settled {
-            rules,
-            unsettled: due,
-        }
+        Settled { rules, unsettled: due }
     }
 
     fn stored(&self, role: usize) -> &[usize] {
@@ -378,11 +347,7 @@ impl<'a> Cluster<'a> {
 
     fn warning(&self, role: usize, problem: AggregationProblem) -> AggregationWarning {
         let name = self.roles.get(role).map(|role| role.metadata.name.clone());
-        AggregationWarning {
-            role,
-            name: name.unwrap_or_default(),
-            problem,
-        }
+        AggregationWarning { role, name: name.unwrap_or_default(), problem }
     }
 }
 
@@ -401,22 +366,11 @@ impl<'a> Directory<'a> {
         by_name.sort_by(|one, other| name(one).cmp(&name(other)));
         let mut by_label: HashMap<_, Vec<usize>> = HashMap::new();
         for role in &by_name {
-            for (key, value) in roles
-                .get(*role)
-                .iter()
-                .flat_map(|role| &role.metadata.labels)
-            {
-                by_label
-                    .entry((key.as_str(), value.as_str()))
-                    .or_default()
-                    .push(*role);
+            for (key, value) in roles.get(*role).iter().flat_map(|role| &role.metadata.labels) {
+                by_label.entry((key.as_str(), value.as_str())).or_default().push(*role);
             }
         }
-        Self {
-            roles,
-            by_name,
-            by_label,
-        }
+        Self { roles, by_name, by_label }
     }
 
     /// Whom `rule` of `role` selects: for each selector the selected roles by name, the role itself
@@ -430,10 +384,7 @@ impl<'a> Directory<'a> {
         let mut selected: HashSet<usize> = [role].into_iter().collect();
         for (index, selector) in rule.cluster_role_selectors.iter().enumerate() {
             let matcher = LabelMatcher::compile(selector).map_err(|error| {
-                AggregationProblem::BadSelector {
-                    selector: index,
-                    error: error.to_string(),
-                }
+                AggregationProblem::BadSelector { selector: index, error: error.to_string() }
             })?;
             for candidate in self.candidates(selector) {
                 let labels = self.roles.get(*candidate).map(|role| &role.metadata.labels);
@@ -451,10 +402,9 @@ impl<'a> Directory<'a> {
     fn candidates(&self, selector: &'a LabelSelector) -> &[usize] {
         match selector.match_labels.first_key_value() {
             None => &self.by_name,
-            Some((key, value)) => self
-                .by_label
-                .get(&(key.as_str(), value.as_str()))
-                .map_or(&[], Vec::as_slice),
+            Some((key, value)) => {
+                self.by_label.get(&(key.as_str(), value.as_str())).map_or(&[], Vec::as_slice)
+            }
         }
     }
 }

@@ -89,20 +89,11 @@ pub fn validate_role_ref_change(old: &RoleRef, new: &RoleRef) -> FieldErrors {
     if old == new {
         return FieldErrors::default();
     }
-    let RoleRef {
-        api_group,
-        kind,
-        name,
-    } = new;
+    let RoleRef { api_group, kind, name } = new;
     // The internal type is printed, whose fields have no names of their own.
     let [api_group, kind, name] = [api_group, kind, name].map(BadValue::json);
     let json = format!(r#"{{"APIGroup":{api_group},"Kind":{kind},"Name":{name}}}"#);
-    vec![FieldError::invalid(
-        "roleRef",
-        BadValue::Json(json),
-        "cannot change roleRef",
-    )]
-    .into()
+    vec![FieldError::invalid("roleRef", BadValue::Json(json), "cannot change roleRef")].into()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,10 +105,7 @@ enum Scope {
 /// A namespace on a cluster-scoped object is no error: the API server drops it before it looks.
 fn name(meta: &ObjectMeta, errors: &mut Vec<FieldError>) {
     if meta.name.is_empty() {
-        errors.push(FieldError::required(
-            "metadata.name",
-            "name or generateName is required",
-        ));
+        errors.push(FieldError::required("metadata.name", "name or generateName is required"));
     }
     segment("metadata.name", &meta.name, errors);
 }
@@ -128,11 +116,7 @@ fn namespace(meta: &ObjectMeta, errors: &mut Vec<FieldError>) {
         return;
     }
     for detail in label_errors(&meta.namespace) {
-        errors.push(FieldError::invalid(
-            "metadata.namespace",
-            meta.namespace.as_str(),
-            detail,
-        ));
+        errors.push(FieldError::invalid("metadata.namespace", meta.namespace.as_str(), detail));
     }
 }
 
@@ -186,11 +170,7 @@ fn aggregation(rule: &AggregationRule, errors: &mut Vec<FieldError>) {
         if LabelMatcher::compile(selector).is_err() {
             // The API server prints what did not come out of compiling.
             let nothing = BadValue::Json("null".to_owned());
-            errors.push(FieldError::invalid(
-                path,
-                nothing,
-                "invalid label selector.",
-            ));
+            errors.push(FieldError::invalid(path, nothing, "invalid label selector."));
         }
     }
 }
@@ -201,11 +181,7 @@ fn role_ref(role_ref: &RoleRef, kinds: &[&str], errors: &mut Vec<FieldError>) {
         errors.push(FieldError::unsupported("roleRef.apiGroup", group, &[GROUP]));
     }
     if !kinds.contains(&role_ref.kind.as_str()) {
-        errors.push(FieldError::unsupported(
-            "roleRef.kind",
-            role_ref.kind.as_str(),
-            kinds,
-        ));
+        errors.push(FieldError::unsupported("roleRef.kind", role_ref.kind.as_str(), kinds));
     }
     if role_ref.name.is_empty() {
         errors.push(FieldError::required("roleRef.name", ""));

@@ -14,10 +14,7 @@ fn rule(resource: &str) -> PolicyRule {
 fn role(name: &str, labels: &[&str], resources: &[&str]) -> ClusterRole {
     let mut role = ClusterRole::default();
     role.metadata.name = name.into();
-    role.metadata.labels = labels
-        .iter()
-        .map(|label| ((*label).into(), "true".into()))
-        .collect();
+    role.metadata.labels = labels.iter().map(|label| ((*label).into(), "true".into())).collect();
     role.rules = resources.iter().map(|resource| rule(resource)).collect();
     role
 }
@@ -29,9 +26,7 @@ fn selecting(mut role: ClusterRole, labels: &[&str]) -> ClusterRole {
         ..LabelSelector::default()
     };
     let cluster_role_selectors = labels.iter().map(selector).collect();
-    role.aggregation_rule = Some(AggregationRule {
-        cluster_role_selectors,
-    });
+    role.aggregation_rule = Some(AggregationRule { cluster_role_selectors });
     role
 }
 
@@ -41,24 +36,14 @@ fn stored(mut role: ClusterRole) -> ClusterRole {
 }
 
 fn resources(rules: &[PolicyRule]) -> Vec<&str> {
-    rules
-        .iter()
-        .flat_map(|rule| &rule.resources)
-        .map(Str::as_str)
-        .collect()
+    rules.iter().flat_map(|rule| &rule.resources).map(Str::as_str).collect()
 }
 
 fn computed(roles: &[ClusterRole], name: &str) -> Vec<String> {
     let roles: Vec<&ClusterRole> = roles.iter().collect();
     let (aggregated, _) = compute(&roles);
-    let found = aggregated
-        .iter()
-        .find(|one| roles[one.role].metadata.name == name)
-        .unwrap();
-    resources(&found.rules)
-        .into_iter()
-        .map(str::to_owned)
-        .collect()
+    let found = aggregated.iter().find(|one| roles[one.role].metadata.name == name).unwrap();
+    resources(&found.rules).into_iter().map(str::to_owned).collect()
 }
 
 #[test]
@@ -71,10 +56,7 @@ fn selected_roles_are_joined_by_name_and_each_rule_once() {
         role("other", &["w"], &["events"]),
     ];
     // S-AGG-2: selectors in order, names ascending, the role itself left out.
-    assert_eq!(
-        computed(&roles, "all"),
-        ["services", "pods", "nodes", "secrets"]
-    );
+    assert_eq!(computed(&roles, "all"), ["services", "pods", "nodes", "secrets"]);
 }
 
 #[test]
@@ -104,20 +86,15 @@ fn a_circle_of_two_settles_and_one_of_three_that_passes_old_rules_on_is_reported
         selecting(role("c", &["c"], &["z"]), &["a"]),
     ];
     let (_, warnings) = compute(&three.each_ref());
-    assert!(
-        warnings
-            .iter()
-            .any(|warning| warning.problem == AggregationProblem::Unsettled)
-    );
+    assert!(warnings.iter().any(|warning| warning.problem == AggregationProblem::Unsettled));
 }
 
 #[test]
 fn an_empty_selector_selects_everybody_and_no_selector_nobody() {
     let mut everybody = selecting(role("m", &[], &["old"]), &[]);
     let nobody = everybody.clone();
-    everybody.aggregation_rule = Some(AggregationRule {
-        cluster_role_selectors: vec![LabelSelector::default()],
-    });
+    everybody.aggregation_rule =
+        Some(AggregationRule { cluster_role_selectors: vec![LabelSelector::default()] });
     let leaf = role("leaf", &[], &["pods"]);
     assert_eq!(computed(&[everybody, leaf.clone()], "m"), ["pods"]);
     assert!(computed(&[nobody, leaf], "m").is_empty());
@@ -131,20 +108,10 @@ fn a_bad_selector_leaves_the_rules_and_is_reported() {
         operator: "Equals".into(),
         values: vec!["true".into()],
     };
-    let selectors = &mut bad
-        .aggregation_rule
-        .as_mut()
-        .unwrap()
-        .cluster_role_selectors;
-    selectors.push(LabelSelector {
-        match_expressions: vec![expression],
-        ..LabelSelector::default()
-    });
-    let roles = [
-        bad,
-        selecting(role("top", &[], &[]), &["b"]),
-        role("leaf", &["leaf"], &["pods"]),
-    ];
+    let selectors = &mut bad.aggregation_rule.as_mut().unwrap().cluster_role_selectors;
+    selectors
+        .push(LabelSelector { match_expressions: vec![expression], ..LabelSelector::default() });
+    let roles = [bad, selecting(role("top", &[], &[]), &["b"]), role("leaf", &["leaf"], &["pods"])];
     let (aggregated, warnings) = compute(&roles.each_ref());
     assert!(!aggregated.iter().find(|one| one.role == 0).unwrap().differs);
     assert_eq!(computed(&roles, "top"), ["old"]);
@@ -166,52 +133,26 @@ fn auto_believes_the_server_and_computes_for_manifests() {
     let roles = roles.each_ref();
     let shown = |mode| {
         let resolution = resolve(&roles, mode);
-        let rules: Vec<String> = resolution
-            .rules
-            .iter()
-            .map(|rules| resources(rules).join(","))
-            .collect();
-        let warned: Vec<usize> = resolution
-            .warnings
-            .iter()
-            .map(|warning| warning.role)
-            .collect();
+        let rules: Vec<String> =
+            resolution.rules.iter().map(|rules| resources(rules).join(",")).collect();
+        let warned: Vec<usize> = resolution.warnings.iter().map(|warning| warning.role).collect();
         (rules, warned)
     };
     // A manifest that leaves its rules to the controller is not odd; one that writes them is.
     let auto = shown(Aggregation::Auto);
     assert_eq!(
         auto,
-        (
-            vec![
-                "stale".into(),
-                "pods,stale".into(),
-                "pods".into(),
-                "pods".into()
-            ],
-            vec![0, 2]
-        )
+        (vec!["stale".into(), "pods,stale".into(), "pods".into(), "pods".into()], vec![0, 2])
     );
     let computed = shown(Aggregation::Computed);
     assert_eq!(
         computed,
-        (
-            vec!["pods".into(), "pods".into(), "pods".into(), "pods".into()],
-            vec![0, 2]
-        )
+        (vec!["pods".into(), "pods".into(), "pods".into(), "pods".into()], vec![0, 2])
     );
     let stored = shown(Aggregation::Stored);
     assert_eq!(
         stored,
-        (
-            vec![
-                "stale".into(),
-                String::new(),
-                "by-hand".into(),
-                "pods".into()
-            ],
-            vec![0, 1, 2]
-        )
+        (vec!["stale".into(), String::new(), "by-hand".into(), "pods".into()], vec![0, 1, 2])
     );
     assert_eq!(
         resolve(&roles, Aggregation::Auto).warnings[0].to_string(),

@@ -25,11 +25,7 @@ impl<'a> SimpleResource<'a> {
             [name] => Some(name.as_str()),
             _ => return None,
         };
-        rule.non_resource_urls.is_empty().then_some(Self {
-            group,
-            resource,
-            name,
-        })
+        rule.non_resource_urls.is_empty().then_some(Self { group, resource, name })
     }
 }
 

@@ -63,9 +63,7 @@ pub fn covers(owner: &[PolicyRule], requested: &[PolicyRule]) -> Coverage {
 pub fn break_down(rule: &PolicyRule) -> impl Iterator<Item = PolicyRule> + '_ {
     let names = || {
         let unnamed = rule.resource_names.is_empty().then_some(None);
-        unnamed
-            .into_iter()
-            .chain(rule.resource_names.iter().map(Some))
+        unnamed.into_iter().chain(rule.resource_names.iter().map(Some))
     };
     let on_resources = rule.api_groups.iter().flat_map(move |group| {
         rule.resources.iter().flat_map(move |resource| {
@@ -202,12 +200,10 @@ impl<'a> Held<'a> {
         for path in &rule.non_resource_urls {
             search.on_target.clear();
             search.on_target.resize(self.unnamed.len(), 0);
-            self.paths
-                .select_exact(path, &self.unnamed, &mut search.on_target);
+            self.paths.select_exact(path, &self.unnamed, &mut search.on_target);
             for (held, prefix) in &self.prefixes {
                 if path.starts_with(prefix) {
-                    self.paths
-                        .select_exact(held, &self.unnamed, &mut search.on_target);
+                    self.paths.select_exact(held, &self.unnamed, &mut search.on_target);
                 }
             }
             for verb in &rule.verbs {
@@ -257,8 +253,7 @@ impl<'a> Held<'a> {
         self.resources.select_wildcard(from, into);
         self.resources.select_exact(resource, from, into);
         if let Some((_, subresource)) = resource.split_once('/') {
-            self.resources
-                .select_exact(&format!("*/{subresource}"), from, into);
+            self.resources.select_exact(&format!("*/{subresource}"), from, into);
         }
     }
 }

@@ -38,14 +38,7 @@ impl<'a> Index<'a> {
             .into_iter()
             .map(|(value, list)| {
                 let many = list.len() >= words && words > 1;
-                (
-                    value,
-                    if many {
-                        Holders::Many(bits(words, &list))
-                    } else {
-                        Holders::Few(list)
-                    },
-                )
+                (value, if many { Holders::Many(bits(words, &list)) } else { Holders::Few(list) })
             })
             .collect();
         Self { wildcard, holders }
@@ -54,11 +47,7 @@ impl<'a> Index<'a> {
     /// `into` becomes the rules of `from` that hold `*`.
     pub(super) fn select_wildcard(&self, from: &Bits, into: &mut Bits) {
         into.clear();
-        into.extend(
-            from.iter()
-                .zip(&self.wildcard)
-                .map(|(from, wildcard)| from & wildcard),
-        );
+        into.extend(from.iter().zip(&self.wildcard).map(|(from, wildcard)| from & wildcard));
     }
 
     /// Adds to `into` the rules of `from` that hold exactly `value`.
@@ -105,11 +94,7 @@ fn bits(words: usize, rules: &[usize]) -> Bits {
 /// The set of the rules that fulfil `condition`.
 pub(super) fn bits_where(rules: &[PolicyRule], condition: impl Fn(&PolicyRule) -> bool) -> Bits {
     let mut bits = vec![0; rules.len().div_ceil(64)];
-    for (rule, _) in rules
-        .iter()
-        .enumerate()
-        .filter(|(_, policy)| condition(policy))
-    {
+    for (rule, _) in rules.iter().enumerate().filter(|(_, policy)| condition(policy)) {
         insert(&mut bits, rule);
     }
     bits
@@ -122,8 +107,7 @@ fn insert(bits: &mut Bits, rule: usize) {
 }
 
 fn contains(bits: &Bits, rule: usize) -> bool {
-    bits.get(rule / 64)
-        .is_some_and(|word| word & (1 << (rule % 64)) != 0)
+    bits.get(rule / 64).is_some_and(|word| word & (1 << (rule % 64)) != 0)
 }
 
 /// Whether two sets have a rule in common.

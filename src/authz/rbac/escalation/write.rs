@@ -54,10 +54,7 @@ impl<'a> RoleWrite<'a> {
     /// Updating, patching or applying a Role of this namespace.
     #[must_use]
     pub fn update_role(namespace: &'a str, role: &'a Role) -> Self {
-        Self {
-            request_name: &role.metadata.name,
-            ..Self::create_role(namespace, role)
-        }
+        Self { request_name: &role.metadata.name, ..Self::create_role(namespace, role) }
     }
 
     /// Creating a ClusterRole.
@@ -143,11 +140,8 @@ pub fn check_role_write(requester: &Requester<'_>, write: &RoleWrite<'_>) -> Res
     if requester.user.is_member(groups::MASTERS) || requester.is_allowed(escalate) {
         return Ok(());
     }
-    let forbidden = |cause| Refusal::Forbidden {
-        resource: write.resource,
-        name: write.name.clone(),
-        cause,
-    };
+    let forbidden =
+        |cause| Refusal::Forbidden { resource: write.resource, name: write.name.clone(), cause };
     requester.must_hold(write.rules).map_err(forbidden)?;
     if write.aggregates && requester.must_hold(&full_authority()).is_err() {
         let cause = "must have cluster-admin privileges to use the aggregationRule";
@@ -175,11 +169,7 @@ pub fn check_binding_write(
     if write.namespace == Some("") {
         return Err(Refusal::NamespaceRequired);
     }
-    let RoleRef {
-        api_group,
-        kind,
-        name,
-    } = write.role_ref;
+    let RoleRef { api_group, kind, name } = write.role_ref;
     let resource = match kind.as_str() {
         "ClusterRole" => "clusterroles",
         "Role" => "roles",
@@ -198,26 +188,19 @@ pub fn check_binding_write(
         return Ok(());
     }
     let Some(rules) = referenced else {
-        return Err(Refusal::RoleNotFound {
-            resource,
-            name: name.clone(),
-        });
+        return Err(Refusal::RoleNotFound { resource, name: name.clone() });
     };
-    requester
-        .must_hold(rules)
-        .map_err(|cause| Refusal::Forbidden {
-            resource: write.resource,
-            name: write.name.clone(),
-            cause,
-        })
+    requester.must_hold(rules).map_err(|cause| Refusal::Forbidden {
+        resource: write.resource,
+        name: write.name.clone(),
+        cause,
+    })
 }
 
 impl Requester<'_> {
     /// Anything but a yes is a no; errors do not matter here (S-ESC-2).
     fn is_allowed(&self, attributes: ResourceAttributes<'_>) -> bool {
-        self.authorizer
-            .authorize(&Request::resource(self.user, attributes))
-            .is_allowed()
+        self.authorizer.authorize(&Request::resource(self.user, attributes)).is_allowed()
     }
 
     /// The refusal's text when the user does not hold all these rules (S-ESC-7).
@@ -248,16 +231,7 @@ impl Requester<'_> {
 fn full_authority() -> [PolicyRule; 2] {
     let all = || vec![Str::const_new("*")];
     [
-        PolicyRule {
-            verbs: all(),
-            api_groups: all(),
-            resources: all(),
-            ..PolicyRule::default()
-        },
-        PolicyRule {
-            verbs: all(),
-            non_resource_urls: all(),
-            ..PolicyRule::default()
-        },
+        PolicyRule { verbs: all(), api_groups: all(), resources: all(), ..PolicyRule::default() },
+        PolicyRule { verbs: all(), non_resource_urls: all(), ..PolicyRule::default() },
     ]
 }

@@ -3,9 +3,7 @@ use super::*;
 fn message(kind: &str, json: &str) -> String {
     let object: Object = match kind {
         "ClusterRole" => serde_json::from_str::<ClusterRole>(json).unwrap().into(),
-        "ClusterRoleBinding" => serde_json::from_str::<ClusterRoleBinding>(json)
-            .unwrap()
-            .into(),
+        "ClusterRoleBinding" => serde_json::from_str::<ClusterRoleBinding>(json).unwrap().into(),
         "Role" => serde_json::from_str::<Role>(json).unwrap().into(),
         _ => serde_json::from_str::<RoleBinding>(json).unwrap().into(),
     };
@@ -43,11 +41,7 @@ fn the_texts_are_those_of_the_api_server() {
             r#"{"metadata": {"name": "a%b"}}"#.to_owned(),
             r#"metadata.name: Invalid value: "a%b": may not contain '%'"#,
         ),
-        (
-            "Role",
-            r#"{"metadata": {"name": "a"}}"#.to_owned(),
-            "metadata.namespace: Required value",
-        ),
+        ("Role", r#"{"metadata": {"name": "a"}}"#.to_owned(), "metadata.namespace: Required value"),
         (
             "ClusterRole",
             role("{}"),
@@ -105,11 +99,7 @@ fn the_texts_are_those_of_the_api_server() {
             rb(r#"null"#),
             r#"[subjects[0].name: Required value, subjects[0].kind: Unsupported value: "": supported values: "ServiceAccount", "User", "Group"]"#,
         ),
-        (
-            "RoleBinding",
-            rb(r#"{"kind": "User"}"#),
-            "subjects[0].name: Required value",
-        ),
+        ("RoleBinding", rb(r#"{"kind": "User"}"#), "subjects[0].name: Required value"),
         (
             "RoleBinding",
             rb(r#"{"kind": "Robot", "name": "r"}"#),
@@ -144,14 +134,8 @@ fn the_texts_are_those_of_the_api_server() {
 #[test]
 fn good_objects_draw_no_objection() {
     for (kind, json) in [
-        (
-            "ClusterRole",
-            r#"{"metadata": {"name": "system:Node 1"}, "rules": []}"#,
-        ),
-        (
-            "ClusterRole",
-            r#"{"metadata": {"name": "dropped", "namespace": "n"}}"#,
-        ),
+        ("ClusterRole", r#"{"metadata": {"name": "system:Node 1"}, "rules": []}"#),
+        ("ClusterRole", r#"{"metadata": {"name": "dropped", "namespace": "n"}}"#),
         (
             "ClusterRole",
             r#"{"metadata": {"name": "a"}, "rules": [{"verbs": [""], "apiGroups": [""], "resources": ["*/*"]}]}"#,
