@@ -1,6 +1,11 @@
 //! Everything that is tested from outside, in one binary: one link step.
 
+#[cfg(feature = "rbac")]
+mod golden_policy;
+#[cfg(feature = "rbac")]
 mod golden_rbac;
+mod plain_yaml;
+#[cfg(feature = "rbac")]
 mod prop_rbac;
 mod reference;
 mod support;

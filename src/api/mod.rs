@@ -4,9 +4,12 @@
 //! and empty references are defaulted as the server does (S-RVAL-1). Nothing here judges.
 
 pub mod authorization;
+pub mod field;
 pub mod inventory;
 pub mod meta;
+pub mod names;
 pub mod rbac;
+pub mod selector;
 
 mod null;
 

@@ -45,9 +45,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod aggregation;
 mod binding;
 mod edit;
 mod enumerate;
+pub mod escalation;
 mod eval;
 mod explain;
 mod principal;
@@ -55,6 +57,7 @@ mod reach;
 mod ruleset;
 mod scope;
 mod table;
+pub mod validation;
 mod vocabulary;
 
 pub use binding::BindingRef;
