@@ -7,6 +7,7 @@ pub mod authorization;
 pub mod inventory;
 pub mod meta;
 pub mod rbac;
+pub mod resources;
 
 mod null;
 

@@ -2,3 +2,4 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod goquote;
+pub(crate) mod nearest;
