@@ -46,11 +46,7 @@ fn layers(path: &str, text: &str, children: &BTreeSet<String>) -> Vec<Complaint>
         return Vec::new();
     };
     let Some(own_layer) = layer(own) else {
-        return vec![Complaint::new(
-            path,
-            1,
-            format!("`{own}` is not in the layer table"),
-        )];
+        return vec![Complaint::new(path, 1, format!("`{own}` is not in the layer table"))];
     };
     let mut complaints = Vec::new();
     for (line, used) in used_paths(&module, text) {
@@ -64,11 +60,7 @@ fn layers(path: &str, text: &str, children: &BTreeSet<String>) -> Vec<Complaint>
             Some(_) => None,
         };
         if let Some(what) = what {
-            complaints.push(Complaint::new(
-                path,
-                line,
-                format!("`crate::{written}` {what}"),
-            ));
+            complaints.push(Complaint::new(path, line, format!("`crate::{written}` {what}")));
         }
     }
     complaints
@@ -80,9 +72,7 @@ fn length(path: &str, text: &str) -> Vec<Complaint> {
         return Vec::new();
     }
     let lines = without_tests(text).lines().map(str::trim);
-    let code = lines
-        .filter(|line| !line.is_empty() && !line.starts_with("//"))
-        .count();
+    let code = lines.filter(|line| !line.is_empty() && !line.starts_with("//")).count();
     if code <= LONGEST_FILE {
         return Vec::new();
     }
@@ -92,9 +82,7 @@ fn length(path: &str, text: &str) -> Vec<Complaint> {
 
 /// A module says first which question it answers.
 fn module_doc(path: &str, text: &str) -> Vec<Complaint> {
-    let is_module = ["mod.rs", "lib.rs", "main.rs"]
-        .iter()
-        .any(|name| path.ends_with(name));
+    let is_module = ["mod.rs", "lib.rs", "main.rs"].iter().any(|name| path.ends_with(name));
     if is_module && !text.starts_with("//! ") {
         return vec![Complaint::new(path, 1, "does not open with a `//!` doc")];
     }
@@ -120,9 +108,7 @@ fn manifest_comments(path: &str, text: &str) -> Vec<Complaint> {
     let mut section = "";
     let mut above = "";
     for (index, line) in text.lines().enumerate() {
-        let header = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'));
+        let header = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let entry = line.split_once('=').map(|(key, _)| key.trim_end());
         let needs_reason = match (header, entry) {
             (Some(header), _) => {
@@ -148,21 +134,17 @@ fn manifest_comments(path: &str, text: &str) -> Vec<Complaint> {
 /// The change log has a section for what is there.
 fn changelog(path: &str, text: &str) -> Vec<Complaint> {
     let is_section = |line: &str| {
-        line.strip_prefix("## ")
-            .map(|rest| rest.trim_start_matches(['[', 'v']))
-            .is_some_and(|rest| {
+        line.strip_prefix("## ").map(|rest| rest.trim_start_matches(['[', 'v'])).is_some_and(
+            |rest| {
                 rest.to_lowercase().starts_with("unreleased")
                     || rest.starts_with(|first: char| first.is_ascii_digit())
-            })
+            },
+        )
     };
     if text.lines().any(is_section) {
         return Vec::new();
     }
-    vec![Complaint::new(
-        path,
-        1,
-        "has neither an Unreleased section nor one of a version",
-    )]
+    vec![Complaint::new(path, 1, "has neither an Unreleased section nor one of a version")]
 }
 
 // ---- reading Rust, as far as the rules need it ---------------------------------------------------
@@ -205,10 +187,7 @@ fn used_paths(module: &[String], text: &str) -> Vec<(usize, Vec<String>)> {
     collect_paths(outside_tests, "super::", &mut relative);
     for (line, tail) in relative {
         // The first `super` was the mark; further ones are in front of the tail.
-        let ups = 1 + tail
-            .iter()
-            .take_while(|segment| *segment == "super")
-            .count();
+        let ups = 1 + tail.iter().take_while(|segment| *segment == "super").count();
         let depth = module.len().saturating_sub(ups);
         let mut full = module[..depth].to_vec();
         full.extend_from_slice(&tail[ups - 1..]);
@@ -254,9 +233,7 @@ fn read_tree<'a>(code: &'a str, prefix: &[String], into: &mut Vec<Vec<String>>) 
             }
         }
     }
-    let end = code
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(code.len());
+    let end = code.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(code.len());
     let (word, rest) = code.split_at(end);
     let mut path = prefix.to_vec();
     if !word.is_empty() && word != "self" {
@@ -276,16 +253,13 @@ fn read_tree<'a>(code: &'a str, prefix: &[String], into: &mut Vec<Vec<String>>) 
 /// Blanks out what follows `//`, keeping the lines. A `//` inside of a string hides the rest of that
 /// line, which no import shares.
 fn without_comments(text: &str) -> String {
-    let lines = text
-        .lines()
-        .map(|line| line.split_once("//").map_or(line, |(code, _)| code));
+    let lines = text.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The text up to its inline tests, which stand last.
 fn without_tests(text: &str) -> &str {
-    text.split_once("\n#[cfg(test)]\nmod tests {")
-        .map_or(text, |(code, _)| code)
+    text.split_once("\n#[cfg(test)]\nmod tests {").map_or(text, |(code, _)| code)
 }
 
 // ---- the tree ----------------------------------------------------------------------------------
@@ -306,12 +280,7 @@ fn rust_files(folder: &str) -> Vec<(String, String)> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path
-                    .strip_prefix(root())
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .replace('\\', "/");
+                let name = path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
                 files.push((name, fs::read_to_string(&path).unwrap()));
             }
         }
@@ -335,10 +304,7 @@ fn sisterless_children(files: &[(String, String)]) -> BTreeSet<String> {
 
 #[track_caller]
 fn assert_tidy(complaints: Vec<Complaint>) {
-    let lines: Vec<String> = complaints
-        .into_iter()
-        .map(|complaint| complaint.0)
-        .collect();
+    let lines: Vec<String> = complaints.into_iter().map(|complaint| complaint.0).collect();
     assert!(lines.is_empty(), "\n{}", lines.join("\n"));
 }
 
@@ -347,45 +313,25 @@ fn imports_point_downwards() {
     let files = rust_files("src");
     assert!(files.len() > 10);
     let children = sisterless_children(&files);
-    assert_tidy(
-        files
-            .iter()
-            .flat_map(|(path, text)| layers(path, text, &children))
-            .collect(),
-    );
+    assert_tidy(files.iter().flat_map(|(path, text)| layers(path, text, &children)).collect());
 }
 
 #[test]
 fn files_are_short_enough_to_be_read() {
-    assert_tidy(
-        rust_files("src")
-            .iter()
-            .flat_map(|(path, text)| length(path, text))
-            .collect(),
-    );
+    assert_tidy(rust_files("src").iter().flat_map(|(path, text)| length(path, text)).collect());
 }
 
 #[test]
 fn modules_say_what_they_are_about() {
     let files = rust_files("src");
-    assert_tidy(
-        files
-            .iter()
-            .flat_map(|(path, text)| module_doc(path, text))
-            .collect(),
-    );
+    assert_tidy(files.iter().flat_map(|(path, text)| module_doc(path, text)).collect());
 }
 
 #[test]
 fn nothing_is_left_for_later() {
     let folders = ["src", "tests", "examples", "benches"];
     let files: Vec<_> = folders.into_iter().flat_map(rust_files).collect();
-    assert_tidy(
-        files
-            .iter()
-            .flat_map(|(path, text)| unfinished(path, text))
-            .collect(),
-    );
+    assert_tidy(files.iter().flat_map(|(path, text)| unfinished(path, text)).collect());
 }
 
 #[test]
@@ -412,42 +358,22 @@ fn complaints_of(path: &str, text: &str) -> Vec<String> {
 
 #[test]
 fn a_path_upwards_is_found_and_one_downwards_is_not() {
-    let up = complaints_of(
-        "src/api/rbac.rs",
-        "use crate::model::Origin;\nuse crate::authz::Rules;",
-    );
-    assert_eq!(
-        up,
-        ["src/api/rbac.rs:2: `crate::authz::Rules` is a higher layer"]
-    );
-    assert_eq!(
-        complaints_of("src/authz/rbac/mod.rs", "use crate::api::rbac::Role;").len(),
-        0
-    );
+    let up =
+        complaints_of("src/api/rbac.rs", "use crate::model::Origin;\nuse crate::authz::Rules;");
+    assert_eq!(up, ["src/api/rbac.rs:2: `crate::authz::Rules` is a higher layer"]);
+    assert_eq!(complaints_of("src/authz/rbac/mod.rs", "use crate::api::rbac::Role;").len(), 0);
 }
 
 #[test]
 fn a_path_sideways_is_found_and_one_inside_the_module_is_not() {
-    let aside = complaints_of(
-        "src/snapshot/compile.rs",
-        "fn f(x: crate::source::Files) {}",
-    );
+    let aside = complaints_of("src/snapshot/compile.rs", "fn f(x: crate::source::Files) {}");
     assert_eq!(
         aside,
         ["src/snapshot/compile.rs:1: `crate::source::Files` is a stranger on the same layer"]
     );
-    assert_eq!(
-        complaints_of("src/source/dump.rs", "use crate::snapshot::Snapshot;").len(),
-        1
-    );
-    assert_eq!(
-        complaints_of("src/snapshot/compile.rs", "use crate::snapshot::X;").len(),
-        0
-    );
-    assert_eq!(
-        complaints_of("src/webhook/tls.rs", "use crate::{snapshot, source};").len(),
-        0
-    );
+    assert_eq!(complaints_of("src/source/dump.rs", "use crate::snapshot::Snapshot;").len(), 1);
+    assert_eq!(complaints_of("src/snapshot/compile.rs", "use crate::snapshot::X;").len(), 0);
+    assert_eq!(complaints_of("src/webhook/tls.rs", "use crate::{snapshot, source};").len(), 0);
 }
 
 #[test]
@@ -456,40 +382,19 @@ fn a_sister_is_found_and_the_parent_is_not() {
         ("src/authz/rbac/eval.rs", "use crate::authz::abac::Policy;"),
         ("src/authz/rbac/eval.rs", "use super::super::abac::Policy;"),
         ("src/authz/rbac/mod.rs", "use super::abac::Policy;"),
-        (
-            "src/authz/rbac/eval.rs",
-            "use crate::authz::{Authorizer, abac::Policy as P};",
-        ),
-        (
-            "src/authz/chain.rs",
-            "use crate::authz::rbac::table::Table;",
-        ),
-        (
-            "src/authz/chain.rs",
-            "use crate::{model::User, authz::{rbac}};",
-        ),
+        ("src/authz/rbac/eval.rs", "use crate::authz::{Authorizer, abac::Policy as P};"),
+        ("src/authz/chain.rs", "use crate::authz::rbac::table::Table;"),
+        ("src/authz/chain.rs", "use crate::{model::User, authz::{rbac}};"),
     ] {
         assert_eq!(complaints_of(path, text).len(), 1, "{path}: {text}");
     }
     for (path, text) in [
-        (
-            "src/authz/rbac/eval.rs",
-            "use crate::authz::{Authorizer, Rules};",
-        ),
-        (
-            "src/authz/rbac/eval.rs",
-            "use super::table::Table;\nuse crate::authz::rbac::Engine;",
-        ),
+        ("src/authz/rbac/eval.rs", "use crate::authz::{Authorizer, Rules};"),
+        ("src/authz/rbac/eval.rs", "use super::table::Table;\nuse crate::authz::rbac::Engine;"),
         ("src/authz/mod.rs", "pub use crate::authz::rbac::Engine;"),
         ("src/authz/chain.rs", "use super::Authorizer;"),
-        (
-            "src/authz/mod.rs",
-            "mod sealed {\n    pub trait S: super::Authorizer {}\n}",
-        ),
-        (
-            "src/authz/chain.rs",
-            "\n#[cfg(test)]\nmod tests {\n    use super::*;\n}",
-        ),
+        ("src/authz/mod.rs", "mod sealed {\n    pub trait S: super::Authorizer {}\n}"),
+        ("src/authz/chain.rs", "\n#[cfg(test)]\nmod tests {\n    use super::*;\n}"),
     ] {
         assert_eq!(complaints_of(path, text), [""; 0], "{path}: {text}");
     }
@@ -507,35 +412,18 @@ fn every_way_to_write_a_path_is_read() {
     ] {
         let found = complaints_of("src/query/who_can.rs", text);
         assert!(!found.is_empty(), "{text}");
-        assert!(
-            found.iter().all(|line| line.contains("crate::cli")),
-            "{found:?}"
-        );
+        assert!(found.iter().all(|line| line.contains("crate::cli")), "{found:?}");
     }
-    for text in [
-        "/// See [`crate::cli`].",
-        "use other_crate::cli::Args;",
-        "$crate::cli!()",
-    ] {
-        assert_eq!(
-            complaints_of("src/query/who_can.rs", text).len(),
-            0,
-            "{text}"
-        );
+    for text in ["/// See [`crate::cli`].", "use other_crate::cli::Args;", "$crate::cli!()"] {
+        assert_eq!(complaints_of("src/query/who_can.rs", text).len(), 0, "{text}");
     }
 }
 
 #[test]
 fn imports_through_the_crate_root_and_unknown_modules_are_found() {
-    assert_eq!(
-        complaints_of("src/api/meta.rs", "use crate::Request;").len(),
-        1
-    );
+    assert_eq!(complaints_of("src/api/meta.rs", "use crate::Request;").len(), 1);
     assert_eq!(complaints_of("src/helpers/mod.rs", "").len(), 1);
-    assert_eq!(
-        complaints_of("src/lib.rs", "pub use crate::cli::run;").len(),
-        0
-    );
+    assert_eq!(complaints_of("src/lib.rs", "pub use crate::cli::run;").len(), 0);
 }
 
 #[test]
@@ -543,24 +431,15 @@ fn a_long_file_is_found_and_comments_and_tests_do_not_count() {
     let code = "let x = 1;\n".repeat(LONGEST_FILE);
     let noise = "// why\n\n".repeat(LONGEST_FILE);
     let tests = format!("\n#[cfg(test)]\nmod tests {{\n{code}}}\n");
-    assert_eq!(
-        length("src/a.rs", &format!("{code}{noise}{tests}")).len(),
-        0
-    );
-    assert_eq!(
-        length("src/a.rs", &format!("{code}let y = 2;\n{noise}{tests}")).len(),
-        1
-    );
+    assert_eq!(length("src/a.rs", &format!("{code}{noise}{tests}")).len(), 0);
+    assert_eq!(length("src/a.rs", &format!("{code}let y = 2;\n{noise}{tests}")).len(), 1);
     assert_eq!(length("src/a/tests.rs", &format!("{code}{code}")).len(), 0);
 }
 
 #[test]
 fn a_module_without_a_doc_is_found() {
     assert_eq!(module_doc("src/a/mod.rs", "//! What is a?\n").len(), 0);
-    assert_eq!(
-        module_doc("src/a/mod.rs", "use std::fmt;\n//! What is a?\n").len(),
-        1
-    );
+    assert_eq!(module_doc("src/a/mod.rs", "use std::fmt;\n//! What is a?\n").len(), 1);
     assert_eq!(module_doc("src/a/b.rs", "use std::fmt;\n").len(), 0);
 }
 
@@ -568,13 +447,7 @@ fn a_module_without_a_doc_is_found() {
 fn unfinished_work_is_found() {
     let line = format!("let x = 1; // {}: more", concat!("TO", "DO"));
     let found = unfinished("src/a.rs", &format!("fn f() {{}}\n{line}"));
-    assert_eq!(
-        found,
-        [Complaint(format!(
-            "src/a.rs:2: holds a {}",
-            concat!("TO", "DO")
-        ))]
-    );
+    assert_eq!(found, [Complaint(format!("src/a.rs:2: holds a {}", concat!("TO", "DO")))]);
     assert_eq!(unfinished("src/a.rs", "// all done").len(), 0);
 }
 
@@ -587,10 +460,7 @@ fn a_feature_or_dependency_without_a_reason_is_found() {
         (good.replace("# What it adds.\n", ""), "`a` in [features]"),
         (good.replace("# Why.\nb", "b"), "`b` in [dependencies]"),
         (good.replace("# Why.\n[", "["), "`dependencies.c`"),
-        (
-            good.replace("[dependencies]\n# Why.", "[dev-dependencies]"),
-            "`b` in [dev-dependencies]",
-        ),
+        (good.replace("[dependencies]\n# Why.", "[dev-dependencies]"), "`b` in [dev-dependencies]"),
     ] {
         let found = manifest_comments("Cargo.toml", &bad);
         assert_eq!(found.len(), 1, "{bad}");
@@ -600,16 +470,9 @@ fn a_feature_or_dependency_without_a_reason_is_found() {
 
 #[test]
 fn a_change_log_without_a_section_is_found() {
-    for text in [
-        "# Changes\n\n## [Unreleased]\n",
-        "## 0.1.0 - 2026\n",
-        "## [0.1.0]\n",
-        "## v1.2\n",
-    ] {
+    for text in ["# Changes\n\n## [Unreleased]\n", "## 0.1.0 - 2026\n", "## [0.1.0]\n", "## v1.2\n"]
+    {
         assert_eq!(changelog("CHANGELOG.md", text).len(), 0, "{text}");
     }
-    assert_eq!(
-        changelog("CHANGELOG.md", "# Changes\n\n## Thanks\n").len(),
-        1
-    );
+    assert_eq!(changelog("CHANGELOG.md", "# Changes\n\n## Thanks\n").len(), 1);
 }

@@ -10,12 +10,7 @@ pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    nearest_by(
-        word,
-        candidates
-            .into_iter()
-            .map(|candidate| (candidate, candidate)),
-    )
+    nearest_by(word, candidates.into_iter().map(|candidate| (candidate, candidate)))
 }
 
 /// The same for candidates that stand for something else: (what is compared, what it stands for).

@@ -10,10 +10,7 @@ const STORED: &str = "create,delete,deletecollection,get,list,patch,update,watch
 
 /// Every row of the embedded table, in the order in which a server lists the groups.
 pub(super) fn rows() -> impl Iterator<Item = ResourceInfo> {
-    TABLE
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(row)
+    TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(row)
 }
 
 /// Reads one row; a test shows that none is lost.
@@ -63,11 +60,7 @@ fn word(column: &str) -> Str {
 }
 
 fn list(column: &str) -> Vec<Str> {
-    column
-        .split(',')
-        .filter(|item| *item != "-" && !item.is_empty())
-        .map(Str::new)
-        .collect()
+    column.split(',').filter(|item| *item != "-" && !item.is_empty()).map(Str::new).collect()
 }
 
 #[cfg(test)]
@@ -88,12 +81,7 @@ mod tests {
     #[test]
     fn served_rows_have_a_version_and_a_kind_and_virtual_rows_have_neither() {
         for row in rows() {
-            assert_eq!(
-                row.versions.is_empty(),
-                row.is_virtual,
-                "{}",
-                row.qualified()
-            );
+            assert_eq!(row.versions.is_empty(), row.is_virtual, "{}", row.qualified());
             assert_eq!(row.kind.is_empty(), row.is_virtual, "{}", row.qualified());
             assert!(!row.verbs.is_empty(), "{}", row.qualified());
         }

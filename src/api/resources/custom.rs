@@ -139,20 +139,9 @@ impl ResourceInfo {
 
 impl From<CustomResourceDefinition> for ResourceInfo {
     fn from(definition: CustomResourceDefinition) -> Self {
-        let Spec {
-            group,
-            names,
-            scope,
-            mut versions,
-            version,
-            subresources,
-        } = definition.spec;
+        let Spec { group, names, scope, mut versions, version, subresources } = definition.spec;
         if versions.is_empty() && !version.is_empty() {
-            versions.push(CustomVersion {
-                name: version,
-                served: true,
-                ..Default::default()
-            });
+            versions.push(CustomVersion { name: version, served: true, ..Default::default() });
         }
         for version in &mut versions {
             if version.subresources == Subresources::default() {
@@ -164,16 +153,8 @@ impl From<CustomResourceDefinition> for ResourceInfo {
 }
 
 /// What every custom resource is served with.
-const VERBS: [&str; 8] = [
-    "create",
-    "delete",
-    "deletecollection",
-    "get",
-    "list",
-    "patch",
-    "update",
-    "watch",
-];
+const VERBS: [&str; 8] =
+    ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /// The order in which a server prefers versions: `v10`, `v2`, `v1beta2`, `v1alpha1`, then others.
 fn version_rank(name: &str) -> (u8, u64, u64, Reverse<Str>) {
@@ -199,17 +180,11 @@ mod tests {
     use super::*;
 
     fn version(name: &str, served: bool) -> CustomVersion {
-        CustomVersion {
-            name: name.into(),
-            served,
-            ..CustomVersion::default()
-        }
+        CustomVersion { name: name.into(), served, ..CustomVersion::default() }
     }
 
     fn read(json: &str) -> ResourceInfo {
-        serde_json::from_str::<CustomResourceDefinition>(json)
-            .unwrap()
-            .into()
+        serde_json::from_str::<CustomResourceDefinition>(json).unwrap().into()
     }
 
     #[test]
@@ -219,10 +194,7 @@ mod tests {
         let mut versions = versions.to_vec();
         versions.push(version("v99", false));
         let info = ResourceInfo::custom("g".into(), CustomNames::default(), "", &versions);
-        assert_eq!(
-            info.versions,
-            ["v10", "v2", "v1beta10", "v1beta2", "v1alpha1", "foo1"]
-        );
+        assert_eq!(info.versions, ["v10", "v2", "v1beta10", "v1beta2", "v1alpha1", "foo1"]);
     }
 
     #[test]
@@ -247,14 +219,7 @@ mod tests {
     #[test]
     fn null_and_absent_parts_are_empty() {
         assert_eq!(read("{}").plural, "");
-        assert_eq!(
-            read(r#"{"spec": {"names": null, "versions": null}}"#).plural,
-            ""
-        );
-        assert!(
-            read(r#"{"spec": {"versions": [{"name": "v1"}]}}"#)
-                .versions
-                .is_empty()
-        );
+        assert_eq!(read(r#"{"spec": {"names": null, "versions": null}}"#).plural, "");
+        assert!(read(r#"{"spec": {"versions": [{"name": "v1"}]}}"#).versions.is_empty());
     }
 }

@@ -62,11 +62,7 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ambiguous {
-                name,
-                chosen,
-                others,
-            } => write!(
+            Self::Ambiguous { name, chosen, others } => write!(
                 f,
                 "name '{name}' was read as {chosen}; it could also match lower priority {}",
                 others.join(", ")
@@ -75,19 +71,12 @@ impl fmt::Display for Note {
                 write!(f, "resource '{resource}' is not namespace scoped")?;
                 in_group(f, group)
             }
-            Self::SubresourceInName {
-                resource,
-                subresource,
-            } => write!(
+            Self::SubresourceInName { resource, subresource } => write!(
                 f,
                 "'{subresource}' was read as the name of one of {resource}; \
                  for the subresource say --subresource={subresource}"
             ),
-            Self::Unknown {
-                resource,
-                group,
-                nearest,
-            } => {
+            Self::Unknown { resource, group, nearest } => {
                 write!(f, "the server doesn't have a resource type '{resource}'")?;
                 in_group(f, group)?;
                 if !group.is_empty() {
@@ -106,21 +95,14 @@ impl fmt::Display for Note {
                 write!(f, "{resource} exists in rules only, no server serves it")
             }
             Self::WildcardInGroup { group } => {
-                write!(
-                    f,
-                    "'*.{group}' was read as every resource in group '{group}'"
-                )
+                write!(f, "'*.{group}' was read as every resource in group '{group}'")
             }
         }
     }
 }
 
 fn in_group(f: &mut fmt::Formatter<'_>, group: &str) -> fmt::Result {
-    if group.is_empty() {
-        Ok(())
-    } else {
-        write!(f, " in group '{group}'")
-    }
+    if group.is_empty() { Ok(()) } else { write!(f, " in group '{group}'") }
 }
 
 fn did_you_mean(f: &mut fmt::Formatter<'_>, nearest: Option<&str>) -> fmt::Result {

@@ -77,9 +77,14 @@ impl ResourceTable {
         };
         let (mut resolved, info) = self.resolve_type(written);
         resolved.name = Some(name.to_owned());
-        if let Some(info) = info.filter(|info| info.has_subresource(name)) {
+        let is_subresource = match info {
+            Some(info) => info.has_subresource(name),
+            // `*/scale` is how a rule writes it; in a question it names an object, too.
+            None => written == "*" && self.iter().any(|info| info.has_subresource(name)),
+        };
+        if is_subresource {
             resolved.notes.push(Note::SubresourceInName {
-                resource: info.qualified(),
+                resource: info.map_or_else(|| written.to_owned(), ResourceInfo::qualified),
                 subresource: name.to_owned(),
             });
         }
@@ -88,13 +93,7 @@ impl ResourceTable {
 
     fn resolve_type(&self, written: &str) -> (Resolved, Option<&ResourceInfo>) {
         if written == "*" {
-            return (
-                Resolved {
-                    resource: "*".to_owned(),
-                    ..Resolved::default()
-                },
-                None,
-            );
+            return (Resolved { resource: "*".to_owned(), ..Resolved::default() }, None);
         }
         let lower = written.to_lowercase();
         if let Some(group) = lower.strip_prefix("*.") {
@@ -103,20 +102,8 @@ impl ResourceTable {
         let (resource, group) = lower.split_once('.').unwrap_or((&lower, ""));
         let found = group
             .split_once('.')
-            .and_then(|(version, group)| {
-                self.find(Partial {
-                    resource,
-                    version,
-                    group,
-                })
-            })
-            .or_else(|| {
-                self.find(Partial {
-                    resource,
-                    version: "",
-                    group,
-                })
-            });
+            .and_then(|(version, group)| self.find(Partial { resource, version, group }))
+            .or_else(|| self.find(Partial { resource, version: "", group }));
         if let Some((info, others)) = found {
             let mut resolved = Resolved {
                 group: info.group.to_string(),
@@ -125,9 +112,7 @@ impl ResourceTable {
                 ..Resolved::default()
             };
             if info.is_virtual && !is_kubectl_exception(info) {
-                resolved.notes.push(Note::Virtual {
-                    resource: info.qualified(),
-                });
+                resolved.notes.push(Note::Virtual { resource: info.qualified() });
             }
             if !others.is_empty() {
                 resolved.notes.push(Note::Ambiguous {
@@ -145,14 +130,7 @@ impl ResourceTable {
         };
         // Not lower-cased and not split at the dot: what kubectl sends.
         let resource = written.to_owned();
-        (
-            Resolved {
-                resource,
-                notes: vec![note],
-                ..Resolved::default()
-            },
-            None,
-        )
+        (Resolved { resource, notes: vec![note], ..Resolved::default() }, None)
     }
 
     /// The preferred match, and the others when the choice deserves a remark.
@@ -186,32 +164,20 @@ impl ResourceTable {
     /// never taken for a short name.
     fn expand<'n, 't: 'n>(&'t self, asked: Partial<'n>) -> (Partial<'n>, Vec<&'t ResourceInfo>) {
         let in_group = |info: &&ResourceInfo| asked.group.is_empty() || info.group == asked.group;
-        if self
-            .served()
-            .filter(in_group)
-            .any(|info| info.is_called(asked.resource))
-        {
+        if self.served().filter(in_group).any(|info| info.is_called(asked.resource)) {
             return (asked, Vec::new());
         }
         let has_short =
             |info: &&ResourceInfo| info.short_names.iter().any(|short| short == asked.resource);
         let mut by_short = self.served().filter(in_group).filter(has_short);
         if let Some(info) = by_short.next() {
-            let full = Partial {
-                resource: &info.plural,
-                version: "",
-                group: &info.group,
-            };
+            let full = Partial { resource: &info.plural, version: "", group: &info.group };
             return (full, by_short.collect());
         }
         let abbreviated = |info: &&ResourceInfo| info.group.starts_with(asked.group);
         match self.served().filter(abbreviated).find(has_short) {
             Some(info) if !asked.group.is_empty() => {
-                let full = Partial {
-                    resource: &info.plural,
-                    group: &info.group,
-                    ..asked
-                };
+                let full = Partial { resource: &info.plural, group: &info.group, ..asked };
                 (full, Vec::new())
             }
             _ => (asked, Vec::new()),
@@ -231,9 +197,7 @@ impl ResourceTable {
             (false, true) => {
                 let exact: Vec<_> = named().filter(in_group).collect();
                 if exact.is_empty() {
-                    named()
-                        .filter(|info| info.group.starts_with(asked.group))
-                        .collect()
+                    named().filter(|info| info.group.starts_with(asked.group)).collect()
                 } else {
                     exact
                 }
@@ -242,12 +206,9 @@ impl ResourceTable {
     }
 
     fn virtual_match(&self, asked: Partial<'_>) -> Option<&ResourceInfo> {
-        self.iter()
-            .filter(|info| info.is_virtual && asked.version.is_empty())
-            .find(|info| {
-                info.plural == asked.resource
-                    && (asked.group.is_empty() || info.group == asked.group)
-            })
+        self.iter().filter(|info| info.is_virtual && asked.version.is_empty()).find(|info| {
+            info.plural == asked.resource && (asked.group.is_empty() || info.group == asked.group)
+        })
     }
 
     fn served(&self) -> impl Iterator<Item = &ResourceInfo> {
@@ -266,21 +227,14 @@ impl ResourceTable {
             });
             return nearest_by(resource, names).map(|info| info.plural.to_string());
         }
-        let qualified: Vec<_> = self
-            .iter()
-            .map(|info| (info.qualified(), info.qualified()))
-            .collect();
+        let qualified: Vec<_> =
+            self.iter().map(|info| (info.qualified(), info.qualified())).collect();
         let written = format!("{resource}.{group}");
-        nearest_by(
-            &written,
-            qualified.iter().map(|(name, value)| (name.as_str(), value)),
-        )
-        .cloned()
-        .or_else(|| {
-            self.iter()
-                .find(|info| info.is_called(resource))
-                .map(ResourceInfo::qualified)
-        })
+        nearest_by(&written, qualified.iter().map(|(name, value)| (name.as_str(), value)))
+            .cloned()
+            .or_else(|| {
+                self.iter().find(|info| info.is_called(resource)).map(ResourceInfo::qualified)
+            })
     }
 }
 
@@ -293,14 +247,7 @@ fn every_resource_of(group: &str) -> Resolved {
     let notes = if group.is_empty() {
         Vec::new()
     } else {
-        vec![Note::WildcardInGroup {
-            group: group.to_owned(),
-        }]
+        vec![Note::WildcardInGroup { group: group.to_owned() }]
     };
-    Resolved {
-        group: group.to_owned(),
-        resource: "*".to_owned(),
-        notes,
-        ..Resolved::default()
-    }
+    Resolved { group: group.to_owned(), resource: "*".to_owned(), notes, ..Resolved::default() }
 }

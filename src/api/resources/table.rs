@@ -74,14 +74,9 @@ impl ResourceTable {
     /// Every resource, virtual ones included, the most preferred group first.
     pub fn iter(&self) -> impl Iterator<Item = &ResourceInfo> {
         // The core group comes first wherever it was met.
-        let core = self
-            .by_name
-            .get("")
-            .and_then(|index| self.groups.get(*index));
+        let core = self.by_name.get("").and_then(|index| self.groups.get(*index));
         let others = self.groups.iter().filter(|group| !group.is_core());
-        core.into_iter()
-            .chain(others)
-            .flat_map(|group| &group.resources)
+        core.into_iter().chain(others).flat_map(|group| &group.resources)
     }
 
     /// How many resources are known, virtual ones included.
@@ -97,13 +92,10 @@ impl ResourceTable {
     }
 
     fn insert(&mut self, mut resource: ResourceInfo) {
-        let position = *self
-            .by_name
-            .entry(resource.group.clone())
-            .or_insert_with(|| {
-                self.groups.push(Group::default());
-                self.groups.len() - 1
-            });
+        let position = *self.by_name.entry(resource.group.clone()).or_insert_with(|| {
+            self.groups.push(Group::default());
+            self.groups.len() - 1
+        });
         let Some(group) = self.groups.get_mut(position) else {
             return;
         };
@@ -116,9 +108,7 @@ impl ResourceTable {
                 }
             }
             None => {
-                group
-                    .by_plural
-                    .insert(resource.plural.clone(), group.resources.len());
+                group.by_plural.insert(resource.plural.clone(), group.resources.len());
                 group.resources.push(resource);
             }
         }
@@ -127,9 +117,7 @@ impl ResourceTable {
 
 impl Group {
     fn is_core(&self) -> bool {
-        self.resources
-            .first()
-            .is_some_and(|resource| resource.group.is_empty())
+        self.resources.first().is_some_and(|resource| resource.group.is_empty())
     }
 }
 

@@ -51,20 +51,10 @@ fn every_way_to_write_a_resource_is_understood() {
         "deployments.v1.apps",
         "deploy.v1.apps",
     ] {
-        assert_eq!(
-            silently(argument),
-            pair("deployments", "apps"),
-            "{argument}"
-        );
+        assert_eq!(silently(argument), pair("deployments", "apps"), "{argument}");
     }
-    assert_eq!(
-        silently("storageclass.storage"),
-        pair("storageclasses", "storage.k8s.io")
-    );
-    assert_eq!(
-        silently("roles.rbac"),
-        pair("roles", "rbac.authorization.k8s.io")
-    );
+    assert_eq!(silently("storageclass.storage"), pair("storageclasses", "storage.k8s.io"));
+    assert_eq!(silently("roles.rbac"), pair("roles", "rbac.authorization.k8s.io"));
     assert_eq!(silently("pods.v1."), pair("pods", ""));
     assert_eq!(silently("endpoints"), pair("endpoints", ""));
 }
@@ -72,10 +62,7 @@ fn every_way_to_write_a_resource_is_understood() {
 #[test]
 fn a_version_that_is_not_served_makes_the_name_unknown() {
     let resolved = resolve("deployments.v1beta1.apps");
-    assert_eq!(
-        (&*resolved.resource, &*resolved.group),
-        ("deployments.v1beta1.apps", "")
-    );
+    assert_eq!((&*resolved.resource, &*resolved.group), ("deployments.v1beta1.apps", ""));
     assert_eq!(
         resolved.notes,
         [Note::Unknown {
@@ -85,10 +72,7 @@ fn a_version_that_is_not_served_makes_the_name_unknown() {
         }]
     );
     // The twin: the version is served.
-    assert_eq!(
-        silently("horizontalpodautoscalers.v1.autoscaling").1,
-        "autoscaling"
-    );
+    assert_eq!(silently("horizontalpodautoscalers.v1.autoscaling").1, "autoscaling");
 }
 
 #[test]
@@ -101,14 +85,8 @@ fn of_several_groups_core_wins_and_a_written_group_overrules() {
         assert_eq!(resolved.notes, []);
     }
     assert_eq!(silently("events"), pair("events", ""));
-    assert_eq!(
-        silently("events.events.k8s.io"),
-        pair("events", "events.k8s.io")
-    );
-    assert_eq!(
-        silently("ingresses"),
-        pair("ingresses", "networking.k8s.io")
-    );
+    assert_eq!(silently("events.events.k8s.io"), pair("events", "events.k8s.io"));
+    assert_eq!(silently("ingresses"), pair("ingresses", "networking.k8s.io"));
 }
 
 #[test]
@@ -129,10 +107,7 @@ fn an_ambiguous_short_name_is_noted_and_a_full_one_is_not() {
 #[test]
 fn a_name_of_two_custom_groups_is_noted_and_the_first_group_counts() {
     let mut table = ResourceTable::builtin();
-    table.extend_custom([
-        custom("b.io", "clusters", "cl"),
-        custom("a.io", "clusters", "cl"),
-    ]);
+    table.extend_custom([custom("b.io", "clusters", "cl"), custom("a.io", "clusters", "cl")]);
     for argument in ["clusters", "cluster", "cl"] {
         let resolved = resolve_in(&table, argument);
         assert_eq!(resolved.group, "a.io");
@@ -171,18 +146,8 @@ fn an_unknown_resource_is_asked_as_written_with_the_nearest_name() {
     for (argument, resource, group, nearest) in [
         ("Deploymnets", "deploymnets", "", Some("deployments")),
         ("psod", "psod", "", Some("pods")),
-        (
-            "deployments.extensions",
-            "deployments",
-            "extensions",
-            Some("deployments.apps"),
-        ),
-        (
-            "deployments.apss",
-            "deployments",
-            "apss",
-            Some("deployments.apps"),
-        ),
+        ("deployments.extensions", "deployments", "extensions", Some("deployments.apps")),
+        ("deployments.apss", "deployments", "apss", Some("deployments.apps")),
         ("frobnications", "frobnications", "", None),
         ("", "", "", None),
         (".apps", "", "apps", None),
@@ -191,13 +156,7 @@ fn an_unknown_resource_is_asked_as_written_with_the_nearest_name() {
         let resolved = resolve(argument);
         assert_eq!((&*resolved.resource, &*resolved.group), (argument, ""));
         assert_eq!(resolved.namespaced, None);
-        let [
-            Note::Unknown {
-                resource: r,
-                group: g,
-                nearest: n,
-            },
-        ] = resolved.notes.as_slice()
+        let [Note::Unknown { resource: r, group: g, nearest: n }] = resolved.notes.as_slice()
         else {
             panic!("{argument}: {:?}", resolved.notes);
         };
@@ -212,12 +171,7 @@ fn wildcards_stay() {
     assert_eq!(resolve("*").namespaced, None);
     let resolved = resolve("*.apps");
     assert_eq!((&*resolved.resource, &*resolved.group), ("*", "apps"));
-    assert_eq!(
-        resolved.notes,
-        [Note::WildcardInGroup {
-            group: "apps".into()
-        }]
-    );
+    assert_eq!(resolved.notes, [Note::WildcardInGroup { group: "apps".into() }]);
 }
 
 #[test]
@@ -242,15 +196,11 @@ fn a_name_that_is_a_subresource_is_noted_and_still_a_name() {
     let resolved = resolve("po/log");
     assert_eq!(resolved.name.as_deref(), Some("log"));
     assert_eq!(resolved.notes, note("pods", "log"));
-    assert_eq!(
-        resolve("deploy/scale").notes,
-        note("deployments.apps", "scale")
-    );
+    assert_eq!(resolve("deploy/scale").notes, note("deployments.apps", "scale"));
     assert_eq!(resolve("nodes/metrics").notes, note("nodes", "metrics"));
-    assert_eq!(
-        resolve("services/finalizers").notes,
-        note("services", "finalizers")
-    );
+    assert_eq!(resolve("services/finalizers").notes, note("services", "finalizers"));
+    assert_eq!(resolve("*/scale").notes, note("*", "scale"));
+    assert_eq!(resolve("*/web").notes, []);
     assert_eq!(resolve("pods/logs").notes, []);
     assert_eq!(resolve("configmaps/log").notes, []);
 }
@@ -266,22 +216,10 @@ fn what_only_rules_know_is_found_and_said() {
     for (argument, resource, group) in [
         ("uids", "uids", "authentication.k8s.io"),
         ("userextras", "userextras", "authentication.k8s.io"),
-        (
-            "users.authentication.k8s.io",
-            "users",
-            "authentication.k8s.io",
-        ),
-        (
-            "nodes.authentication.k8s.io",
-            "nodes",
-            "authentication.k8s.io",
-        ),
+        ("users.authentication.k8s.io", "users", "authentication.k8s.io"),
+        ("nodes.authentication.k8s.io", "nodes", "authentication.k8s.io"),
         ("signers", "signers", "certificates.k8s.io"),
-        (
-            "signers.certificates.k8s.io/a",
-            "signers",
-            "certificates.k8s.io",
-        ),
+        ("signers.certificates.k8s.io/a", "signers", "certificates.k8s.io"),
     ] {
         let resolved = resolve(argument);
         assert_eq!((&*resolved.resource, &*resolved.group), (resource, group));
@@ -304,10 +242,7 @@ fn a_custom_resource_called_users_takes_the_name_and_is_noted() {
 #[test]
 fn a_resource_without_namespaces_says_so_and_one_with_them_does_not() {
     let note = |argument| resolve(argument).scope_note().map(|note| note.to_string());
-    assert_eq!(
-        note("no").as_deref(),
-        Some("resource 'nodes' is not namespace scoped")
-    );
+    assert_eq!(note("no").as_deref(), Some("resource 'nodes' is not namespace scoped"));
     assert_eq!(
         note("sc").as_deref(),
         Some("resource 'storageclasses' is not namespace scoped in group 'storage.k8s.io'")
@@ -335,25 +270,41 @@ fn notes_begin_with_the_words_of_kubectl() {
             "ev",
             "name 'ev' was read as events; it could also match lower priority events.events.k8s.io",
         ),
-        (
-            "*.apps",
-            "'*.apps' was read as every resource in group 'apps'",
-        ),
-        (
-            "signers",
-            "signers.certificates.k8s.io exists in rules only, no server serves it",
-        ),
+        ("*.apps", "'*.apps' was read as every resource in group 'apps'"),
+        ("signers", "signers.certificates.k8s.io exists in rules only, no server serves it"),
     ] {
         assert_eq!(resolve(argument).notes[0].to_string(), text);
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn any_argument_is_read_and_only_a_slash_makes_a_path(argument in ".{0,40}") {
+        match ResourceTable::builtin().resolve(&argument) {
+            Target::Path(path) => assert!(path.starts_with('/')),
+            Target::Resource(resolved) => {
+                assert!(!argument.starts_with('/'));
+                assert_eq!(resolved.name.is_some(), argument.contains('/'));
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_as_discovery_or_refused(
+        bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+        text in "(pods|NAME|v1|true|false|APIGROUP|[\\[\\]{}:, \n\t]|\"kind\"){0,30}",
+    ) {
+        for input in [bytes.as_slice(), text.as_bytes()] {
+            if let Ok(resources) = discovery::parse("f", input) {
+                assert!(!resources.is_empty());
+            }
+        }
+    }
+}
+
 /// Files of a real cluster, which are not part of this repository.
 fn real_cluster(file: &str) -> Option<Vec<u8>> {
-    let path = format!(
-        "{}/../shared/real-cluster/dump/{file}",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("{}/../shared/real-cluster/dump/{file}", env!("CARGO_MANIFEST_DIR"));
     let bytes = std::fs::read(&path).ok();
     if bytes.is_none() {
         println!("skipped: {path} is absent");
@@ -363,10 +314,7 @@ fn real_cluster(file: &str) -> Option<Vec<u8>> {
 
 fn discovered() -> Option<Vec<ResourceInfo>> {
     let mut all = Vec::new();
-    for file in [
-        "discovery-api-aggregated.json",
-        "discovery-apis-aggregated.json",
-    ] {
+    for file in ["discovery-api-aggregated.json", "discovery-apis-aggregated.json"] {
         all.extend(discovery::parse(file, &real_cluster(file)?).unwrap());
     }
     Some(all)
@@ -390,11 +338,7 @@ fn every_row_of_a_real_cluster_resolves_by_each_of_its_names() {
                 assert_eq!(resolved.namespaced, Some(row.namespaced), "{argument}");
             };
             // `events` is the one name of two groups; core has it.
-            let group = if row.plural == "events" {
-                ""
-            } else {
-                row.group.as_str()
-            };
+            let group = if row.plural == "events" { "" } else { row.group.as_str() };
             expect(&row.plural, group);
             expect(&row.singular, group);
             expect(&row.kind, group);
@@ -403,10 +347,7 @@ fn every_row_of_a_real_cluster_resolves_by_each_of_its_names() {
             }
             if !row.group.is_empty() {
                 expect(&row.qualified(), &row.group);
-                expect(
-                    &format!("{}.{}.{}", row.singular, row.versions[0], row.group),
-                    &row.group,
-                );
+                expect(&format!("{}.{}.{}", row.singular, row.versions[0], row.group), &row.group);
             }
         }
     }
@@ -423,11 +364,8 @@ fn the_embedded_table_is_what_a_real_cluster_serves() {
     for fact in &discovered {
         let mut fact = fact.clone();
         let mine = builtin.get(&fact.group, &fact.plural).unwrap();
-        let missing: Vec<_> = fact
-            .subresources
-            .iter()
-            .filter(|name| !mine.has_subresource(name))
-            .collect();
+        let missing: Vec<_> =
+            fact.subresources.iter().filter(|name| !mine.has_subresource(name)).collect();
         assert_eq!(missing, Vec::<&Str>::new(), "{}", fact.qualified());
         fact.subresources.clone_from(&mine.subresources);
         assert_eq!(mine, &fact);
@@ -438,20 +376,11 @@ fn the_embedded_table_is_what_a_real_cluster_serves() {
         groups.dedup();
         groups
     };
-    assert_eq!(
-        order(&mut served.into_iter()),
-        order(&mut discovered.iter())
-    );
+    assert_eq!(order(&mut served.into_iter()), order(&mut discovered.iter()));
     // The text says the same, as far as it goes.
     for row in discovery::parse("api-resources.txt", &text).unwrap() {
         let mine = builtin.get(&row.group, &row.plural).unwrap();
-        assert_eq!(
-            (&mine.kind, &mine.short_names),
-            (&row.kind, &row.short_names)
-        );
-        assert_eq!(
-            (&mine.verbs, &mine.categories),
-            (&row.verbs, &row.categories)
-        );
+        assert_eq!((&mine.kind, &mine.short_names), (&row.kind, &row.short_names));
+        assert_eq!((&mine.verbs, &mine.categories), (&row.verbs, &row.categories));
     }
 }

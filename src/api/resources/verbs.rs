@@ -26,17 +26,12 @@ const RESOURCE: [&str; 17] = [
 ];
 
 /// The same for paths: lower-cased HTTP methods.
-const NON_RESOURCE: [&str; 8] = [
-    "get", "put", "post", "head", "options", "delete", "patch", "*",
-];
+const NON_RESOURCE: [&str; 8] = ["get", "put", "post", "head", "options", "delete", "patch", "*"];
 
 /// Beginnings of the verbs of constrained impersonation (S-IMP-9), and the audience check of
 /// tokens that a kubelet asks for.
-const PREFIXES: [&str; 3] = [
-    "impersonate:",
-    "impersonate-on:",
-    "request-serviceaccounts-token-audience",
-];
+const PREFIXES: [&str; 3] =
+    ["impersonate:", "impersonate-on:", "request-serviceaccounts-token-audience"];
 
 /// Says so when a verb on a resource is none that Kubernetes asks about.
 ///
@@ -67,10 +62,7 @@ fn note(verb: &str, known: &[&'static str]) -> Option<Note> {
     }
     let lower = verb.to_lowercase();
     let nearest = nearest(&lower, known.iter().copied()).map(str::to_owned);
-    Some(Note::UnknownVerb {
-        verb: verb.to_owned(),
-        nearest,
-    })
+    Some(Note::UnknownVerb { verb: verb.to_owned(), nearest })
 }
 
 #[cfg(test)]
@@ -78,10 +70,7 @@ mod tests {
     use super::*;
 
     fn unknown(verb: &str, nearest: Option<&str>) -> Option<Note> {
-        Some(Note::UnknownVerb {
-            verb: verb.into(),
-            nearest: nearest.map(str::to_owned),
-        })
+        Some(Note::UnknownVerb { verb: verb.into(), nearest: nearest.map(str::to_owned) })
     }
 
     #[test]
@@ -90,24 +79,15 @@ mod tests {
             assert_eq!(resource_verb_note(verb), None, "{verb}");
         }
         assert_eq!(resource_verb_note("GET"), unknown("GET", Some("get")));
-        assert_eq!(
-            resource_verb_note("deleet"),
-            unknown("deleet", Some("delete"))
-        );
-        assert_eq!(
-            resource_verb_note("frobnicate"),
-            unknown("frobnicate", None)
-        );
+        assert_eq!(resource_verb_note("deleet"), unknown("deleet", Some("delete")));
+        assert_eq!(resource_verb_note("frobnicate"), unknown("frobnicate", None));
         assert_eq!(resource_verb_note("post"), unknown("post", None));
     }
 
     #[test]
     fn methods_pass_on_paths_and_verbs_of_resources_are_noted() {
         assert_eq!(non_resource_verb_note("post"), None);
-        assert_eq!(
-            non_resource_verb_note("watch"),
-            unknown("watch", Some("patch"))
-        );
+        assert_eq!(non_resource_verb_note("watch"), unknown("watch", Some("patch")));
         assert_eq!(non_resource_verb_note("list"), unknown("list", None));
     }
 }

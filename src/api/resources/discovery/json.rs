@@ -173,9 +173,8 @@ impl Merged {
         // `kubectl api-resources -o json` leaves the list's own empty and says it on each entry.
         let (list_group, list_version) =
             group_version.split_once('/').unwrap_or(("", group_version));
-        let (subresources, resources): (Vec<_>, Vec<_>) = resources
-            .into_iter()
-            .partition(|entry| entry.name.contains('/'));
+        let (subresources, resources): (Vec<_>, Vec<_>) =
+            resources.into_iter().partition(|entry| entry.name.contains('/'));
         for entry in resources {
             let (group, version) = if group_version.is_empty() {
                 (entry.group, entry.version)
@@ -206,10 +205,7 @@ impl Merged {
     /// The first version met is the preferred one; its facts count.
     fn add(&mut self, resource: ResourceInfo) {
         let key = (resource.group.clone(), resource.plural.clone());
-        if let Some(known) = self
-            .places
-            .get(&key)
-            .and_then(|place| self.resources.get_mut(*place))
+        if let Some(known) = self.places.get(&key).and_then(|place| self.resources.get_mut(*place))
         {
             for version in resource.versions {
                 if !known.versions.contains(&version) {
@@ -240,11 +236,7 @@ impl Merged {
 
 /// Servers that list no singular are read as kubectl reads them: the kind in lower case.
 fn singular(listed: Str, kind: &str) -> Str {
-    if listed.is_empty() {
-        Str::new(kind.to_lowercase())
-    } else {
-        listed
-    }
+    if listed.is_empty() { Str::new(kind.to_lowercase()) } else { listed }
 }
 
 #[cfg(test)]
@@ -290,11 +282,7 @@ mod tests {
         let text = r#"{"kind": "APIResourceList", "groupVersion": "", "resources": [
             {"name": "pods", "kind": "Pod", "version": "v1", "namespaced": true},
             {"name": "jobs", "kind": "Job", "group": "batch", "version": "v1"}]}"#;
-        let names: Vec<_> = parse("f", text)
-            .unwrap()
-            .iter()
-            .map(ResourceInfo::qualified)
-            .collect();
+        let names: Vec<_> = parse("f", text).unwrap().iter().map(ResourceInfo::qualified).collect();
         assert_eq!(names, ["pods", "jobs.batch"]);
     }
 
@@ -321,14 +309,7 @@ mod tests {
         for text in ["{\n\"kind\": ", "{\"kind\":\n 3}", "[\n3]"] {
             let error = parse("f.json", text).unwrap_err();
             assert!(
-                matches!(
-                    error,
-                    DiscoveryError::Json {
-                        line: 1..=2,
-                        document: 1,
-                        ..
-                    }
-                ),
+                matches!(error, DiscoveryError::Json { line: 1..=2, document: 1, .. }),
                 "{error}"
             );
         }

@@ -89,10 +89,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Vec<ResourceInfo>, DiscoveryErr
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.iter().take(error.valid_up_to());
         let line = before.filter(|byte| **byte == b'\n').count() + 1;
-        DiscoveryError::NotText {
-            file: file.to_owned(),
-            line,
-        }
+        DiscoveryError::NotText { file: file.to_owned(), line }
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let resources = if text.trim_start().starts_with(['{', '[']) {
@@ -101,9 +98,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Vec<ResourceInfo>, DiscoveryErr
         text::parse(file, text)?
     };
     if resources.is_empty() {
-        return Err(DiscoveryError::Empty {
-            file: file.to_owned(),
-        });
+        return Err(DiscoveryError::Empty { file: file.to_owned() });
     }
     Ok(resources)
 }
@@ -123,37 +118,20 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_skipped() {
-        assert_eq!(
-            parse("f", b"\xef\xbb\xbfpods po v1 true Pod\n")
-                .unwrap()
-                .len(),
-            1
-        );
+        assert_eq!(parse("f", b"\xef\xbb\xbfpods po v1 true Pod\n").unwrap().len(), 1);
     }
 
     #[test]
     fn nothing_in_the_file_is_an_error() {
         for bytes in ["", "\n\n", "NAME SHORTNAMES APIVERSION NAMESPACED KIND\n"] {
             let error = parse("f.txt", bytes.as_bytes()).unwrap_err();
-            assert_eq!(
-                error,
-                DiscoveryError::Empty {
-                    file: "f.txt".into()
-                },
-                "{bytes:?}"
-            );
+            assert_eq!(error, DiscoveryError::Empty { file: "f.txt".into() }, "{bytes:?}");
         }
     }
 
     #[test]
     fn bytes_that_are_no_text_are_refused_with_their_line() {
         let error = parse("f.txt", b"pods po v1 true Pod\n\xff\xfe").unwrap_err();
-        assert_eq!(
-            error,
-            DiscoveryError::NotText {
-                file: "f.txt".into(),
-                line: 2
-            }
-        );
+        assert_eq!(error, DiscoveryError::NotText { file: "f.txt".into(), line: 2 });
     }
 }

@@ -35,13 +35,9 @@ fn row(words: &[&str]) -> Option<ResourceInfo> {
         [name, version, namespaced @ ("true" | "false"), rest @ ..] => {
             (*name, "", *version, *namespaced, rest)
         }
-        [
-            name,
-            short_names,
-            version,
-            namespaced @ ("true" | "false"),
-            rest @ ..,
-        ] => (*name, *short_names, *version, *namespaced, rest),
+        [name, short_names, version, namespaced @ ("true" | "false"), rest @ ..] => {
+            (*name, *short_names, *version, *namespaced, rest)
+        }
         _ => return None,
     };
     let (kind, wide) = rest.split_first()?;
@@ -97,10 +93,7 @@ fn wide_lists(words: &[&str]) -> Vec<Vec<Str>> {
 }
 
 fn comma_list(word: &str) -> Vec<Str> {
-    word.split(',')
-        .filter(|item| !item.is_empty())
-        .map(Str::new)
-        .collect()
+    word.split(',').filter(|item| !item.is_empty()).map(Str::new).collect()
 }
 
 #[cfg(test)]
@@ -134,10 +127,7 @@ mod tests {
         assert_eq!(new, old);
         assert_eq!(new.verbs, ["create", "get"]);
         assert_eq!(new.categories, ["all", "mine"]);
-        assert_eq!(
-            one("pods po v1 true Pod [create get").verbs,
-            ["create", "get"]
-        );
+        assert_eq!(one("pods po v1 true Pod [create get").verbs, ["create", "get"]);
         assert_eq!(one("pods po v1 true Pod [] []").verbs, Vec::<Str>::new());
     }
 
@@ -148,19 +138,10 @@ mod tests {
 
     #[test]
     fn lines_of_another_shape_are_refused_with_file_and_line() {
-        for line in [
-            "pods",
-            "pods po true Pod",
-            "pods v1 true",
-            "a b c d e f",
-            "x /v1 true X",
-        ] {
+        for line in ["pods", "pods po true Pod", "pods v1 true", "a b c d e f", "x /v1 true X"] {
             let error = parse("f.txt", &format!("pods po v1 true Pod\n{line}")).unwrap_err();
-            let expected = DiscoveryError::Columns {
-                file: "f.txt".into(),
-                line: 2,
-                found: line.into(),
-            };
+            let expected =
+                DiscoveryError::Columns { file: "f.txt".into(), line: 2, found: line.into() };
             assert_eq!(error, expected);
         }
     }
@@ -169,12 +150,6 @@ mod tests {
     fn the_table_of_old_kubectl_is_named_as_such() {
         let text = "NAME SHORTNAMES APIGROUP NAMESPACED KIND\npods po true Pod\n";
         let error = parse("f.txt", text).unwrap_err();
-        assert_eq!(
-            error,
-            DiscoveryError::GroupColumn {
-                file: "f.txt".into(),
-                line: 1
-            }
-        );
+        assert_eq!(error, DiscoveryError::GroupColumn { file: "f.txt".into(), line: 1 });
     }
 }
