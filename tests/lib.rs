@@ -9,3 +9,6 @@ mod plain_yaml;
 mod prop_rbac;
 mod reference;
 mod support;
+// The attribute tells clippy that these are tests, helpers included.
+#[cfg(test)]
+mod tidy;

@@ -9,6 +9,7 @@ pub mod inventory;
 pub mod meta;
 pub mod names;
 pub mod rbac;
+pub mod resources;
 pub mod selector;
 
 mod null;

@@ -4,4 +4,5 @@ pub(crate) mod aggregate;
 pub(crate) mod cowvec;
 pub(crate) mod goquote;
 pub(crate) mod intern;
+pub(crate) mod nearest;
 pub(crate) mod num;
