@@ -1,6 +1,9 @@
 //! The engines that answer "may this user do this?". Everything they need is passed in; nothing
 //! is opened.
 
+#[cfg(feature = "abac")]
+pub mod abac;
+
 use crate::api::authorization::{NonResourceRule, ResourceRule};
 use crate::model::{Request, User, Verdict};
 

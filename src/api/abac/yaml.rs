@@ -18,6 +18,10 @@ const MAX_ALIASED_VALUES: usize = 10_000;
 
 /// The JSON text of the first document of a line.
 pub(super) fn to_json(line: &str) -> Result<String, StatementError> {
+    // Our parser would let a tab indent.
+    if line.trim_start_matches(' ').starts_with('\t') {
+        return Err(problem("found character that cannot start any token"));
+    }
     let mut builder = Builder::default();
     for item in Parser::new_from_str(line) {
         let (event, _) = item.map_err(|error| problem(error.info()))?;
