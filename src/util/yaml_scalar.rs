@@ -50,9 +50,8 @@ fn integer(text: &str) -> Option<i128> {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let prefixed = |lower, upper| {
-        magnitude.strip_prefix(lower).or_else(|| magnitude.strip_prefix(upper))
-    };
+    let prefixed =
+        |lower, upper| magnitude.strip_prefix(lower).or_else(|| magnitude.strip_prefix(upper));
     let (radix, digits) = if let Some(digits) = prefixed("0x", "0X") {
         (16, digits)
     } else if let Some(digits) = prefixed("0o", "0O") {
@@ -71,8 +70,7 @@ fn integer(text: &str) -> Option<i128> {
     let value = i128::from(u64::from_str_radix(digits, radix).ok()?);
     let value = if negative { value.checked_neg()? } else { value };
     // An explicit plus sign is for signed integers only.
-    let greatest =
-        if text.starts_with('+') { i128::from(i64::MAX) } else { i128::from(u64::MAX) };
+    let greatest = if text.starts_with('+') { i128::from(i64::MAX) } else { i128::from(u64::MAX) };
     (i128::from(i64::MIN)..=greatest).contains(&value).then_some(value)
 }
 

@@ -59,7 +59,8 @@ pub enum StatementError {
     /// Version and kind are well-formed and there is no such policy.
     #[error(
         "no kind {} is registered for version {} in scheme \"pkg/apis/abac/register.go:33\"",
-        Quoted(kind), Quoted(version)
+        Quoted(kind),
+        Quoted(version)
     )]
     NotRegistered {
         /// The kind.

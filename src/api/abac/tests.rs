@@ -37,9 +37,7 @@ fn version_and_kind_are_found_in_any_case_and_other_fields_are_not() {
 
 #[test]
 fn the_internal_version_reads_the_names_of_the_go_type() {
-    let line = |spec| {
-        format!(r#"{{"apiVersion":"{GROUP}/__internal","kind":"Policy",{spec}}}"#)
-    };
+    let line = |spec| format!(r#"{{"apiVersion":"{GROUP}/__internal","kind":"Policy",{spec}}}"#);
     assert_eq!(spec_of(&line(r#""Spec":{"User":"alice"}"#)), alice());
     assert_eq!(spec_of(&line(r#""spec":{"user":"alice"}"#)), PolicySpec::default());
 }
@@ -87,6 +85,7 @@ fn yaml_lines_are_read_as_the_api_server_reads_them() {
         ("\"user\": 'alice' # a comment", alice()),
         ("? user", PolicySpec::default()),
         ("---", PolicySpec::default()),
+        ("\u{feff}{\"user\": alice}", alice()),
         ("~", PolicySpec::default()),
         ("user: !!str alice", alice()),
         ("user: !custom alice", alice()),

@@ -18,6 +18,8 @@ const MAX_ALIASED_VALUES: usize = 10_000;
 
 /// The JSON text of the first document of a line.
 pub(super) fn to_json(line: &str) -> Result<String, StatementError> {
+    // Every line is a document of its own, and a document may begin with a byte order mark.
+    let line = line.strip_prefix('\u{feff}').unwrap_or(line);
     // Our parser would let a tab indent.
     if line.trim_start_matches(' ').starts_with('\t') {
         return Err(problem("found character that cannot start any token"));

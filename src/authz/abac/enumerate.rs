@@ -55,11 +55,7 @@ impl Policy {
     pub(super) fn first_match(&self, request: &Request<'_>) -> Option<Step> {
         let lines = self.table.lines_of(request.user);
         let line = lines.into_iter().find(|line| covers(&line.spec, &request.attributes))?;
-        Some(Step {
-            kind: "policy",
-            text: line.text.to_string(),
-            origin: Some(self.origin(line)),
-        })
+        Some(Step { kind: "policy", text: line.text.to_string(), origin: Some(self.origin(line)) })
     }
 
     /// Where a line stands.

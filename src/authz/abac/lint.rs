@@ -75,7 +75,9 @@ impl Concern {
     pub const fn is_dangerous(&self) -> bool {
         matches!(
             self,
-            Self::GrantsEverything { .. } | Self::SubjectIgnored { .. } | Self::UnknownFields { .. }
+            Self::GrantsEverything { .. }
+                | Self::SubjectIgnored { .. }
+                | Self::UnknownFields { .. }
         )
     }
 }
@@ -87,10 +89,9 @@ impl fmt::Display for Concern {
                 let what = if *readonly { "reading everything" } else { "everything" };
                 write!(f, "grants {what} to every authenticated user")
             }
-            Self::SubjectIgnored { name } => write!(
-                f,
-                "`*` applies to every authenticated user; `{name}` beside it is ignored"
-            ),
+            Self::SubjectIgnored { name } => {
+                write!(f, "`*` applies to every authenticated user; `{name}` beside it is ignored")
+            }
             Self::UnknownFields { names } => {
                 write!(f, "ignored, because no such field exists: ")?;
                 for (index, name) in names.iter().enumerate() {

@@ -231,7 +231,11 @@ impl Table {
 
     /// Visits every subject that `user` is, until `visit` says that it has seen enough; says
     /// whether it did (S-ABAC-12).
-    pub(super) fn any_subject(&self, user: &User, mut visit: impl FnMut(SubjectId) -> bool) -> bool {
+    pub(super) fn any_subject(
+        &self,
+        user: &User,
+        mut visit: impl FnMut(SubjectId) -> bool,
+    ) -> bool {
         let name = self.names.get(user.name.as_str());
         if name.and_then(|name| name.user).is_some_and(&mut visit) {
             return true;
@@ -240,7 +244,10 @@ impl Table {
         user.groups.iter().any(|group| {
             let subject = self.names.get(group.as_str()).and_then(|name| name.group);
             subject.is_some_and(&mut visit)
-                || in_group.and_then(|known| known.get(group.as_str())).copied().is_some_and(&mut visit)
+                || in_group
+                    .and_then(|known| known.get(group.as_str()))
+                    .copied()
+                    .is_some_and(&mut visit)
         })
     }
 

@@ -92,8 +92,7 @@ impl<'a> Iterator for Members<'a> {
             return None;
         }
         let (_, after_key) = key.split_at_checked(value_len(key))?;
-        let value =
-            after_key.trim_start_matches(|found| is_white_space(found) || found == ':');
+        let value = after_key.trim_start_matches(|found| is_white_space(found) || found == ':');
         let (_, rest) = value.split_at_checked(value_len(value))?;
         self.rest = rest;
         Some((Raw(key).string(), Raw(value)))

@@ -32,8 +32,27 @@ fn mistakes_are_worded_as_go_words_them() {
 #[test]
 fn what_serde_json_accepts_is_accepted_and_its_twin_refused() {
     for text in [
-        "{}", "[]", " [1, -0.5e+3, 0] ", "\"a\\n\\u00e9\"", "null", "{\"a\":{\"b\":[{}]}}", "1E5", "-0",
-        "{", "[}", "{\"a\":}", "nul", "+1", ".5", "1.", "00", "[,]", "{,}", "{\"a\":1,,}", "\"", "x",
+        "{}",
+        "[]",
+        " [1, -0.5e+3, 0] ",
+        "\"a\\n\\u00e9\"",
+        "null",
+        "{\"a\":{\"b\":[{}]}}",
+        "1E5",
+        "-0",
+        "{",
+        "[}",
+        "{\"a\":}",
+        "nul",
+        "+1",
+        ".5",
+        "1.",
+        "00",
+        "[,]",
+        "{,}",
+        "{\"a\":1,,}",
+        "\"",
+        "x",
     ] {
         let expected = serde_json::from_str::<serde_json::Value>(text).is_ok();
         assert_eq!(Raw::parse(text).is_ok(), expected, "{text}");
