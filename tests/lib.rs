@@ -10,5 +10,9 @@ mod prop_rbac;
 mod reference;
 mod support;
 // The attribute tells clippy that these are tests, helpers included.
+#[cfg(feature = "abac")]
+mod golden_abac;
+#[cfg(feature = "abac")]
+mod reference_abac;
 #[cfg(test)]
 mod tidy;

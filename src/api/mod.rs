@@ -3,6 +3,8 @@
 //! The types read what the API server reads: unknown fields are ignored, `null` lists are empty,
 //! and empty references are defaulted as the server does (S-RVAL-1). Nothing here judges.
 
+#[cfg(feature = "abac")]
+pub mod abac;
 pub mod authorization;
 pub mod field;
 pub mod inventory;

@@ -1,6 +1,8 @@
 //! The engines that answer "may this user do this?". Everything they need is passed in; nothing
 //! is opened.
 
+#[cfg(feature = "abac")]
+pub mod abac;
 mod chain;
 #[cfg(feature = "rbac")]
 pub mod rbac;
