@@ -197,8 +197,8 @@ fn role_ref(kind: &str, roles: &[Role], rng: &mut Rng) -> RoleRef {
 /// are of one kind nine times in ten.
 fn subjects(home: usize, organisation: &Organisation, rng: &mut Rng) -> Vec<Subject> {
     let count = match rng.below(10) {
-        0..=5 => 1,
-        6..=8 => 2,
+        0..=6 => 1,
+        7 | 8 => 2,
         _ => 3,
     };
     let first = rng.below(100);

@@ -13,6 +13,7 @@
 //! | `whocan-queries.ndjson` | specs without a user |
 
 #[path = "mod.rs"]
+#[expect(dead_code, reason = "the benches need what this program does not")]
 mod world;
 mod write;
 
@@ -24,7 +25,8 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use world::{Class, LARGE, MIX, Params, World};
+use world::queries::{Class, Query};
+use world::{LARGE, MIX, Params, World};
 
 const USAGE: &str = "usage: gen_world [--bindings N] [--queries N] [--seed N] --out DIR";
 
@@ -80,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut questioner = world.questioner();
     let who_can = questioner.ask(Class::WhoCan, queries / 50);
     let mix = questioner.mix(queries);
-    let lines = |queries: &[world::Query], file: &mut BufWriter<File>| {
+    let lines = |queries: &[Query], file: &mut BufWriter<File>| {
         queries
             .iter()
             .try_for_each(|query| writeln!(file, "{}", write::spec(query)))
