@@ -1,1 +1,6 @@
 //! Everything that is tested from outside, in one binary: one link step.
+
+mod golden_rbac;
+mod prop_rbac;
+mod reference;
+mod support;

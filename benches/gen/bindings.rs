@@ -6,9 +6,10 @@ use portcullis::api::rbac::{ClusterRoleBinding, Role, RoleBinding, RoleRef, Subj
 use portcullis::model::groups;
 
 use super::defaults::CONTROLLERS;
+use super::operators::OPERATORS;
 use super::people::{Organisation, PLATFORM, local_account};
 use super::rng::Rng;
-use super::roles::{APPS, OPERATORS};
+use super::roles::APPS;
 
 /// The bindings that a fresh cluster has for everybody and for its components.
 fn defaults() -> Vec<(&'static str, Vec<Subject>)> {

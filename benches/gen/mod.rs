@@ -14,11 +14,14 @@
 
 mod bindings;
 mod defaults;
+mod operators;
 mod people;
 pub(crate) mod queries;
+mod questioner;
 pub(crate) mod reference;
 pub(crate) mod rng;
 mod roles;
+mod rules;
 
 use portcullis::api::Str;
 use portcullis::api::inventory::Inventory;
@@ -27,7 +30,7 @@ use portcullis::api::rbac::Object;
 use portcullis::model::Origin;
 
 use people::{Organisation, Person};
-use queries::Questioner;
+use questioner::Questioner;
 use rng::Rng;
 
 /// A cluster of one team: everything fits into the first-level caches, so this measures
@@ -74,7 +77,7 @@ impl World {
 
         let mut stored = Stored::default();
         let mut cluster_roles = defaults::cluster_roles();
-        cluster_roles.extend(roles::cluster_roles(rng));
+        cluster_roles.extend(operators::cluster_roles(rng));
         defaults::aggregate(&mut cluster_roles);
         for role in cluster_roles {
             stored.push(role);

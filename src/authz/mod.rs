@@ -4,6 +4,9 @@
 use crate::api::authorization::{NonResourceRule, ResourceRule};
 use crate::model::{Request, User, Verdict};
 
+#[cfg(feature = "rbac")]
+pub mod rbac;
+
 /// Anything that can answer a request. Open: bring your own and put it into a chain.
 pub trait Authorizer: Send + Sync {
     /// Answers one request. Must not block.
