@@ -15,37 +15,16 @@ use super::roles::APPS;
 fn defaults() -> Vec<(&'static str, Vec<Subject>)> {
     vec![
         ("cluster-admin", vec![Subject::group(groups::MASTERS)]),
-        (
-            "system:discovery",
-            vec![Subject::group(groups::AUTHENTICATED)],
-        ),
+        ("system:discovery", vec![Subject::group(groups::AUTHENTICATED)]),
         (
             "system:public-info-viewer",
-            vec![
-                Subject::group(groups::AUTHENTICATED),
-                Subject::group(groups::UNAUTHENTICATED),
-            ],
+            vec![Subject::group(groups::AUTHENTICATED), Subject::group(groups::UNAUTHENTICATED)],
         ),
-        (
-            "system:basic-user",
-            vec![Subject::group(groups::AUTHENTICATED)],
-        ),
-        (
-            "system:service-account-issuer-discovery",
-            vec![Subject::group(groups::SERVICE_ACCOUNTS)],
-        ),
-        (
-            "system:monitoring",
-            vec![Subject::group("system:monitoring")],
-        ),
-        (
-            "system:kube-scheduler",
-            vec![Subject::user("system:kube-scheduler")],
-        ),
-        (
-            "system:node-proxier",
-            vec![Subject::user("system:kube-proxy")],
-        ),
+        ("system:basic-user", vec![Subject::group(groups::AUTHENTICATED)]),
+        ("system:service-account-issuer-discovery", vec![Subject::group(groups::SERVICE_ACCOUNTS)]),
+        ("system:monitoring", vec![Subject::group("system:monitoring")]),
+        ("system:kube-scheduler", vec![Subject::user("system:kube-scheduler")]),
+        ("system:node-proxier", vec![Subject::user("system:kube-proxy")]),
     ]
 }
 
@@ -60,9 +39,7 @@ pub(crate) fn cluster_wide(
         let role = format!("system:controller:{name}");
         (role, vec![Subject::service_account("kube-system", name)])
     });
-    let fixed = defaults()
-        .into_iter()
-        .map(|(role, subjects)| (role.to_owned(), subjects));
+    let fixed = defaults().into_iter().map(|(role, subjects)| (role.to_owned(), subjects));
     let fixed: Vec<_> = fixed.chain(controllers).take(count / 2).collect();
     let rest = (fixed.len()..count).map(|_| tenant_wide(organisation, rng));
     fixed
@@ -71,20 +48,10 @@ pub(crate) fn cluster_wide(
         .chain(rest)
         .enumerate()
         .map(|(index, (role, subjects))| {
-            let name = if index < fixed.len() {
-                role.clone()
-            } else {
-                format!("{role}-{index:05}")
-            };
-            let metadata = ObjectMeta {
-                name: name.into(),
-                ..ObjectMeta::default()
-            };
-            ClusterRoleBinding {
-                metadata,
-                subjects,
-                role_ref: RoleRef::cluster_role(role),
-            }
+            let name =
+                if index < fixed.len() { role.clone() } else { format!("{role}-{index:05}") };
+            let metadata = ObjectMeta { name: name.into(), ..ObjectMeta::default() };
+            ClusterRoleBinding { metadata, subjects, role_ref: RoleRef::cluster_role(role) }
         })
         .collect()
 }
@@ -99,20 +66,18 @@ fn tenant_wide(organisation: &Organisation, rng: &mut Rng) -> (String, Vec<Subje
         4..=39 => format!("{operator}-controller"),
         40..=49 => format!("{operator}-metrics-reader"),
         50..=59 => "system:auth-delegator".to_owned(),
-        60..=97 => format!(
-            "acme:{app}:{}",
-            rng.word(&["debugger", "node-reader", "release-manager"])
-        ),
+        60..=97 => {
+            format!("acme:{app}:{}", rng.word(&["debugger", "node-reader", "release-manager"]))
+        }
         // Left behind when a chart was removed.
         _ => format!("{operator}-legacy"),
     };
     // Two roles are too strong for a crowd: only the platform has them everywhere.
     let subjects = match role.as_str() {
         "cluster-admin" => vec![Subject::group("oidc:platform-admins")],
-        "view" => vec![
-            Subject::group("oidc:platform-sre"),
-            Subject::group("oidc:security-auditors"),
-        ],
+        "view" => {
+            vec![Subject::group("oidc:platform-sre"), Subject::group("oidc:security-auditors")]
+        }
         _ => subjects(home, organisation, rng),
     };
     (role, subjects)
@@ -126,39 +91,21 @@ pub(crate) fn in_namespace(
     organisation: &Organisation,
     rng: &mut Rng,
 ) -> Vec<RoleBinding> {
-    let namespace = organisation
-        .namespaces
-        .get(index)
-        .cloned()
-        .unwrap_or_default();
+    let namespace = organisation.namespaces.get(index).cloned().unwrap_or_default();
     let bindings = (0..count).map(|number| {
         let subjects = subjects(index, organisation, rng);
-        let kind = subjects
-            .first()
-            .map(|subject| subject.kind.clone())
-            .unwrap_or_default();
+        let kind = subjects.first().map(|subject| subject.kind.clone()).unwrap_or_default();
         let role_ref = role_ref(&kind, roles, rng);
         let app = rng.word(&APPS);
-        let name = format!(
-            "{app}-{}-{number:02}",
-            role_ref.name.replace("acme:", "acme-")
-        );
-        let labels = if rng.percent(30) {
-            chart_labels(app)
-        } else {
-            StrMap::new()
-        };
+        let name = format!("{app}-{}-{number:02}", role_ref.name.replace("acme:", "acme-"));
+        let labels = if rng.percent(30) { chart_labels(app) } else { StrMap::new() };
         let metadata = ObjectMeta {
             name: name.into(),
             namespace: namespace.clone(),
             labels,
             ..ObjectMeta::default()
         };
-        RoleBinding {
-            metadata,
-            subjects,
-            role_ref,
-        }
+        RoleBinding { metadata, subjects, role_ref }
     });
     bindings.collect()
 }
@@ -176,9 +123,7 @@ fn role_ref(kind: &str, roles: &[Role], rng: &mut Rng) -> RoleRef {
     }
     if rng.percent(local) {
         return RoleRef::role(
-            rng.pick(roles)
-                .map(|role| role.metadata.name.clone())
-                .unwrap_or_default(),
+            rng.pick(roles).map(|role| role.metadata.name.clone()).unwrap_or_default(),
         );
     }
     if kind == "ServiceAccount" || rng.percent(25) {
@@ -205,19 +150,12 @@ fn subjects(home: usize, organisation: &Organisation, rng: &mut Rng) -> Vec<Subj
     let first = rng.below(100);
     let mut subjects: Vec<Subject> = Vec::with_capacity(count);
     for _ in 0..count {
-        let draw = if rng.percent(90) {
-            first
-        } else {
-            rng.below(100)
-        };
+        let draw = if rng.percent(90) { first } else { rng.below(100) };
         let subject = match draw {
             0..=59 => account(home, organisation, rng),
             60..=84 => Subject::group(organisation.group(home, rng)),
             _ => Subject::user(
-                organisation
-                    .member(home, rng)
-                    .map(|it| it.name.clone())
-                    .unwrap_or_default(),
+                organisation.member(home, rng).map(|it| it.name.clone()).unwrap_or_default(),
             ),
         };
         if !subjects.contains(&subject) {

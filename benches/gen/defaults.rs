@@ -15,11 +15,7 @@ const CORE: &str = "configmaps endpoints persistentvolumeclaims pods replication
 fn user_facing() -> Vec<ClusterRole> {
     let view = vec![
         rule(READ, "core", CORE),
-        rule(
-            READ,
-            "core",
-            "events limitranges namespaces pods/log pods/status resourcequotas",
-        ),
+        rule(READ, "core", "events limitranges namespaces pods/log pods/status resourcequotas"),
         rule(READ, "apps", WORKLOADS),
         rule(READ, "autoscaling", "horizontalpodautoscalers"),
         rule(READ, "batch", "cronjobs jobs"),
@@ -34,17 +30,9 @@ fn user_facing() -> Vec<ClusterRole> {
             "pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy",
         ),
         rule("impersonate", "core", "serviceaccounts"),
-        rule(
-            WRITE,
-            "core",
-            "pods pods/attach pods/exec pods/portforward pods/proxy",
-        ),
+        rule(WRITE, "core", "pods pods/attach pods/exec pods/portforward pods/proxy"),
         rule("create", "core", "pods/eviction serviceaccounts/token"),
-        rule(
-            WRITE,
-            "core",
-            "configmaps persistentvolumeclaims secrets serviceaccounts services",
-        ),
+        rule(WRITE, "core", "configmaps persistentvolumeclaims secrets serviceaccounts services"),
         rule(WRITE, "apps", WORKLOADS),
         rule(WRITE, "autoscaling", "horizontalpodautoscalers"),
         rule(WRITE, "batch", "cronjobs jobs"),
@@ -52,11 +40,7 @@ fn user_facing() -> Vec<ClusterRole> {
         rule(ALL, "coordination.k8s.io", "leases"),
     ];
     let admin = vec![
-        rule(
-            "create",
-            "authorization.k8s.io",
-            "localsubjectaccessreviews",
-        ),
+        rule("create", "authorization.k8s.io", "localsubjectaccessreviews"),
         rule(ALL, "rbac.authorization.k8s.io", "rolebindings roles"),
     ];
     vec![
@@ -71,39 +55,24 @@ fn components() -> Vec<ClusterRole> {
     let probes = "/healthz /livez /readyz /version /version/";
     let discovery =
         "/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version";
-    let reviews = rule(
-        "create",
-        "authorization.k8s.io",
-        "selfsubjectaccessreviews selfsubjectrulesreviews",
-    );
+    let reviews =
+        rule("create", "authorization.k8s.io", "selfsubjectaccessreviews selfsubjectrulesreviews");
     let pods = "pods pods/status pods/binding";
     let scheduler = vec![
         rule("create patch update", "core events.k8s.io", "events"),
-        rule(
-            "create get list update watch",
-            "coordination.k8s.io",
-            "leases",
-        ),
+        rule("create get list update watch", "coordination.k8s.io", "leases"),
         rule(
             "get list patch update watch",
             "core",
             "nodes persistentvolumeclaims persistentvolumes",
         ),
         rule("create delete get list patch update watch", "core", pods),
-        rule(
-            READ,
-            "storage.k8s.io",
-            "csinodes storageclasses volumeattachments",
-        ),
+        rule(READ, "storage.k8s.io", "csinodes storageclasses volumeattachments"),
     ];
     let node = vec![
         rule("create", "authentication.k8s.io", "tokenreviews"),
         rule("create", "authorization.k8s.io", "subjectaccessreviews"),
-        rule(
-            "create delete get list patch update watch",
-            "core",
-            "nodes nodes/status pods",
-        ),
+        rule("create delete get list patch update watch", "core", "nodes nodes/status pods"),
         rule("get list watch", "core", "configmaps secrets services"),
     ];
     let delegator = vec![
@@ -111,10 +80,8 @@ fn components() -> Vec<ClusterRole> {
         rule("create", "authorization.k8s.io", "subjectaccessreviews"),
     ];
     let issuer = urls("get", "/.well-known/openid-configuration /openid/v1/jwks");
-    let monitoring = urls(
-        "get",
-        "/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz",
-    );
+    let monitoring =
+        urls("get", "/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz");
     let plain = |name: &str, rules| cluster_role(name, rules, &[]);
     vec![
         plain("cluster-admin", vec![rule("*", "*", "*"), urls("*", "*")]),
@@ -125,10 +92,7 @@ fn components() -> Vec<ClusterRole> {
         plain("system:monitoring", vec![monitoring]),
         plain("system:kube-scheduler", scheduler),
         plain("system:node", node),
-        plain(
-            "system:node-proxier",
-            vec![rule(READ, "core", "endpoints nodes services")],
-        ),
+        plain("system:node-proxier", vec![rule(READ, "core", "endpoints nodes services")]),
         plain("system:auth-delegator", delegator),
         plain(
             "system:kubelet-api-admin",
@@ -140,23 +104,11 @@ fn components() -> Vec<ClusterRole> {
 /// Controller, API group and resources that it manages; each has a service account of its own.
 pub(crate) const CONTROLLERS: [(&str, &str, &str); 16] = [
     ("cronjob-controller", "batch", "cronjobs jobs"),
-    (
-        "daemon-set-controller",
-        "apps",
-        "controllerrevisions daemonsets",
-    ),
+    ("daemon-set-controller", "apps", "controllerrevisions daemonsets"),
     ("deployment-controller", "apps", "deployments replicasets"),
     ("disruption-controller", "policy", "poddisruptionbudgets"),
-    (
-        "endpointslice-controller",
-        "discovery.k8s.io",
-        "endpointslices",
-    ),
-    (
-        "expand-controller",
-        "core",
-        "persistentvolumeclaims persistentvolumes",
-    ),
+    ("endpointslice-controller", "discovery.k8s.io", "endpointslices"),
+    ("expand-controller", "core", "persistentvolumeclaims persistentvolumes"),
     ("generic-garbage-collector", "*", "*"),
     ("horizontal-pod-autoscaler", "*", "*/scale"),
     ("job-controller", "batch", "jobs"),
@@ -165,11 +117,7 @@ pub(crate) const CONTROLLERS: [(&str, &str, &str); 16] = [
     ("replicaset-controller", "apps", "replicasets"),
     ("resourcequota-controller", "core", "resourcequotas"),
     ("service-account-controller", "core", "serviceaccounts"),
-    (
-        "statefulset-controller",
-        "apps",
-        "controllerrevisions statefulsets",
-    ),
+    ("statefulset-controller", "apps", "controllerrevisions statefulsets"),
     ("ttl-after-finished-controller", "batch", "jobs"),
 ];
 
@@ -183,23 +131,14 @@ pub(crate) fn cluster_roles() -> Vec<ClusterRole> {
             rule("create patch update", "core events.k8s.io", "events"),
             rule("create delete list patch watch", "core", "pods"),
         ];
-        roles.push(cluster_role(
-            format!("system:controller:{name}"),
-            rules,
-            &[],
-        ));
+        roles.push(cluster_role(format!("system:controller:{name}"), rules, &[]));
     }
     for (name, collected) in [("view", "edit"), ("edit", "admin"), ("admin", "")] {
         let mut role = cluster_role(name, Vec::new(), &[collected]);
         role.metadata.labels.retain(|_, _| !collected.is_empty());
         let match_labels = [(aggregate_label(name).into(), "true".into())].into();
-        let selector = LabelSelector {
-            match_labels,
-            ..LabelSelector::default()
-        };
-        role.aggregation_rule = Some(AggregationRule {
-            cluster_role_selectors: vec![selector],
-        });
+        let selector = LabelSelector { match_labels, ..LabelSelector::default() };
+        role.aggregation_rule = Some(AggregationRule { cluster_role_selectors: vec![selector] });
         roles.push(role);
     }
     roles
@@ -212,9 +151,8 @@ pub(crate) fn aggregate(roles: &mut [ClusterRole]) {
     for name in ["view", "edit", "admin"] {
         let label = aggregate_label(name);
         let mut rules: Vec<PolicyRule> = Vec::new();
-        let collected = roles
-            .iter()
-            .filter(|role| role.metadata.labels.contains_key(label.as_str()));
+        let collected =
+            roles.iter().filter(|role| role.metadata.labels.contains_key(label.as_str()));
         for rule in collected.flat_map(|role| &role.rules) {
             if !rules.contains(rule) {
                 rules.push(rule.clone());

@@ -38,14 +38,8 @@ struct Args {
 
 impl Args {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        let mut args = Self {
-            params: Params {
-                bindings: LARGE,
-                seed: 1,
-            },
-            queries: MIX,
-            out: PathBuf::new(),
-        };
+        let mut args =
+            Self { params: Params { bindings: LARGE, seed: 1 }, queries: MIX, out: PathBuf::new() };
         while let Some(flag) = words.next() {
             let value = words.next().ok_or(USAGE)?;
             match flag.as_str() {
@@ -56,45 +50,28 @@ impl Args {
                 _ => return Err(USAGE.into()),
             }
         }
-        if args.out.as_os_str().is_empty() {
-            Err(USAGE.into())
-        } else {
-            Ok(args)
-        }
+        if args.out.as_os_str().is_empty() { Err(USAGE.into()) } else { Ok(args) }
     }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Args {
-        params,
-        queries,
-        out,
-    } = Args::parse(std::env::args().skip(1))?;
+    let Args { params, queries, out } = Args::parse(std::env::args().skip(1))?;
     let world = World::generate(&params);
     fs::create_dir_all(&out)?;
-    to_file(&out.join("world.json"), |file| {
-        write::json_list(&world.inventory, file)
-    })?;
-    to_file(&out.join("world.yaml"), |file| {
-        write::yaml_list(&world.inventory, file)
-    })?;
+    to_file(&out.join("world.json"), |file| write::json_list(&world.inventory, file))?;
+    to_file(&out.join("world.yaml"), |file| write::yaml_list(&world.inventory, file))?;
 
     let mut questioner = world.questioner();
     let who_can = questioner.ask(Class::WhoCan, queries / 50);
     let mix = questioner.mix(queries);
     let lines = |queries: &[Query], file: &mut BufWriter<File>| {
-        queries
-            .iter()
-            .try_for_each(|query| writeln!(file, "{}", write::spec(query)))
+        queries.iter().try_for_each(|query| writeln!(file, "{}", write::spec(query)))
     };
     to_file(&out.join("queries.ndjson"), |file| lines(&mix, file))?;
     to_file(&out.join("expected.ndjson"), |file| {
-        mix.iter()
-            .try_for_each(|query| writeln!(file, "{{\"allowed\":{}}}", query.allowed))
+        mix.iter().try_for_each(|query| writeln!(file, "{{\"allowed\":{}}}", query.allowed))
     })?;
-    to_file(&out.join("whocan-queries.ndjson"), |file| {
-        lines(&who_can, file)
-    })?;
+    to_file(&out.join("whocan-queries.ndjson"), |file| lines(&who_can, file))?;
     Ok(())
 }
 

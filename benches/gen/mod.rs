@@ -95,19 +95,13 @@ impl World {
                 stored.push(role);
             }
         }
-        Self {
-            inventory: stored.inventory,
-            organisation,
-            seed,
-        }
+        Self { inventory: stored.inventory, organisation, seed }
     }
 
     /// Asks about this world. The questions depend on the seed of the world, not on how much of
     /// the generator's stream it took.
     pub(crate) fn questioner(&self) -> Questioner<'_> {
-        let Organisation {
-            namespaces, people, ..
-        } = &self.organisation;
+        let Organisation { namespaces, people, .. } = &self.organisation;
         Questioner::new(&self.inventory, namespaces, people, !self.seed)
     }
 

@@ -9,127 +9,41 @@ use super::rules::{ALL, READ, WRITE, cluster_role, named, rule, urls};
 
 /// Operators with the API group and resources that they bring.
 pub(crate) const OPERATORS: [(&str, &str, &str); 24] = [
-    (
-        "argocd",
-        "argoproj.io",
-        "applications applicationsets appprojects",
-    ),
-    (
-        "argo-rollouts",
-        "argoproj.io",
-        "analysisruns experiments rollouts",
-    ),
-    (
-        "calico",
-        "projectcalico.org",
-        "globalnetworkpolicies hostendpoints ippools networkpolicies",
-    ),
-    (
-        "cert-manager",
-        "cert-manager.io",
-        "certificaterequests certificates clusterissuers issuers",
-    ),
-    (
-        "cilium",
-        "cilium.io",
-        "ciliumendpoints ciliumidentities ciliumnetworkpolicies",
-    ),
-    (
-        "cloudnative-pg",
-        "postgresql.cnpg.io",
-        "backups clusters poolers scheduledbackups",
-    ),
-    (
-        "cluster-api",
-        "cluster.x-k8s.io",
-        "clusters machinedeployments machines machinesets",
-    ),
-    (
-        "crossplane",
-        "pkg.crossplane.io",
-        "configurations functions providers",
-    ),
-    (
-        "elastic-operator",
-        "elasticsearch.k8s.elastic.co",
-        "elasticsearches",
-    ),
-    (
-        "external-secrets",
-        "external-secrets.io",
-        "clustersecretstores externalsecrets secretstores",
-    ),
+    ("argocd", "argoproj.io", "applications applicationsets appprojects"),
+    ("argo-rollouts", "argoproj.io", "analysisruns experiments rollouts"),
+    ("calico", "projectcalico.org", "globalnetworkpolicies hostendpoints ippools networkpolicies"),
+    ("cert-manager", "cert-manager.io", "certificaterequests certificates clusterissuers issuers"),
+    ("cilium", "cilium.io", "ciliumendpoints ciliumidentities ciliumnetworkpolicies"),
+    ("cloudnative-pg", "postgresql.cnpg.io", "backups clusters poolers scheduledbackups"),
+    ("cluster-api", "cluster.x-k8s.io", "clusters machinedeployments machines machinesets"),
+    ("crossplane", "pkg.crossplane.io", "configurations functions providers"),
+    ("elastic-operator", "elasticsearch.k8s.elastic.co", "elasticsearches"),
+    ("external-secrets", "external-secrets.io", "clustersecretstores externalsecrets secretstores"),
     ("flux-helm", "helm.toolkit.fluxcd.io", "helmreleases"),
     (
         "flux-source",
         "source.toolkit.fluxcd.io",
         "buckets gitrepositories helmcharts ocirepositories",
     ),
-    (
-        "gateway-api",
-        "gateway.networking.k8s.io",
-        "gatewayclasses gateways grpcroutes httproutes",
-    ),
-    (
-        "istio-networking",
-        "networking.istio.io",
-        "destinationrules gateways virtualservices",
-    ),
-    (
-        "istio-security",
-        "security.istio.io",
-        "authorizationpolicies peerauthentications",
-    ),
-    (
-        "keda",
-        "keda.sh",
-        "scaledjobs scaledobjects triggerauthentications",
-    ),
-    (
-        "knative-serving",
-        "serving.knative.dev",
-        "configurations revisions routes services",
-    ),
-    (
-        "kyverno",
-        "kyverno.io",
-        "cleanuppolicies clusterpolicies policies policyexceptions",
-    ),
+    ("gateway-api", "gateway.networking.k8s.io", "gatewayclasses gateways grpcroutes httproutes"),
+    ("istio-networking", "networking.istio.io", "destinationrules gateways virtualservices"),
+    ("istio-security", "security.istio.io", "authorizationpolicies peerauthentications"),
+    ("keda", "keda.sh", "scaledjobs scaledobjects triggerauthentications"),
+    ("knative-serving", "serving.knative.dev", "configurations revisions routes services"),
+    ("kyverno", "kyverno.io", "cleanuppolicies clusterpolicies policies policyexceptions"),
     ("longhorn", "longhorn.io", "engines nodes replicas volumes"),
-    (
-        "prometheus-operator",
-        "monitoring.coreos.com",
-        "podmonitors prometheusrules servicemonitors",
-    ),
-    (
-        "rook-ceph",
-        "ceph.rook.io",
-        "cephblockpools cephclusters cephfilesystems",
-    ),
-    (
-        "strimzi",
-        "kafka.strimzi.io",
-        "kafkaconnects kafkas kafkatopics kafkausers",
-    ),
-    (
-        "tekton",
-        "tekton.dev",
-        "pipelineruns pipelines taskruns tasks",
-    ),
-    (
-        "velero",
-        "velero.io",
-        "backups backupstoragelocations restores schedules",
-    ),
+    ("prometheus-operator", "monitoring.coreos.com", "podmonitors prometheusrules servicemonitors"),
+    ("rook-ceph", "ceph.rook.io", "cephblockpools cephclusters cephfilesystems"),
+    ("strimzi", "kafka.strimzi.io", "kafkaconnects kafkas kafkatopics kafkausers"),
+    ("tekton", "tekton.dev", "pipelineruns pipelines taskruns tasks"),
+    ("velero", "velero.io", "backups backupstoragelocations restores schedules"),
 ];
 
 /// The ClusterRoles of operators, four each: run it, edit, view, scrape it.
 fn operators() -> impl Iterator<Item = ClusterRole> {
     OPERATORS.into_iter().flat_map(|(name, group, resources)| {
         let with = |suffix| {
-            let each = resources
-                .split_whitespace()
-                .map(|one| format!("{one}/{suffix}"));
+            let each = resources.split_whitespace().map(|one| format!("{one}/{suffix}"));
             each.collect::<Vec<_>>().join(" ")
         };
         let run = vec![
@@ -160,11 +74,7 @@ fn operators() -> impl Iterator<Item = ClusterRole> {
                 vec![rule(READ, group, resources)],
                 &["admin", "edit", "view"],
             ),
-            cluster_role(
-                format!("{name}-metrics-reader"),
-                vec![urls("get", "/metrics")],
-                &[],
-            ),
+            cluster_role(format!("{name}-metrics-reader"), vec![urls("get", "/metrics")], &[]),
         ]
     })
 }
@@ -172,9 +82,7 @@ fn operators() -> impl Iterator<Item = ClusterRole> {
 /// The company's own: narrow helpers that every larger organisation grows, some for few objects.
 fn company(rng: &mut Rng) -> Vec<ClusterRole> {
     let purposes = ["debugger", "deployer", "node-reader", "release-manager"];
-    let apps = APPS
-        .into_iter()
-        .flat_map(|app| purposes.map(|purpose| (app, purpose)));
+    let apps = APPS.into_iter().flat_map(|app| purposes.map(|purpose| (app, purpose)));
     apps.map(|(app, purpose)| {
         let (_, group, resources) = rng.pick(&OPERATORS).copied().unwrap_or_default();
         let rules = match purpose {
@@ -184,32 +92,17 @@ fn company(rng: &mut Rng) -> Vec<ClusterRole> {
                 rule("patch update", "core", "pods/ephemeralcontainers"),
             ],
             "deployer" => vec![
-                rule(
-                    "create get list patch update watch",
-                    "apps",
-                    "deployments statefulsets",
-                ),
-                rule(
-                    "create get list patch update",
-                    "core",
-                    "configmaps services",
-                ),
+                rule("create get list patch update watch", "apps", "deployments statefulsets"),
+                rule("create get list patch update", "core", "configmaps services"),
                 rule("patch update", "*", "*/scale"),
             ],
             "node-reader" => vec![
-                rule(
-                    "get list watch",
-                    "core metrics.k8s.io",
-                    "nodes nodes/metrics",
-                ),
+                rule("get list watch", "core metrics.k8s.io", "nodes nodes/metrics"),
                 urls("get", "/metrics /metrics/cadvisor"),
             ],
             _ => vec![
                 rule(ALL, group, resources),
-                named(
-                    rule("get update", "core", "secrets"),
-                    [format!("{app}-release-key")],
-                ),
+                named(rule("get update", "core", "secrets"), [format!("{app}-release-key")]),
             ],
         };
         cluster_role(format!("acme:{app}:{purpose}"), rules, &[])

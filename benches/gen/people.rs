@@ -2,7 +2,7 @@
 //! service accounts of the platform.
 
 use portcullis::api::Str;
-use portcullis::model::groups;
+use portcullis::model::{User, groups};
 
 use super::rng::Rng;
 use super::roles::APPS;
@@ -135,6 +135,13 @@ pub(crate) struct Person {
     pub(crate) groups: Vec<Str>,
 }
 
+impl Person {
+    /// As an authenticator hands them over.
+    pub(crate) fn user(&self) -> User {
+        User::new(self.name.as_str()).with_groups(self.groups.iter().map(Str::as_str))
+    }
+}
+
 /// Namespaces, teams and people of a world.
 #[derive(Debug, Clone)]
 pub(crate) struct Organisation {
@@ -150,11 +157,7 @@ impl Organisation {
     pub(crate) fn new(namespaces: usize, people: usize, rng: &mut Rng) -> Self {
         let teams = (namespaces / 4).max(6);
         let people = (0..people).map(|index| person(index, teams, rng)).collect();
-        Self {
-            namespaces: (0..namespaces).map(namespace_name).collect(),
-            people,
-            teams,
-        }
+        Self { namespaces: (0..namespaces).map(namespace_name).collect(), people, teams }
     }
 
     /// A group of the team that owns namespace `index`, or, one time in six, of the company.
@@ -168,18 +171,14 @@ impl Organisation {
     /// Somebody of the team that owns namespace `index`.
     pub(crate) fn member(&self, index: usize, rng: &mut Rng) -> Option<&Person> {
         let colleagues = (self.people.len() / self.teams).max(1);
-        self.people
-            .get(index % self.teams + self.teams * rng.below(colleagues))
+        self.people.get(index % self.teams + self.teams * rng.below(colleagues))
     }
 }
 
 /// One of the three groups of a team: developers, operators, viewers. Every fourth team comes
 /// from an old directory whose groups are distinguished names.
 fn team_group(team: usize, which: usize) -> Str {
-    let role = ["developers", "operators", "viewers"]
-        .get(which)
-        .copied()
-        .unwrap_or_default();
+    let role = ["developers", "operators", "viewers"].get(which).copied().unwrap_or_default();
     let word = TEAMS.get(team % TEAMS.len()).copied().unwrap_or_default();
     let unit = team / TEAMS.len();
     if team % 4 == 3 {
@@ -218,32 +217,20 @@ fn person(index: usize, teams: usize, rng: &mut Rng) -> Person {
     }
     held.push(groups::AUTHENTICATED.into());
     let first = FIRST.get(index % FIRST.len()).copied().unwrap_or_default();
-    let last = LAST
-        .get(index / FIRST.len() % LAST.len())
-        .copied()
-        .unwrap_or_default();
+    let last = LAST.get(index / FIRST.len() % LAST.len()).copied().unwrap_or_default();
     let number = index / (FIRST.len() * LAST.len());
     let name = match number {
         0 => format!("oidc:{first}.{last}@example.com"),
         _ => format!("oidc:{first}.{last}{number}@example.com"),
     };
-    Person {
-        name: name.into(),
-        groups: held,
-    }
+    Person { name: name.into(), groups: held }
 }
 
 /// Namespaces come by application and stage; big clusters repeat the pattern with a number.
 fn namespace_name(index: usize) -> Str {
     let team = TEAMS.get(index % TEAMS.len()).copied().unwrap_or_default();
-    let app = APPS
-        .get(index / TEAMS.len() % APPS.len())
-        .copied()
-        .unwrap_or_default();
-    let stage = STAGES
-        .get(index / 7 % STAGES.len())
-        .copied()
-        .unwrap_or_default();
+    let app = APPS.get(index / TEAMS.len() % APPS.len()).copied().unwrap_or_default();
+    let stage = STAGES.get(index / 7 % STAGES.len()).copied().unwrap_or_default();
     match index / (TEAMS.len() * APPS.len()) {
         0 => format!("{team}-{app}-{stage}").into(),
         number => format!("{team}-{app}-{stage}-{number}").into(),

@@ -7,7 +7,7 @@ use portcullis::model::{User, groups, names};
 
 use super::operators::OPERATORS;
 use super::people::Person;
-use super::queries::{Asked, Class, Query};
+use super::queries::{Asked, Class, PATHS, Query};
 use super::reference::{ByHolder, Roles};
 use super::rng::Rng;
 use super::roles::APPS;
@@ -35,14 +35,7 @@ impl<'w> Questioner<'w> {
     ) -> Self {
         let roles = Roles::new(inventory);
         let answers = ByHolder::new(inventory, &roles);
-        Self {
-            inventory,
-            namespaces,
-            people,
-            roles,
-            answers,
-            rng: Rng::new(seed),
-        }
+        Self { inventory, namespaces, people, roles, answers, rng: Rng::new(seed) }
     }
 
     /// So many questions of a class, in random order over the whole world, so that consecutive
@@ -70,22 +63,12 @@ impl<'w> Questioner<'w> {
                 Class::Path => self.path(),
                 Class::WhoCan => {
                     let (_, asked) = self.grant()?;
-                    Query {
-                        class,
-                        user: User::default(),
-                        asked,
-                        allowed: true,
-                    }
+                    Query { class, user: User::default(), asked, allowed: true }
                 }
                 Class::ServiceAccount | Class::Person => {
                     let (subject, asked) = self.grant()?;
                     let user = self.user(class, subject)?;
-                    Query {
-                        class,
-                        user,
-                        asked,
-                        allowed: true,
-                    }
+                    Query { class, user, asked, allowed: true }
                 }
             };
             if matches!(class, Class::ServiceAccount | Class::Person) && !wanted {
@@ -105,11 +88,7 @@ impl<'w> Questioner<'w> {
         let (subjects, namespace, role_ref): (&[Subject], &str, &RoleRef) = if self.rng.percent(85)
         {
             let binding = &self.rng.pick(&self.inventory.role_bindings)?.value;
-            (
-                &binding.subjects,
-                &binding.metadata.namespace,
-                &binding.role_ref,
-            )
+            (&binding.subjects, &binding.metadata.namespace, &binding.role_ref)
         } else {
             let binding = &self.rng.pick(&self.inventory.cluster_role_bindings)?.value;
             (&binding.subjects, "", &binding.role_ref)
@@ -129,19 +108,13 @@ impl<'w> Questioner<'w> {
         let (_, some_group, some_resources) = *self.rng.pick(&OPERATORS)?;
         let some_resources: Vec<&str> = some_resources.split_whitespace().collect();
         let mut draw = |list: &[Str], any: &str| {
-            self.rng
-                .pick(list)
-                .map(|one| if one == "*" { any.into() } else { one.clone() })
+            self.rng.pick(list).map(|one| if one == "*" { any.into() } else { one.clone() })
         };
         let group = draw(&rule.api_groups, some_group)?;
         let verb = draw(&rule.verbs, "update")?;
         let entry = draw(&rule.resources, some_resources.first()?)?;
         let (resource, subresource) = entry.split_once('/').unwrap_or((&entry, ""));
-        let resource = if resource == "*" {
-            some_resources.first()?
-        } else {
-            resource
-        };
+        let resource = if resource == "*" { some_resources.first()? } else { resource };
         let on_object = matches!(verb.as_str(), "get" | "update" | "patch" | "delete");
         let name = match self.rng.pick(&rule.resource_names) {
             Some(name) => name.clone(),
@@ -149,14 +122,7 @@ impl<'w> Questioner<'w> {
             None => Str::default(),
         };
         let (resource, subresource) = (resource.into(), subresource.into());
-        Some(Asked {
-            verb,
-            group,
-            resource,
-            subresource,
-            name,
-            ..Asked::default()
-        })
+        Some(Asked { verb, group, resource, subresource, name, ..Asked::default() })
     }
 
     fn object_name(&mut self) -> Str {
@@ -173,22 +139,12 @@ impl<'w> Questioner<'w> {
             // Most people hold a few of the groups, so a few tries find one who holds this.
             (Class::Person, "Group") => {
                 let first = self.rng.below(self.people.len());
-                let around = self
-                    .people
-                    .iter()
-                    .cycle()
-                    .skip(first)
-                    .take(self.people.len());
-                around
-                    .take(2_000)
-                    .find(|one| one.groups.contains(&subject.name))
-                    .map(person)
+                let around = self.people.iter().cycle().skip(first).take(self.people.len());
+                around.take(2_000).find(|one| one.groups.contains(&subject.name)).map(Person::user)
             }
-            (Class::Person, "User") => self
-                .people
-                .iter()
-                .find(|one| one.name == subject.name)
-                .map(person),
+            (Class::Person, "User") => {
+                self.people.iter().find(|one| one.name == subject.name).map(Person::user)
+            }
             _ => None,
         }
     }
@@ -197,60 +153,25 @@ impl<'w> Questioner<'w> {
     fn miss(&mut self, query: &mut Query) {
         match self.rng.below(10) {
             0..=2 => {
-                let others = [
-                    "create",
-                    "delete",
-                    "deletecollection",
-                    "patch",
-                    "update",
-                    "watch",
-                ];
+                let others = ["create", "delete", "deletecollection", "patch", "update", "watch"];
                 query.asked.verb = self.rng.word(&others).into();
             }
             3..=5 => {
                 query.asked.namespace = self.rng.pick(self.namespaces).cloned().unwrap_or_default();
             }
             6..=8 => {
-                let others = [
-                    "nodes",
-                    "secrets",
-                    "clusterroles",
-                    "pods",
-                    "volumes",
-                    "widgets",
-                    "tasks",
-                ];
+                let others =
+                    ["nodes", "secrets", "clusterroles", "pods", "volumes", "widgets", "tasks"];
                 query.asked.resource = self.rng.word(&others).into();
             }
             _ => {
                 query.user.name.push_str("-retired");
-                query
-                    .user
-                    .groups
-                    .retain(|group| group == groups::AUTHENTICATED);
+                query.user.groups.retain(|group| group == groups::AUTHENTICATED);
             }
         }
     }
 
     fn path(&mut self) -> Query {
-        const PATHS: [&str; 16] = [
-            "/healthz",
-            "/livez",
-            "/readyz",
-            "/livez/etcd",
-            "/version",
-            "/version/",
-            "/metrics",
-            "/api",
-            "/apis",
-            "/apis/apps/v1",
-            "/openapi/v2",
-            "/openapi/v3/apis/batch/v1",
-            "/debug/pprof/heap",
-            "/logs/kubelet.log",
-            "/.well-known/openid-configuration",
-            "/metrics/cadvisor",
-        ];
         let anonymous = User::new(names::ANONYMOUS).with_groups([groups::UNAUTHENTICATED]);
         let user = match self.rng.below(10) {
             0..=3 => anonymous,
@@ -258,32 +179,17 @@ impl<'w> Questioner<'w> {
                 let namespace = self.rng.pick(self.namespaces).cloned().unwrap_or_default();
                 User::service_account(&namespace, &super::people::local_account(&mut self.rng))
             }
-            _ => self.rng.pick(self.people).map(person).unwrap_or_default(),
+            _ => self.rng.pick(self.people).map(Person::user).unwrap_or_default(),
         };
         let mut asked = Asked::default();
         if user.name == names::ANONYMOUS && self.rng.percent(40) {
-            asked.resource = self
-                .rng
-                .word(&["pods", "secrets", "nodes", "namespaces"])
-                .into();
+            asked.resource = self.rng.word(&["pods", "secrets", "nodes", "namespaces"]).into();
             asked.namespace = self.rng.pick(self.namespaces).cloned().unwrap_or_default();
             asked.verb = self.rng.word(&["get", "list"]).into();
         } else {
             asked.path = self.rng.word(&PATHS).into();
-            asked.verb = self
-                .rng
-                .word(&["get", "get", "get", "get", "head", "post"])
-                .into();
+            asked.verb = self.rng.word(&["get", "get", "get", "get", "head", "post"]).into();
         }
-        Query {
-            class: Class::Path,
-            user,
-            asked,
-            allowed: false,
-        }
+        Query { class: Class::Path, user, asked, allowed: false }
     }
-}
-
-fn person(person: &Person) -> User {
-    User::new(person.name.as_str()).with_groups(person.groups.iter().map(Str::as_str))
 }

@@ -16,10 +16,7 @@ impl<'w> Roles<'w> {
     pub(crate) fn new(inventory: &'w Inventory) -> Self {
         let mut roles = HashMap::new();
         for role in &inventory.cluster_roles {
-            roles.insert(
-                ("", role.value.metadata.name.as_str()),
-                role.value.rules.as_slice(),
-            );
+            roles.insert(("", role.value.metadata.name.as_str()), role.value.rules.as_slice());
         }
         for role in &inventory.roles {
             let metadata = &role.value.metadata;
@@ -31,15 +28,8 @@ impl<'w> Roles<'w> {
 
     /// The rules behind a reference of a binding in `namespace`; none when it leads nowhere.
     pub(crate) fn resolve(&self, role_ref: &RoleRef, namespace: &str) -> &'w [PolicyRule] {
-        let namespace = if role_ref.kind == "Role" {
-            namespace
-        } else {
-            ""
-        };
-        self.0
-            .get(&(namespace, role_ref.name.as_str()))
-            .copied()
-            .unwrap_or_default()
+        let namespace = if role_ref.kind == "Role" { namespace } else { "" };
+        self.0.get(&(namespace, role_ref.name.as_str())).copied().unwrap_or_default()
     }
 }
 
@@ -58,24 +48,15 @@ impl<'w> Linear<'w> {
         let mut by_namespace: HashMap<_, Vec<_>> = HashMap::new();
         for binding in &inventory.role_bindings {
             let namespace = binding.value.metadata.namespace.as_str();
-            by_namespace
-                .entry(namespace)
-                .or_default()
-                .push(&binding.value);
+            by_namespace.entry(namespace).or_default().push(&binding.value);
         }
-        Self {
-            inventory,
-            roles: Roles::new(inventory),
-            by_namespace,
-        }
+        Self { inventory, roles: Roles::new(inventory), by_namespace }
     }
 
     /// Whether RBAC allows it.
     pub(crate) fn allows(&self, user: &User, asked: &Attributes<'_>) -> bool {
         self.granting(asked, |subjects, namespace| {
-            subjects
-                .iter()
-                .any(|subject| is_subject(subject, namespace, user))
+            subjects.iter().any(|subject| is_subject(subject, namespace, user))
         })
         .next()
         .is_some()
@@ -95,25 +76,14 @@ impl<'w> Linear<'w> {
         asked: &'q Attributes<'q>,
         concerns: impl Fn(&[Subject], &str) -> bool + 'q,
     ) -> impl Iterator<Item = (&'w [Subject], &'w str)> + 'q {
-        let everywhere = self.inventory.cluster_role_bindings.iter().map(|binding| {
-            (
-                binding.value.subjects.as_slice(),
-                "",
-                &binding.value.role_ref,
-            )
+        let everywhere = self
+            .inventory
+            .cluster_role_bindings
+            .iter()
+            .map(|binding| (binding.value.subjects.as_slice(), "", &binding.value.role_ref));
+        let here = self.by_namespace.get(asked.namespace()).into_iter().flatten().map(|binding| {
+            (binding.subjects.as_slice(), binding.metadata.namespace.as_str(), &binding.role_ref)
         });
-        let here = self
-            .by_namespace
-            .get(asked.namespace())
-            .into_iter()
-            .flatten()
-            .map(|binding| {
-                (
-                    binding.subjects.as_slice(),
-                    binding.metadata.namespace.as_str(),
-                    &binding.role_ref,
-                )
-            });
         everywhere
             .chain(here)
             .filter(move |(subjects, namespace, role_ref)| {
@@ -143,11 +113,7 @@ impl<'w> ByHolder<'w> {
     pub(crate) fn new(inventory: &'w Inventory, roles: &Roles<'w>) -> Self {
         let mut index = Self::default();
         for binding in inventory.cluster_role_bindings.iter().map(|it| &it.value) {
-            index.add(
-                &binding.subjects,
-                None,
-                roles.resolve(&binding.role_ref, ""),
-            );
+            index.add(&binding.subjects, None, roles.resolve(&binding.role_ref, ""));
         }
         for binding in inventory.role_bindings.iter().map(|it| &it.value) {
             let namespace = binding.metadata.namespace.as_str();
@@ -178,16 +144,8 @@ impl<'w> ByHolder<'w> {
 
     /// Whether RBAC allows it.
     pub(crate) fn allows(&self, user: &User, asked: &Attributes<'_>) -> bool {
-        let groups = user
-            .groups
-            .iter()
-            .filter_map(|group| self.groups.get(group.as_str()));
-        let grants = self
-            .users
-            .get(user.name.as_str())
-            .into_iter()
-            .chain(groups)
-            .flatten();
+        let groups = user.groups.iter().filter_map(|group| self.groups.get(group.as_str()));
+        let grants = self.users.get(user.name.as_str()).into_iter().chain(groups).flatten();
         grants
             .filter(|(namespace, _)| {
                 namespace.is_none_or(|namespace| namespace == asked.namespace())
@@ -202,11 +160,7 @@ fn is_subject(subject: &Subject, namespace: &str, user: &User) -> bool {
         "User" => subject.name == user.name.as_str(),
         "Group" => user.is_member(&subject.name),
         "ServiceAccount" => {
-            let own = if subject.namespace.is_empty() {
-                namespace
-            } else {
-                &subject.namespace
-            };
+            let own = if subject.namespace.is_empty() { namespace } else { &subject.namespace };
             !own.is_empty() && ServiceAccountName::is_username_of(&user.name, own, &subject.name)
         }
         _ => false,

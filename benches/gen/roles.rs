@@ -45,21 +45,12 @@ pub(crate) const APPS: [&str; 32] = [
 
 /// Roles that charts install everywhere with the same rules; an engine may share them.
 fn template(index: usize) -> Option<(&'static str, Vec<PolicyRule>)> {
-    let lock = |name| {
-        named(
-            rule("get patch update", "coordination.k8s.io", "leases"),
-            [name],
-        )
-    };
+    let lock = |name| named(rule("get patch update", "coordination.k8s.io", "leases"), [name]);
     Some(match index {
         0 => (
             "leader-election",
             vec![
-                rule(
-                    "create get list patch update watch",
-                    "coordination.k8s.io",
-                    "leases",
-                ),
+                rule("create get list patch update watch", "coordination.k8s.io", "leases"),
                 rule("create get list patch update watch", "core", "configmaps"),
                 rule("create patch", "core", "events"),
             ],
@@ -110,10 +101,7 @@ pub(crate) const ROLES_PER_NAMESPACE: usize = 8;
 pub(crate) fn roles(namespace: &Str, rng: &mut Rng) -> Vec<Role> {
     let first = rng.below(APPS.len());
     let own = |index: usize, rng: &mut Rng| {
-        let app = APPS
-            .get((first + index) % APPS.len())
-            .copied()
-            .unwrap_or_default();
+        let app = APPS.get((first + index) % APPS.len()).copied().unwrap_or_default();
         let mut rules = vec![rule("get list", "core", "endpoints services")];
         rules.push(match rng.below(5) {
             0 => named(
@@ -134,11 +122,8 @@ pub(crate) fn roles(namespace: &Str, rng: &mut Rng) -> Vec<Role> {
     };
     let roles = (0..ROLES_PER_NAMESPACE).map(|index| {
         let (name, rules) = template(index).unwrap_or_else(|| own(index, rng));
-        let metadata = ObjectMeta {
-            name: name.into(),
-            namespace: namespace.clone(),
-            ..ObjectMeta::default()
-        };
+        let metadata =
+            ObjectMeta { name: name.into(), namespace: namespace.clone(), ..ObjectMeta::default() };
         Role { metadata, rules }
     });
     roles.collect()

@@ -20,11 +20,7 @@ pub(crate) fn aggregate_label(role: &str) -> String {
 pub(crate) fn rule(verbs: &str, groups: &str, resources: &str) -> PolicyRule {
     let words = |text: &str| text.split_whitespace().map(Str::from).collect();
     let group = |word: &str| {
-        if word == "core" {
-            Str::default()
-        } else {
-            word.into()
-        }
+        if word == "core" { Str::default() } else { word.into() }
     };
     PolicyRule {
         verbs: words(verbs),
@@ -46,11 +42,7 @@ pub(crate) fn named<N: Into<Str>>(
 /// A rule on paths.
 pub(crate) fn urls(verbs: &str, paths: &str) -> PolicyRule {
     let words = |text: &str| text.split_whitespace().map(Str::from).collect();
-    PolicyRule {
-        verbs: words(verbs),
-        non_resource_urls: words(paths),
-        ..PolicyRule::default()
-    }
+    PolicyRule { verbs: words(verbs), non_resource_urls: words(paths), ..PolicyRule::default() }
 }
 
 /// A ClusterRole whose rules others may collect.
@@ -59,18 +51,8 @@ pub(crate) fn cluster_role(
     rules: Vec<PolicyRule>,
     aggregate_to: &[&str],
 ) -> ClusterRole {
-    let labels = aggregate_to
-        .iter()
-        .map(|role| (aggregate_label(role).into(), "true".into()))
-        .collect();
-    let metadata = ObjectMeta {
-        name: name.into(),
-        labels,
-        ..ObjectMeta::default()
-    };
-    ClusterRole {
-        metadata,
-        rules,
-        aggregation_rule: None,
-    }
+    let labels =
+        aggregate_to.iter().map(|role| (aggregate_label(role).into(), "true".into())).collect();
+    let metadata = ObjectMeta { name: name.into(), labels, ..ObjectMeta::default() };
+    ClusterRole { metadata, rules, aggregation_rule: None }
 }

@@ -5,19 +5,13 @@ use crate::world::reference::Linear;
 use crate::world::{MEDIUM, Params, SMALL, World};
 use crate::write;
 
-const SEEDED: Params = Params {
-    bindings: SMALL,
-    seed: 1,
-};
+const SEEDED: Params = Params { bindings: SMALL, seed: 1 };
 
 #[test]
 fn the_same_seed_makes_the_same_world_and_another_seed_another() {
     let world = World::generate(&SEEDED);
     assert_eq!(world.inventory, World::generate(&SEEDED).inventory);
-    assert_ne!(
-        world.inventory,
-        World::generate(&Params { seed: 2, ..SEEDED }).inventory
-    );
+    assert_ne!(world.inventory, World::generate(&Params { seed: 2, ..SEEDED }).inventory);
 }
 
 #[test]
@@ -31,10 +25,7 @@ fn every_answer_is_that_of_the_linear_scan() {
         assert_eq!(allowed, query.allowed, "{query:?}");
     }
     for query in world.questioner().ask(Class::WhoCan, 200) {
-        assert!(
-            !linear.who_can(&query.asked.attributes()).is_empty(),
-            "{query:?}"
-        );
+        assert!(!linear.who_can(&query.asked.attributes()).is_empty(), "{query:?}");
     }
 }
 
@@ -44,20 +35,13 @@ fn six_of_ten_questions_are_allowed() {
     for class in [Class::ServiceAccount, Class::Person] {
         let queries = world.questioner().ask(class, 2_000);
         let allowed = queries.iter().filter(|query| query.allowed).count();
-        assert!(
-            (1_100..1_300).contains(&allowed),
-            "{}: {allowed}",
-            class.name()
-        );
+        assert!((1_100..1_300).contains(&allowed), "{}: {allowed}", class.name());
     }
 }
 
 #[test]
 fn shares_are_as_documented() {
-    let world = World::generate(&Params {
-        bindings: MEDIUM,
-        seed: 1,
-    });
+    let world = World::generate(&Params { bindings: MEDIUM, seed: 1 });
     let inventory = &world.inventory;
     assert_eq!(inventory.bindings(), MEDIUM);
     assert_eq!(inventory.count(Kind::ClusterRoleBinding), MEDIUM / 50);
@@ -65,46 +49,27 @@ fn shares_are_as_documented() {
     assert!((200..300).contains(&inventory.count(Kind::ClusterRole)));
 
     let rules = inventory.roles.iter().flat_map(|role| &role.value.rules);
-    let rules = rules.chain(
-        inventory
-            .cluster_roles
-            .iter()
-            .flat_map(|role| &role.value.rules),
-    );
+    let rules = rules.chain(inventory.cluster_roles.iter().flat_map(|role| &role.value.rules));
     let (named, all): (Vec<_>, Vec<_>) = rules.partition(|rule| !rule.resource_names.is_empty());
     let percent = named.len() * 100 / (named.len() + all.len());
     assert!((8..=15).contains(&percent), "{percent} % with names");
 
-    let subjects = inventory
-        .role_bindings
-        .iter()
-        .flat_map(|binding| &binding.value.subjects);
+    let subjects = inventory.role_bindings.iter().flat_map(|binding| &binding.value.subjects);
     let kinds: Vec<&str> = subjects.map(|subject| subject.kind.as_str()).collect();
     for (kind, share) in [("ServiceAccount", 60), ("Group", 25), ("User", 15)] {
         let percent = kinds.iter().filter(|it| **it == kind).count() * 100 / kinds.len();
         assert!(percent.abs_diff(share) <= 3, "{kind}: {percent} %");
     }
-    assert!(
-        world
-            .people()
-            .iter()
-            .all(|person| (5..=20).contains(&person.groups.len()))
-    );
+    assert!(world.people().iter().all(|person| (5..=20).contains(&person.groups.len())));
 }
 
 #[test]
 fn the_json_of_a_binding_is_under_600_bytes() {
-    let world = World::generate(&Params {
-        bindings: MEDIUM,
-        seed: 1,
-    });
+    let world = World::generate(&Params { bindings: MEDIUM, seed: 1 });
     let mut json = Vec::new();
     write::json_list(&world.inventory, &mut json).unwrap();
     let each = json.len() / MEDIUM;
     assert!((550..590).contains(&each), "{each}");
     let list: serde_json::Value = serde_json::from_slice(&json).unwrap();
-    assert_eq!(
-        list["items"].as_array().unwrap().len(),
-        write::objects(&world.inventory).count()
-    );
+    assert_eq!(list["items"].as_array().unwrap().len(), write::objects(&world.inventory).count());
 }

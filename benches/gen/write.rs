@@ -11,23 +11,12 @@ use crate::world::queries::Query;
 /// Every object as the API server returns it, keys sorted, in the order of `kubectl get
 /// clusterroles,clusterrolebindings,roles,rolebindings -A`.
 pub(crate) fn objects(inventory: &Inventory) -> impl Iterator<Item = Value> + '_ {
-    let cluster_roles = inventory
-        .cluster_roles
-        .iter()
-        .map(|it| object("ClusterRole", &it.value));
-    let cluster_role_bindings = inventory
-        .cluster_role_bindings
-        .iter()
-        .map(|it| object("ClusterRoleBinding", &it.value));
+    let cluster_roles = inventory.cluster_roles.iter().map(|it| object("ClusterRole", &it.value));
+    let cluster_role_bindings =
+        inventory.cluster_role_bindings.iter().map(|it| object("ClusterRoleBinding", &it.value));
     let roles = inventory.roles.iter().map(|it| object("Role", &it.value));
-    let role_bindings = inventory
-        .role_bindings
-        .iter()
-        .map(|it| object("RoleBinding", &it.value));
-    cluster_roles
-        .chain(cluster_role_bindings)
-        .chain(roles)
-        .chain(role_bindings)
+    let role_bindings = inventory.role_bindings.iter().map(|it| object("RoleBinding", &it.value));
+    cluster_roles.chain(cluster_role_bindings).chain(roles).chain(role_bindings)
 }
 
 /// Adds what the types of the engine do not keep: kind and version. Uids, creation times and
@@ -89,11 +78,7 @@ fn yaml(value: &Value, depth: usize, inline: bool, out: &mut impl Write) -> io::
                     }
                 }
             }
-            if fields.is_empty() {
-                out.write_all(b"{}\n")
-            } else {
-                Ok(())
-            }
+            if fields.is_empty() { out.write_all(b"{}\n") } else { Ok(()) }
         }
         Value::Array(items) => {
             for item in items {
@@ -101,11 +86,7 @@ fn yaml(value: &Value, depth: usize, inline: bool, out: &mut impl Write) -> io::
                 out.write_all(b"- ")?;
                 yaml(item, depth + 1, true, out)?;
             }
-            if items.is_empty() {
-                out.write_all(b"[]\n")
-            } else {
-                Ok(())
-            }
+            if items.is_empty() { out.write_all(b"[]\n") } else { Ok(()) }
         }
         Value::String(text) => {
             scalar(text, out)?;
@@ -118,21 +99,11 @@ fn yaml(value: &Value, depth: usize, inline: bool, out: &mut impl Write) -> io::
 /// A string, bare where YAML would read the same string back, else quoted as in JSON.
 fn scalar(text: &str, out: &mut impl Write) -> io::Result<()> {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@=,".contains(&byte);
-    let bare = text
-        .bytes()
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
+    let bare = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
         && text.bytes().all(safe)
         && !text.ends_with(':')
-        && !matches!(
-            text,
-            "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
-        );
-    if bare {
-        out.write_all(text.as_bytes())
-    } else {
-        Ok(serde_json::to_writer(out, text)?)
-    }
+        && !matches!(text, "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
+    if bare { out.write_all(text.as_bytes()) } else { Ok(serde_json::to_writer(out, text)?) }
 }
 
 /// A `SubjectAccessReviewSpec`, one line; without a user for who-can questions.
