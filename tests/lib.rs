@@ -2,4 +2,5 @@
 
 #[cfg(feature = "rbac")]
 mod golden_policy;
+#[cfg(feature = "rbac")]
 mod plain_yaml;
