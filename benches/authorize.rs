@@ -90,16 +90,18 @@ fn decide(criterion: &mut Criterion, world: &World, policy: &Policy) {
 fn resolve(criterion: &mut Criterion, world: &World, policy: &Policy) {
     let people = world.questioner().ask(Class::Person, RESOLVED);
     run(criterion, "rbac/principal/resolve", world, &people, 1, |query| {
-        black_box(policy.principal(&query.user));
+        black_box(policy.principal(&query.user.clone().into()));
         true
     });
     for class in [Class::ServiceAccount, Class::Person] {
         let queries = world.questioner().ask(class, RESOLVED);
-        let resolved: Vec<_> =
-            queries.iter().map(|query| (policy.principal(&query.user), query)).collect();
+        let resolved: Vec<_> = queries
+            .iter()
+            .map(|query| (policy.principal(&query.user.clone().into()), query))
+            .collect();
         let name = format!("rbac/principal/{}", class.name());
         run(criterion, &name, world, &resolved, BATCH, |(principal, query)| {
-            policy.allows_principal(principal, &query.asked.attributes()) == query.allowed
+            principal.allows(&query.asked.attributes()) == query.allowed
         });
     }
 }
