@@ -27,7 +27,7 @@ pub struct ObjectMeta {
     pub namespace: Str,
     /// Labels; aggregation selects by them (S-AGG-2).
     #[serde(
-        deserialize_with = "labels",
+        deserialize_with = "string_map",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub labels: StrMap,
@@ -40,7 +40,9 @@ pub struct ObjectMeta {
 }
 
 /// Go reads a `null` map as empty and a `null` value as the empty string.
-fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<StrMap, D::Error> {
+pub(super) fn string_map<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<StrMap, D::Error> {
     let map = Option::<BTreeMap<Str, Option<Str>>>::deserialize(deserializer)?.unwrap_or_default();
     Ok(map
         .into_iter()
@@ -54,7 +56,7 @@ fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<StrMap, D
 pub struct LabelSelector {
     /// Labels that must have exactly these values.
     #[serde(
-        deserialize_with = "labels",
+        deserialize_with = "string_map",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub match_labels: StrMap,

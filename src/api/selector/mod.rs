@@ -14,4 +14,4 @@ pub use label::{LabelSelectorError, parse_labels};
 pub use matcher::{LabelMatcher, validate_label_selector};
 
 pub(crate) use label::requirement;
-pub(crate) use matcher::{Strictness, operator_of, validate_requirement};
+pub(crate) use matcher::{Strictness, operator_of, validate_requirement, validate_values};
