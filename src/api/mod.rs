@@ -6,6 +6,8 @@
 pub mod authorization;
 pub mod field;
 pub mod inventory;
+#[cfg(feature = "k8s-openapi")]
+pub mod k8s_openapi;
 pub mod meta;
 pub mod rbac;
 pub mod selector;

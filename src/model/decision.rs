@@ -86,11 +86,7 @@ pub struct Verdict<'a> {
 impl<'a> Verdict<'a> {
     /// An answer with a ready reason.
     pub fn new(decision: Decision, reason: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            decision,
-            reason: Reason::Text(reason.into()),
-            errors: Vec::new(),
-        }
+        Self { decision, reason: Reason::Text(reason.into()), errors: Vec::new() }
     }
 
     /// A yes.
@@ -109,16 +105,8 @@ impl<'a> Verdict<'a> {
     }
 
     /// An answer whose reason is written by `by` when asked for.
-    pub const fn deferred(
-        decision: Decision,
-        by: &'a dyn Explain,
-        request: &'a Request<'a>,
-    ) -> Self {
-        Self {
-            decision,
-            reason: Reason::Deferred { by, request },
-            errors: Vec::new(),
-        }
+    pub const fn deferred(decision: Decision, by: &'a dyn Explain, request: &'a Request<'a>) -> Self {
+        Self { decision, reason: Reason::Deferred { by, request }, errors: Vec::new() }
     }
 
     /// The same answer with an error beside it.

@@ -71,7 +71,10 @@ pub struct ReviewMetadata {
     )]
     pub annotations: StrMap,
     /// Must be empty.
-    #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null::objects",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub owner_references: Vec<OwnerReference>,
     /// Must be empty.
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]

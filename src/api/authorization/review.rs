@@ -174,7 +174,7 @@ impl Review {
     pub fn from_json(json: &[u8]) -> Result<Self, ReviewError> {
         let TypeMeta {
             kind, api_version, ..
-        } = serde_json::from_slice(json)?;
+        } = object(json)?;
         Self::of_type(&kind, &api_version, json)
     }
 
@@ -198,9 +198,9 @@ impl Review {
             kind,
             api_version,
             spec,
-        } = serde_json::from_slice(json)?;
+        } = object(json)?;
         if kind.is_empty() && api_version.is_empty() && spec.is_none() {
-            let spec: SubjectAccessReviewSpec = serde_json::from_slice(json)?;
+            let spec: SubjectAccessReviewSpec = object(json)?;
             return Ok(Self::Access(AccessReview::from(spec)));
         }
         Self::of_type(&kind, &api_version, json)
@@ -220,10 +220,10 @@ impl Review {
             "SelfSubjectAccessReview" => AccessKind::SelfSubject,
             "SubjectAccessReview" => AccessKind::Subject,
             "SelfSubjectRulesReview" => {
-                let Object {
+                let Body {
                     spec: RulesSpec { namespace },
                     ..
-                } = serde_json::from_slice(json)?;
+                } = object(json)?;
                 return Ok(Self::Rules(RulesReview { version, namespace }));
             }
             other => return Err(ReviewError::Kind(other.to_owned())),
@@ -325,10 +325,10 @@ struct TypeMeta {
 /// The rest; a status that was sent along is ignored.
 #[derive(Deserialize, Default)]
 #[serde(default, rename = "review", bound = "S: Deserialize<'de> + Default")]
-struct Object<S> {
-    #[serde(deserialize_with = "null::or_default")]
+struct Body<S> {
+    #[serde(deserialize_with = "null::object")]
     metadata: ReviewMetadata,
-    #[serde(deserialize_with = "null::or_default")]
+    #[serde(deserialize_with = "null::object")]
     spec: S,
 }
 
@@ -339,11 +339,15 @@ struct RulesSpec {
     namespace: String,
 }
 
+fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice::<null::Object<T>>(json).map(|null::Object(value)| value)
+}
+
 fn read<'de, S>(json: &'de [u8]) -> Result<(ReviewMetadata, SubjectAccessReviewSpec), ReviewError>
 where
     S: Deserialize<'de> + Default + Into<SubjectAccessReviewSpec>,
 {
-    let Object::<S> { metadata, spec } = serde_json::from_slice(json)?;
+    let Body::<S> { metadata, spec } = object(json)?;
     Ok((metadata, spec.into()))
 }
 

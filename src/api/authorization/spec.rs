@@ -23,10 +23,16 @@ use crate::api::{Str, null};
 #[serde(rename_all = "camelCase", default)]
 pub struct SubjectAccessReviewSpec {
     /// Set when the question is about a resource.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "null::optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub resource_attributes: Option<ResourceAttributes>,
     /// Set when the question is about a path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "null::optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub non_resource_attributes: Option<NonResourceAttributes>,
     /// The user name; may be empty when there are groups (S-SAR-11).
     #[serde(
@@ -95,10 +101,16 @@ pub struct ResourceAttributes {
     )]
     pub name: Str,
     /// Narrows the question to objects with such fields.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "null::optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub field_selector: Option<FieldSelectorAttributes>,
     /// Narrows the question to objects with such labels.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "null::optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub label_selector: Option<LabelSelectorAttributes>,
 }
 
@@ -131,7 +143,10 @@ pub struct FieldSelectorAttributes {
     )]
     pub raw_selector: String,
     /// The same in parts.
-    #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null::objects",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub requirements: Vec<FieldSelectorRequirement>,
 }
 
@@ -161,7 +176,10 @@ pub struct LabelSelectorAttributes {
     )]
     pub raw_selector: String,
     /// The same in parts.
-    #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null::objects",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub requirements: Vec<LabelSelectorRequirement>,
 }
 
@@ -169,9 +187,15 @@ pub struct LabelSelectorAttributes {
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "camelCase", default, rename = "SubjectAccessReviewSpec")]
 pub(super) struct SpecV1beta1 {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "null::optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     resource_attributes: Option<ResourceAttributes>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "null::optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     non_resource_attributes: Option<NonResourceAttributes>,
     #[serde(
         deserialize_with = "null::or_default",
@@ -239,9 +263,15 @@ impl From<SubjectAccessReviewSpec> for SpecV1beta1 {
     rename = "SelfSubjectAccessReviewSpec"
 )]
 pub(super) struct SelfSpec {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "null::optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     resource_attributes: Option<ResourceAttributes>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "null::optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     non_resource_attributes: Option<NonResourceAttributes>,
 }
 
