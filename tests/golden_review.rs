@@ -2,7 +2,6 @@
 //! validations, a real server's refusals, and what a real server posted to its webhook.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use portcullis::api::authorization::{
     AccessReview, PreparedReview, Review, ReviewContext, ReviewError, SubjectAccessReviewSpec,
@@ -10,29 +9,12 @@ use portcullis::api::authorization::{
 use portcullis::model::{Attributes, FieldOperator, LabelOperator};
 use serde_json::Value;
 
-/// The recorded data lies beside the project and is not part of it.
-fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared")
-        .join(path);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: {} is absent", path.display());
-    None
-}
+use crate::support::{ndjson, shared};
 
 fn cases(path: &str) -> Vec<Value> {
     shared(path)
         .map(|path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap())
         .unwrap_or_default()
-}
-
-fn lines(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
 }
 
 fn spec(value: &Value) -> SubjectAccessReviewSpec {
@@ -178,7 +160,7 @@ fn every_query_of_the_recorded_worlds_is_valid_or_refused_as_recorded() {
             {
                 continue;
             }
-            let expected = lines(&file);
+            let expected = ndjson::<Value>(&file);
             assert_eq!(queries.lines().count(), expected.len());
             for (query, expected) in queries.lines().zip(&expected) {
                 let Review::Access(review) = Review::from_query(query.as_bytes()).unwrap() else {
@@ -211,7 +193,7 @@ fn a_real_server_refuses_and_accepts_the_same_questions() {
         return;
     };
     let mut refused = 0;
-    for answer in lines(&path) {
+    for answer in ndjson::<Value>(&path) {
         let review = AccessReview::from(spec(&answer["spec"]));
         match review.prepare(ReviewContext::default()) {
             Ok(_) => assert_eq!(answer["http"], 201, "{answer}"),
@@ -232,7 +214,7 @@ fn nothing_that_a_real_server_posts_is_lost() {
         return;
     };
     let mut read = 0;
-    for request in lines(&path) {
+    for request in ndjson::<Value>(&path) {
         if !request["path"].as_str().unwrap().starts_with("/authorize") {
             continue;
         }

@@ -4,6 +4,9 @@
 use crate::api::authorization::{NonResourceRule, ResourceRule};
 use crate::model::{Request, User, Verdict};
 
+#[cfg(feature = "rbac")]
+pub mod rbac;
+
 /// Anything that can answer a request. Open: bring your own and put it into a chain.
 pub trait Authorizer: Send + Sync {
     /// Answers one request. Must not block.
@@ -32,6 +35,10 @@ impl Rules {
     /// The answer of an authorizer that cannot list what it grants.
     #[must_use]
     pub fn incomplete(error: impl Into<String>) -> Self {
-        Self { incomplete: true, errors: vec![error.into()], ..Self::default() }
+        Self {
+            incomplete: true,
+            errors: vec![error.into()],
+            ..Self::default()
+        }
     }
 }

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Request, Step};
+use super::{Attributes, Request, Step, User};
 
 /// What an authorizer says.
 ///
@@ -46,8 +46,10 @@ pub enum Reason<'a> {
     Deferred {
         /// Who decided.
         by: &'a dyn Explain,
+        /// Who asked.
+        user: &'a User,
         /// What was asked.
-        request: &'a Request<'a>,
+        attributes: &'a Attributes<'a>,
     },
 }
 
@@ -86,7 +88,11 @@ pub struct Verdict<'a> {
 impl<'a> Verdict<'a> {
     /// An answer with a ready reason.
     pub fn new(decision: Decision, reason: impl Into<Cow<'a, str>>) -> Self {
-        Self { decision, reason: Reason::Text(reason.into()), errors: Vec::new() }
+        Self {
+            decision,
+            reason: Reason::Text(reason.into()),
+            errors: Vec::new(),
+        }
     }
 
     /// A yes.
@@ -105,8 +111,30 @@ impl<'a> Verdict<'a> {
     }
 
     /// An answer whose reason is written by `by` when asked for.
-    pub const fn deferred(decision: Decision, by: &'a dyn Explain, request: &'a Request<'a>) -> Self {
-        Self { decision, reason: Reason::Deferred { by, request }, errors: Vec::new() }
+    pub const fn deferred(
+        decision: Decision,
+        by: &'a dyn Explain,
+        request: &'a Request<'a>,
+    ) -> Self {
+        Self::deferred_for(decision, by, request.user, &request.attributes)
+    }
+
+    /// The same for callers that hold the user and the attributes apart.
+    pub const fn deferred_for(
+        decision: Decision,
+        by: &'a dyn Explain,
+        user: &'a User,
+        attributes: &'a Attributes<'a>,
+    ) -> Self {
+        Self {
+            decision,
+            reason: Reason::Deferred {
+                by,
+                user,
+                attributes,
+            },
+            errors: Vec::new(),
+        }
     }
 
     /// The same answer with an error beside it.
@@ -126,7 +154,17 @@ impl<'a> Verdict<'a> {
     pub fn reason(&self) -> Cow<'_, str> {
         match &self.reason {
             Reason::Text(text) => Cow::Borrowed(text),
-            Reason::Deferred { by, request } => Cow::Owned(by.reason(request, self.decision)),
+            Reason::Deferred {
+                by,
+                user,
+                attributes,
+            } => {
+                let request = Request {
+                    user,
+                    attributes: **attributes,
+                };
+                Cow::Owned(by.reason(&request, self.decision))
+            }
         }
     }
 
@@ -136,7 +174,17 @@ impl<'a> Verdict<'a> {
     pub fn path(&self) -> Vec<Step> {
         match &self.reason {
             Reason::Text(_) => Vec::new(),
-            Reason::Deferred { by, request } => by.path(request, self.decision),
+            Reason::Deferred {
+                by,
+                user,
+                attributes,
+            } => by.path(
+                &Request {
+                    user,
+                    attributes: **attributes,
+                },
+                self.decision,
+            ),
         }
     }
 }

@@ -20,7 +20,10 @@ impl<R> Copy for Selector<'_, R> {}
 
 impl<R> Default for Selector<'_, R> {
     fn default() -> Self {
-        Self { requirements: &[], parse_error: None }
+        Self {
+            requirements: &[],
+            parse_error: None,
+        }
     }
 }
 
