@@ -51,23 +51,13 @@ fn an_authorizer_sees_what_it_sees_in_kubernetes() {
         assert_eq!(review.user().name, text("user"), "{name}");
         let groups = expected["groups"].as_array().map_or(0, Vec::len);
         assert_eq!(review.user().groups.len(), groups, "{name}");
-        let extra = expected["extra"]
-            .as_object()
-            .map_or(0, serde_json::Map::len);
+        let extra = expected["extra"].as_object().map_or(0, serde_json::Map::len);
         assert_eq!(review.user().extra.len(), extra, "{name}");
-        assert_eq!(
-            review.evaluation_error(None),
-            text("evaluationError"),
-            "{name}"
-        );
+        assert_eq!(review.evaluation_error(None), text("evaluationError"), "{name}");
         match review.attributes() {
             Attributes::NonResource(seen) => {
                 assert_eq!(expected["resourceRequest"], false, "{name}");
-                assert_eq!(
-                    (seen.verb, seen.path),
-                    (text("verb"), text("path")),
-                    "{name}"
-                );
+                assert_eq!((seen.verb, seen.path), (text("verb"), text("path")), "{name}");
             }
             Attributes::Resource(seen) => {
                 assert_eq!(expected["resourceRequest"], true, "{name}");
@@ -97,10 +87,7 @@ fn an_authorizer_sees_what_it_sees_in_kubernetes() {
                         })
                     })
                     .collect();
-                assert_eq!(
-                    Value::from(requirements),
-                    expected["fieldSelectorRequirements"]
-                );
+                assert_eq!(Value::from(requirements), expected["fieldSelectorRequirements"]);
                 let labels = seen.label_selector;
                 assert_eq!(
                     labels.parse_error.unwrap_or_default(),
@@ -112,11 +99,7 @@ fn an_authorizer_sees_what_it_sees_in_kubernetes() {
                 for (seen, expected) in labels.requirements.iter().zip(recorded) {
                     assert_eq!(seen.key, expected["key"], "{name}");
                     assert_eq!(operator_text(seen.operator), expected["operator"], "{name}");
-                    assert_eq!(
-                        Value::from(seen.values.clone()),
-                        expected["values"],
-                        "{name}"
-                    );
+                    assert_eq!(Value::from(seen.values.clone()), expected["values"], "{name}");
                 }
             }
         }
@@ -151,13 +134,7 @@ fn every_query_of_the_recorded_worlds_is_valid_or_refused_as_recorded() {
         let queries = fs::read_to_string(queries).unwrap();
         for file in fs::read_dir(&world).unwrap() {
             let file = file.unwrap().path();
-            if !file
-                .file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .starts_with("expected")
-            {
+            if !file.file_name().unwrap().to_str().unwrap().starts_with("expected") {
                 continue;
             }
             let expected = ndjson::<Value>(&file);
@@ -166,25 +143,16 @@ fn every_query_of_the_recorded_worlds_is_valid_or_refused_as_recorded() {
                 let Review::Access(review) = Review::from_query(query.as_bytes()).unwrap() else {
                     panic!("not an access review: {query}")
                 };
-                let refusal = review
-                    .validate()
-                    .map_or_else(|e| e.to_string(), |()| String::new());
+                let refusal = review.validate().map_or_else(|e| e.to_string(), |()| String::new());
                 let recorded = expected["invalid"].as_str().unwrap_or_default();
                 assert_eq!(refusal, recorded, "{}: {query}", world.display());
                 let nothing_asked = PreparedReview::of(&review.spec).is_none();
                 assert_eq!(nothing_asked, expected["noAttrs"] == true, "{query}");
-                if refusal.is_empty() {
-                    valid += 1
-                } else {
-                    refused += 1
-                }
+                if refusal.is_empty() { valid += 1 } else { refused += 1 }
             }
         }
     }
-    assert!(
-        valid > 1000 && refused > 100,
-        "{valid} valid, {refused} refused"
-    );
+    assert!(valid > 1000 && refused > 100, "{valid} valid, {refused} refused");
 }
 
 #[test]

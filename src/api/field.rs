@@ -189,10 +189,7 @@ impl FieldError {
         value: impl Into<BadValue>,
         supported: &[&str],
     ) -> Self {
-        let quoted: Vec<String> = supported
-            .iter()
-            .map(|one| Quoted(one).to_string())
-            .collect();
+        let quoted: Vec<String> = supported.iter().map(|one| Quoted(one).to_string()).collect();
         Self {
             path: path.into(),
             kind: FieldErrorKind::Unsupported,
@@ -271,27 +268,15 @@ mod tests {
 
     #[test]
     fn an_error_without_value_and_detail_is_path_and_kind() {
-        assert_eq!(
-            FieldError::required("a.b", "").to_string(),
-            "a.b: Required value"
-        );
-        assert_eq!(
-            FieldError::forbidden("a", "no").to_string(),
-            "a: Forbidden: no"
-        );
+        assert_eq!(FieldError::required("a.b", "").to_string(), "a.b: Required value");
+        assert_eq!(FieldError::forbidden("a", "no").to_string(), "a: Forbidden: no");
     }
 
     #[test]
     fn values_are_quoted_when_strings_and_json_otherwise() {
         let list = FieldError::invalid("p", BadValue::json(&["/x", "<y>"]), "d");
-        assert_eq!(
-            list.to_string(),
-            r#"p: Invalid value: ["/x","\u003cy\u003e"]: d"#
-        );
-        assert_eq!(
-            FieldError::invalid("p", "a\"b", "").to_string(),
-            r#"p: Invalid value: "a\"b""#
-        );
+        assert_eq!(list.to_string(), r#"p: Invalid value: ["/x","\u003cy\u003e"]: d"#);
+        assert_eq!(FieldError::invalid("p", "a\"b", "").to_string(), r#"p: Invalid value: "a\"b""#);
     }
 
     #[test]
@@ -301,9 +286,6 @@ mod tests {
             errors.message("", "authorization.k8s.io", ""),
             ".authorization.k8s.io \"\" is invalid: x: Required value"
         );
-        assert_eq!(
-            errors.message("Pod", "", "p"),
-            "Pod \"p\" is invalid: x: Required value"
-        );
+        assert_eq!(errors.message("Pod", "", "p"), "Pod \"p\" is invalid: x: Required value");
     }
 }

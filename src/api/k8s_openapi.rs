@@ -38,12 +38,7 @@ fn text<T: From<String> + Default>(field: impl Into<Option<String>>) -> T {
 }
 
 fn list<T, U: From<T>>(field: impl Into<Option<Vec<T>>>) -> Vec<U> {
-    field
-        .into()
-        .unwrap_or_default()
-        .into_iter()
-        .map(U::from)
-        .collect()
+    field.into().unwrap_or_default().into_iter().map(U::from).collect()
 }
 
 fn some_text(text: impl Into<String>) -> Option<String> {
@@ -55,17 +50,13 @@ fn some_list<T, U: From<T>>(list: Vec<T>) -> Option<Vec<U>> {
 }
 
 fn some_map(map: StrMap) -> Option<BTreeMap<String, String>> {
-    let pairs = map
-        .into_iter()
-        .map(|(key, value)| (key.into(), value.into()));
+    let pairs = map.into_iter().map(|(key, value)| (key.into(), value.into()));
     Some(pairs.collect()).filter(|map: &BTreeMap<_, _>| !map.is_empty())
 }
 
 fn string_map(map: Option<BTreeMap<String, String>>) -> StrMap {
     let pairs = map.unwrap_or_default().into_iter();
-    pairs
-        .map(|(key, value)| (Str::from(key), Str::from(value)))
-        .collect()
+    pairs.map(|(key, value)| (Str::from(key), Str::from(value))).collect()
 }
 
 impl From<k8s_meta::ObjectMeta> for ObjectMeta {
@@ -190,11 +181,7 @@ impl From<k8s_rbac::RoleRef> for RoleRef {
     fn from(role: k8s_rbac::RoleRef) -> Self {
         let api_group: Str = text(role.api_group);
         Self {
-            api_group: if api_group.is_empty() {
-                GROUP.into()
-            } else {
-                api_group
-            },
+            api_group: if api_group.is_empty() { GROUP.into() } else { api_group },
             kind: role.kind.into(),
             name: role.name.into(),
         }
@@ -205,27 +192,19 @@ impl From<RoleRef> for k8s_rbac::RoleRef {
     fn from(role: RoleRef) -> Self {
         // A string until 1.35, optional since.
         let api_group = String::from(role.api_group).into();
-        Self {
-            api_group,
-            kind: role.kind.into(),
-            name: role.name.into(),
-        }
+        Self { api_group, kind: role.kind.into(), name: role.name.into() }
     }
 }
 
 impl From<k8s_rbac::AggregationRule> for AggregationRule {
     fn from(rule: k8s_rbac::AggregationRule) -> Self {
-        Self {
-            cluster_role_selectors: list(rule.cluster_role_selectors),
-        }
+        Self { cluster_role_selectors: list(rule.cluster_role_selectors) }
     }
 }
 
 impl From<AggregationRule> for k8s_rbac::AggregationRule {
     fn from(rule: AggregationRule) -> Self {
-        Self {
-            cluster_role_selectors: some_list(rule.cluster_role_selectors),
-        }
+        Self { cluster_role_selectors: some_list(rule.cluster_role_selectors) }
     }
 }
 
@@ -251,19 +230,13 @@ impl From<ClusterRole> for k8s_rbac::ClusterRole {
 
 impl From<k8s_rbac::Role> for Role {
     fn from(role: k8s_rbac::Role) -> Self {
-        Self {
-            metadata: role.metadata.into(),
-            rules: list(role.rules),
-        }
+        Self { metadata: role.metadata.into(), rules: list(role.rules) }
     }
 }
 
 impl From<Role> for k8s_rbac::Role {
     fn from(role: Role) -> Self {
-        Self {
-            metadata: role.metadata.into(),
-            rules: some_list(role.rules),
-        }
+        Self { metadata: role.metadata.into(), rules: some_list(role.rules) }
     }
 }
 
@@ -353,19 +326,13 @@ impl From<ResourceAttributes> for k8s_authorization::ResourceAttributes {
 
 impl From<k8s_authorization::NonResourceAttributes> for NonResourceAttributes {
     fn from(attributes: k8s_authorization::NonResourceAttributes) -> Self {
-        Self {
-            path: text(attributes.path),
-            verb: text(attributes.verb),
-        }
+        Self { path: text(attributes.path), verb: text(attributes.verb) }
     }
 }
 
 impl From<NonResourceAttributes> for k8s_authorization::NonResourceAttributes {
     fn from(attributes: NonResourceAttributes) -> Self {
-        Self {
-            path: some_text(attributes.path),
-            verb: some_text(attributes.verb),
-        }
+        Self { path: some_text(attributes.path), verb: some_text(attributes.verb) }
     }
 }
 

@@ -55,10 +55,7 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
 {
-    Ok(list::<D, Object<T>>(deserializer)?
-        .into_iter()
-        .map(|Object(value)| value)
-        .collect())
+    Ok(list::<D, Object<T>>(deserializer)?.into_iter().map(|Object(value)| value).collect())
 }
 
 /// `null` as the default, for `#[serde(default, deserialize_with = "null::or_default")]`.

@@ -35,10 +35,6 @@ impl Rules {
     /// The answer of an authorizer that cannot list what it grants.
     #[must_use]
     pub fn incomplete(error: impl Into<String>) -> Self {
-        Self {
-            incomplete: true,
-            errors: vec![error.into()],
-            ..Self::default()
-        }
+        Self { incomplete: true, errors: vec![error.into()], ..Self::default() }
     }
 }

@@ -24,22 +24,13 @@ pub struct SubjectAccessReviewStatus {
     #[serde(deserialize_with = "null::or_default")]
     pub allowed: bool,
     /// Whether it is denied for good, so that no other authorizer need be asked.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "std::ops::Not::not"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "std::ops::Not::not")]
     pub denied: bool,
     /// Why.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// What went wrong on the way; the decision stands all the same.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     pub evaluation_error: String,
 }
 
@@ -90,19 +81,9 @@ impl Serialize for Answer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Answered::Access(review, status) => {
-                let AccessReview {
-                    kind,
-                    version,
-                    metadata,
-                    spec,
-                } = review;
-                let mut object = head(
-                    serializer,
-                    "SubjectAccessReview",
-                    kind.as_str(),
-                    *version,
-                    metadata,
-                )?;
+                let AccessReview { kind, version, metadata, spec } = review;
+                let mut object =
+                    head(serializer, "SubjectAccessReview", kind.as_str(), *version, metadata)?;
                 match (kind, version) {
                     (AccessKind::SelfSubject, _) => {
                         object.serialize_field("spec", &SelfSpec::from(spec.clone()))?;
@@ -153,15 +134,10 @@ mod tests {
     fn answered(json: &str) -> String {
         let bytes = match Review::from_json(json.as_bytes()).unwrap() {
             Review::Access(review) => {
-                let status = SubjectAccessReviewStatus {
-                    denied: true,
-                    ..Default::default()
-                };
+                let status = SubjectAccessReviewStatus { denied: true, ..Default::default() };
                 review.answer(&status).to_json()
             }
-            Review::Rules(review) => review
-                .answer(&SubjectRulesReviewStatus::default())
-                .to_json(),
+            Review::Rules(review) => review.answer(&SubjectRulesReviewStatus::default()).to_json(),
         };
         String::from_utf8(bytes).unwrap()
     }

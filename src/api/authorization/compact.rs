@@ -41,10 +41,7 @@ pub fn compact(status: &SubjectRulesReviewStatus) -> Vec<RuleRow> {
     let mut merged = std::collections::HashMap::new();
     for (target, verb) in status.resource_rules.iter().flat_map(atoms) {
         let index = *merged.entry(target).or_insert_with(|| {
-            rules.push(Rule {
-                target,
-                verbs: Vec::new(),
-            });
+            rules.push(Rule { target, verbs: Vec::new() });
             rules.len() - 1
         });
         if let Some(rule) = rules.get_mut(index)
@@ -54,16 +51,9 @@ pub fn compact(status: &SubjectRulesReviewStatus) -> Vec<RuleRow> {
         }
     }
     // Paths are neither merged nor deduplicated.
-    for NonResourceRule {
-        verbs,
-        non_resource_urls,
-    } in &status.non_resource_rules
-    {
+    for NonResourceRule { verbs, non_resource_urls } in &status.non_resource_rules {
         rules.extend(non_resource_urls.iter().flat_map(|url| {
-            verbs.iter().map(|verb| Rule {
-                target: Target::Path(url),
-                verbs: vec![verb],
-            })
+            verbs.iter().map(|verb| Rule { target: Target::Path(url), verbs: vec![verb] })
         }));
     }
     rules.sort_by_cached_key(Rule::sort_key);
@@ -73,11 +63,7 @@ pub fn compact(status: &SubjectRulesReviewStatus) -> Vec<RuleRow> {
 /// What verbs are about, with one of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Target<'a> {
-    Resource {
-        group: &'a Str,
-        resource: &'a Str,
-        name: Option<&'a Str>,
-    },
+    Resource { group: &'a Str, resource: &'a Str, name: Option<&'a Str> },
     Path(&'a Str),
 }
 
@@ -88,12 +74,7 @@ struct Rule<'a> {
 
 /// Each group with each resource, verb and name (S-ESC-3).
 fn atoms(rule: &ResourceRule) -> impl Iterator<Item = (Target<'_>, &Str)> {
-    let ResourceRule {
-        verbs,
-        api_groups,
-        resources,
-        resource_names,
-    } = rule;
+    let ResourceRule { verbs, api_groups, resources, resource_names } = rule;
     // Without names there is one atom, about any name.
     let unnamed = resource_names.is_empty().then_some(None);
     api_groups.iter().flat_map(move |group| {
@@ -102,16 +83,7 @@ fn atoms(rule: &ResourceRule) -> impl Iterator<Item = (Target<'_>, &Str)> {
                 unnamed
                     .into_iter()
                     .chain(resource_names.iter().map(Some))
-                    .map(move |name| {
-                        (
-                            Target::Resource {
-                                group,
-                                resource,
-                                name,
-                            },
-                            verb,
-                        )
-                    })
+                    .map(move |name| (Target::Resource { group, resource, name }, verb))
             })
         })
     })
@@ -120,23 +92,11 @@ fn atoms(rule: &ResourceRule) -> impl Iterator<Item = (Target<'_>, &Str)> {
 impl Rule<'_> {
     /// kubectl sorts by how Go prints the rule.
     fn sort_key(&self) -> String {
-        let verbs = self
-            .verbs
-            .iter()
-            .map(|verb| verb.as_str())
-            .collect::<Vec<_>>()
-            .join(" ");
+        let verbs = self.verbs.iter().map(|verb| verb.as_str()).collect::<Vec<_>>().join(" ");
         let (group, resource, name, url) = match self.target {
-            Target::Resource {
-                group,
-                resource,
-                name,
-            } => (
-                group.as_str(),
-                resource.as_str(),
-                name.map_or("", |name| name.as_str()),
-                "",
-            ),
+            Target::Resource { group, resource, name } => {
+                (group.as_str(), resource.as_str(), name.map_or("", |name| name.as_str()), "")
+            }
             Target::Path(url) => ("", "", "", url.as_str()),
         };
         format!(
@@ -154,11 +114,7 @@ impl Rule<'_> {
                 resource_names: Vec::new(),
                 verbs,
             },
-            Target::Resource {
-                group,
-                resource,
-                name,
-            } => RuleRow {
+            Target::Resource { group, resource, name } => RuleRow {
                 resources: combined(group, resource),
                 non_resource_urls: Vec::new(),
                 resource_names: name.cloned().into_iter().collect(),

@@ -11,40 +11,22 @@ use crate::api::{Str, null};
 #[serde(rename_all = "camelCase", default)]
 pub struct ReviewMetadata {
     /// Must be empty.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub name: Str,
     /// Must be empty.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub generate_name: Str,
     /// The namespace of a LocalSubjectAccessReview; must be empty for the other kinds.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub namespace: Str,
     /// Must be empty.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub self_link: Str,
     /// Must be empty.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub uid: Str,
     /// Must be empty.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub resource_version: Str,
     /// Must be zero.
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "is_zero")]
@@ -59,22 +41,13 @@ pub struct ReviewMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_grace_period_seconds: Option<i64>,
     /// Must be empty.
-    #[serde(
-        deserialize_with = "string_map",
-        skip_serializing_if = "StrMap::is_empty"
-    )]
+    #[serde(deserialize_with = "string_map", skip_serializing_if = "StrMap::is_empty")]
     pub labels: StrMap,
     /// Must be empty.
-    #[serde(
-        deserialize_with = "string_map",
-        skip_serializing_if = "StrMap::is_empty"
-    )]
+    #[serde(deserialize_with = "string_map", skip_serializing_if = "StrMap::is_empty")]
     pub annotations: StrMap,
     /// Must be empty.
-    #[serde(
-        deserialize_with = "null::objects",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null::objects", skip_serializing_if = "Vec::is_empty")]
     pub owner_references: Vec<OwnerReference>,
     /// Must be empty.
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
@@ -91,11 +64,7 @@ impl ReviewMetadata {
     /// Whether nothing but the namespace is set.
     #[must_use]
     pub fn is_empty_except_for_namespace(&self) -> bool {
-        *self
-            == Self {
-                namespace: self.namespace.clone(),
-                ..Self::default()
-            }
+        *self == Self { namespace: self.namespace.clone(), ..Self::default() }
     }
 }
 

@@ -69,16 +69,8 @@ impl PreparedReview {
     pub fn of(spec: &SubjectAccessReviewSpec) -> Option<Self> {
         let question = match (&spec.resource_attributes, &spec.non_resource_attributes) {
             (Some(attributes), _) => Question::Resource {
-                fields: attributes
-                    .field_selector
-                    .as_ref()
-                    .map(fields_of)
-                    .unwrap_or_default(),
-                labels: attributes
-                    .label_selector
-                    .as_ref()
-                    .map(labels_of)
-                    .unwrap_or_default(),
+                fields: attributes.field_selector.as_ref().map(fields_of).unwrap_or_default(),
+                labels: attributes.label_selector.as_ref().map(labels_of).unwrap_or_default(),
                 attributes: Box::new(attributes.clone()),
             },
             (None, Some(attributes)) => Question::NonResource(attributes.clone()),
@@ -91,6 +83,12 @@ impl PreparedReview {
             extra: spec.extra.clone(),
         };
         Some(Self { user, question })
+    }
+
+    /// The same question, asked by somebody else.
+    #[must_use]
+    pub fn asked_by(self, user: User) -> Self {
+        Self { user, ..self }
     }
 
     /// Who asks; nothing is added (S-SAR-6).
@@ -106,11 +104,7 @@ impl PreparedReview {
             Question::NonResource(NonResourceAttributes { path, verb }) => {
                 Attributes::NonResource(model::NonResourceAttributes { verb, path })
             }
-            Question::Resource {
-                attributes,
-                fields,
-                labels,
-            } => {
+            Question::Resource { attributes, fields, labels } => {
                 let version = attributes.version.as_str();
                 Attributes::Resource(model::ResourceAttributes {
                     verb: &attributes.verb,
@@ -130,10 +124,7 @@ impl PreparedReview {
     /// Who asks what.
     #[must_use]
     pub fn request(&self) -> Request<'_> {
-        Request {
-            user: &self.user,
-            attributes: self.attributes(),
-        }
+        Request { user: &self.user, attributes: self.attributes() }
     }
 
     /// The `evaluationError` of the answer: what the authorizer complained about, then the
@@ -154,11 +145,7 @@ impl PreparedReview {
     #[must_use]
     pub fn evaluation_error(&self, authorizer_error: Option<&str>) -> String {
         let mut errors: Vec<String> = Vec::new();
-        errors.extend(
-            authorizer_error
-                .filter(|text| !text.is_empty())
-                .map(str::to_owned),
-        );
+        errors.extend(authorizer_error.filter(|text| !text.is_empty()).map(str::to_owned));
         if let Question::Resource { fields, labels, .. } = &self.question {
             errors.extend(fields.complaint("fieldSelector"));
             errors.extend(labels.complaint("labelSelector"));
@@ -187,32 +174,20 @@ struct Parsed<R> {
 
 impl<R> Default for Parsed<R> {
     fn default() -> Self {
-        Self {
-            requirements: Vec::new(),
-            error: None,
-        }
+        Self { requirements: Vec::new(), error: None }
     }
 }
 
 impl<R> Parsed<R> {
     fn as_selector(&self) -> Selector<'_, R> {
-        Selector {
-            requirements: &self.requirements,
-            parse_error: self.error.as_deref(),
-        }
+        Selector { requirements: &self.requirements, parse_error: self.error.as_deref() }
     }
 
     /// A selector that is text is read whole or not at all.
     fn of_text<E: ToString>(parsed: Result<Vec<R>, E>) -> Self {
         match parsed {
-            Ok(requirements) => Self {
-                requirements,
-                error: None,
-            },
-            Err(error) => Self {
-                requirements: Vec::new(),
-                error: Some(error.to_string()),
-            },
+            Ok(requirements) => Self { requirements, error: None },
+            Err(error) => Self { requirements: Vec::new(), error: Some(error.to_string()) },
         }
     }
 
@@ -225,22 +200,13 @@ impl<R> Parsed<R> {
                 Err(error) => errors.push(error.to_string()),
             }
         }
-        Self {
-            requirements,
-            error: aggregate(&errors),
-        }
+        Self { requirements, error: aggregate(&errors) }
     }
 
     fn complaint(&self, field: &str) -> Option<String> {
         self.error.as_ref()?;
-        let partially = if self.requirements.is_empty() {
-            ""
-        } else {
-            "partially "
-        };
-        Some(format!(
-            "spec.resourceAttributes.{field} {partially}ignored due to parse error"
-        ))
+        let partially = if self.requirements.is_empty() { "" } else { "partially " };
+        Some(format!("spec.resourceAttributes.{field} {partially}ignored due to parse error"))
     }
 }
 
@@ -267,11 +233,7 @@ fn labels_of(selector: &LabelSelectorAttributes) -> Parsed<LabelRequirement> {
 
 /// The texts are those of the API server (S-SAR-15).
 fn field_requirement(part: &FieldSelectorRequirement) -> Result<FieldRequirement, String> {
-    let FieldSelectorRequirement {
-        key,
-        operator,
-        values,
-    } = part;
+    let FieldSelectorRequirement { key, operator, values } = part;
     if values.len() > 1 {
         return Err("fieldSelectors do not yet support multiple values".to_owned());
     }
@@ -282,20 +244,12 @@ fn field_requirement(part: &FieldSelectorRequirement) -> Result<FieldRequirement
             return Err(format!("fieldSelectors do not yet support {operator}"));
         }
         other => {
-            return Err(format!(
-                "{} is not a valid field selector operator",
-                Quoted(other)
-            ));
+            return Err(format!("{} is not a valid field selector operator", Quoted(other)));
         }
     };
-    let value = values
-        .first()
-        .ok_or_else(|| format!("fieldSelectors {name} must have one value"))?;
-    Ok(FieldRequirement {
-        field: key.to_string(),
-        operator,
-        value: value.to_string(),
-    })
+    let value =
+        values.first().ok_or_else(|| format!("fieldSelectors {name} must have one value"))?;
+    Ok(FieldRequirement { field: key.to_string(), operator, value: value.to_string() })
 }
 
 #[cfg(test)]
@@ -310,10 +264,7 @@ mod tests {
     fn nothing_is_defaulted_but_the_version() {
         let review = prepared(r#"{"user": "jane", "resourceAttributes": {}}"#).unwrap();
         assert_eq!(review.user(), &User::new("jane"));
-        let expected = model::ResourceAttributes {
-            version: "*",
-            ..Default::default()
-        };
+        let expected = model::ResourceAttributes { version: "*", ..Default::default() };
         assert_eq!(review.attributes(), Attributes::Resource(expected));
         assert_eq!(prepared(r#"{"user": "jane"}"#), None);
     }
@@ -327,9 +278,7 @@ mod tests {
                 "labelSelector": {"requirements": [{"key": "c", "operator": "Is"}]}}}"#,
         )
         .unwrap();
-        let Attributes::Resource(attributes) = review.attributes() else {
-            panic!("no resource")
-        };
+        let Attributes::Resource(attributes) = review.attributes() else { panic!("no resource") };
         assert_eq!(attributes.field_selector.requirements.len(), 1);
         assert_eq!(attributes.label_selector.requirements.len(), 0);
         assert_eq!(
@@ -349,10 +298,7 @@ mod tests {
         ] {
             let status = review.status(&verdict.with_error("e"));
             assert_eq!((status.allowed, status.denied), (allowed, denied));
-            assert_eq!(
-                (status.reason.as_str(), status.evaluation_error.as_str()),
-                ("r", "e")
-            );
+            assert_eq!((status.reason.as_str(), status.evaluation_error.as_str()), ("r", "e"));
         }
     }
 }

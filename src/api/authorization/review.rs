@@ -14,6 +14,10 @@ pub const GROUP: &str = "authorization.k8s.io";
 
 /// Any of the four kinds of reviews (S-SAR-1).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every review is of the large kind, and each is taken apart at once"
+)]
 pub enum Review {
     /// May somebody do this?
     Access(AccessReview),
@@ -172,9 +176,7 @@ impl Review {
     /// [`ReviewError`] for JSON that cannot be read, and for other kinds and versions. Nothing is
     /// validated here.
     pub fn from_json(json: &[u8]) -> Result<Self, ReviewError> {
-        let TypeMeta {
-            kind, api_version, ..
-        } = object(json)?;
+        let TypeMeta { kind, api_version, .. } = object(json)?;
         Self::of_type(&kind, &api_version, json)
     }
 
@@ -194,11 +196,7 @@ impl Review {
     ///
     /// As [`Review::from_json`].
     pub fn from_query(json: &[u8]) -> Result<Self, ReviewError> {
-        let TypeMeta {
-            kind,
-            api_version,
-            spec,
-        } = object(json)?;
+        let TypeMeta { kind, api_version, spec } = object(json)?;
         if kind.is_empty() && api_version.is_empty() && spec.is_none() {
             let spec: SubjectAccessReviewSpec = object(json)?;
             return Ok(Self::Access(AccessReview::from(spec)));
@@ -220,10 +218,7 @@ impl Review {
             "SelfSubjectAccessReview" => AccessKind::SelfSubject,
             "SubjectAccessReview" => AccessKind::Subject,
             "SelfSubjectRulesReview" => {
-                let Body {
-                    spec: RulesSpec { namespace },
-                    ..
-                } = object(json)?;
+                let Body { spec: RulesSpec { namespace }, .. } = object(json)?;
                 return Ok(Self::Rules(RulesReview { version, namespace }));
             }
             other => return Err(ReviewError::Kind(other.to_owned())),
@@ -233,12 +228,7 @@ impl Review {
             (_, Version::V1) => read::<SubjectAccessReviewSpec>(json)?,
             (_, Version::V1beta1) => read::<SpecV1beta1>(json)?,
         };
-        Ok(Self::Access(AccessReview {
-            kind,
-            version,
-            metadata,
-            spec,
-        }))
+        Ok(Self::Access(AccessReview { kind, version, metadata, spec }))
     }
 }
 
@@ -251,36 +241,23 @@ impl AccessReview {
     /// to another namespace, or a self review that nobody sent.
     pub fn prepare(&self, context: ReviewContext<'_>) -> Result<PreparedReview, ReviewError> {
         self.validate().map_err(ReviewError::Invalid)?;
-        let mut spec = self.spec.clone();
+        // Validation has seen that something is asked; were it wrong, this would fail closed.
+        let question = PreparedReview::of(&self.spec)
+            .ok_or_else(|| ReviewError::Invalid(FieldErrors::default()))?;
         match self.kind {
-            AccessKind::Subject => {}
+            AccessKind::Subject => Ok(question),
             AccessKind::Local => match context.namespace {
-                Some("") => return Err(ReviewError::NamespaceRequired),
+                Some("") => Err(ReviewError::NamespaceRequired),
                 Some(other) if other != self.metadata.namespace => {
-                    return Err(ReviewError::NamespaceMismatch(other.to_owned()));
+                    Err(ReviewError::NamespaceMismatch(other.to_owned()))
                 }
-                Some(_) | None => {}
+                Some(_) | None => Ok(question),
             },
             AccessKind::SelfSubject => {
-                let user = context.user.ok_or(ReviewError::NoUser)?.clone();
-                let User {
-                    name,
-                    uid,
-                    groups,
-                    extra,
-                } = user;
-                spec = SubjectAccessReviewSpec {
-                    user: name,
-                    uid,
-                    groups,
-                    extra,
-                    ..spec
-                };
+                let asker = context.user.ok_or(ReviewError::NoUser)?;
+                Ok(question.asked_by(asker.clone()))
             }
         }
-        // Validation has seen that there are attributes.
-        PreparedReview::of(&spec)
-            .ok_or_else(|| ReviewError::Invalid(self.validate().err().unwrap_or_default()))
     }
 }
 
@@ -291,11 +268,7 @@ impl RulesReview {
     ///
     /// [`ReviewError::NoNamespace`] when there is none.
     pub fn namespace(&self) -> Result<&str, ReviewError> {
-        if self.namespace.is_empty() {
-            Err(ReviewError::NoNamespace)
-        } else {
-            Ok(&self.namespace)
-        }
+        if self.namespace.is_empty() { Err(ReviewError::NoNamespace) } else { Ok(&self.namespace) }
     }
 }
 
@@ -387,10 +360,7 @@ mod tests {
         );
         assert_eq!(review.spec.user, "");
         let jane = User::new("jane");
-        let sent = ReviewContext {
-            user: Some(&jane),
-            namespace: None,
-        };
+        let sent = ReviewContext { user: Some(&jane), namespace: None };
         assert_eq!(review.prepare(sent).unwrap().user(), &jane);
         let error = review.prepare(ReviewContext::default()).unwrap_err();
         assert_eq!(
@@ -407,14 +377,8 @@ mod tests {
                 "spec": {"user": "jane", "resourceAttributes": {"namespace": "ns"}}}"#,
         );
         let sent_to = |namespace| {
-            let context = ReviewContext {
-                user: None,
-                namespace,
-            };
-            review
-                .prepare(context)
-                .map_err(|error| error.to_string())
-                .map(|_| ())
+            let context = ReviewContext { user: None, namespace };
+            review.prepare(context).map_err(|error| error.to_string()).map(|_| ())
         };
         assert_eq!(sent_to(Some("ns")), Ok(()));
         assert_eq!(sent_to(None), Ok(()));
@@ -422,10 +386,7 @@ mod tests {
             sent_to(Some("other")),
             Err("spec.resourceAttributes.namespace must match namespace: other".to_owned())
         );
-        assert_eq!(
-            sent_to(Some("")),
-            Err("namespace is required on this type: ".to_owned())
-        );
+        assert_eq!(sent_to(Some("")), Err("namespace is required on this type: ".to_owned()));
     }
 
     #[test]
@@ -441,10 +402,7 @@ mod tests {
             }
         };
         assert_eq!(review(r#"{"namespace": "ns"}"#).unwrap(), "ns");
-        assert_eq!(
-            review("null").unwrap_err().to_string(),
-            "no namespace on request"
-        );
+        assert_eq!(review("null").unwrap_err().to_string(), "no namespace on request");
     }
 
     #[test]
@@ -453,10 +411,7 @@ mod tests {
             ("{", "the review cannot be read"),
             ("{} {}", "the review cannot be read"),
             ("[]", "the review cannot be read"),
-            (
-                "{}",
-                "the object says no `kind`; expected a review of `authorization.k8s.io`",
-            ),
+            ("{}", "the object says no `kind`; expected a review of `authorization.k8s.io`"),
             (
                 r#"{"kind": "TokenReview", "apiVersion": "authorization.k8s.io/v1"}"#,
                 "`TokenReview` is not a kind of review; expected `SubjectAccessReview`, \
@@ -469,11 +424,7 @@ mod tests {
             ),
         ] {
             let error = Review::from_json(json.as_bytes()).unwrap_err();
-            assert_eq!(
-                (error.to_string().as_str(), error.http_status()),
-                (text, 400),
-                "{json}"
-            );
+            assert_eq!((error.to_string().as_str(), error.http_status()), (text, 400), "{json}");
         }
     }
 }

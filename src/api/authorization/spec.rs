@@ -23,22 +23,13 @@ use crate::api::{Str, null};
 #[serde(rename_all = "camelCase", default)]
 pub struct SubjectAccessReviewSpec {
     /// Set when the question is about a resource.
-    #[serde(
-        deserialize_with = "null::optional_object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
     pub resource_attributes: Option<ResourceAttributes>,
     /// Set when the question is about a path.
-    #[serde(
-        deserialize_with = "null::optional_object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
     pub non_resource_attributes: Option<NonResourceAttributes>,
     /// The user name; may be empty when there are groups (S-SAR-11).
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     pub user: String,
     /// The groups, in order.
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
@@ -47,10 +38,7 @@ pub struct SubjectAccessReviewSpec {
     #[serde(deserialize_with = "extra", skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, Vec<String>>,
     /// The uid of the user.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     pub uid: String,
 }
 
@@ -59,58 +47,31 @@ pub struct SubjectAccessReviewSpec {
 #[serde(rename_all = "camelCase", default)]
 pub struct ResourceAttributes {
     /// Empty for cluster scope, which is also how "all namespaces" is asked (S-SAR-5).
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub namespace: Str,
     /// `get`, `list`, …; a `*` is a word like any other.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub verb: Str,
     /// Empty for the core group.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub group: Str,
     /// Empty means `*` (S-SAR-4).
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub version: Str,
     /// The plural resource name.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub resource: Str,
     /// Empty when the resource itself is meant.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub subresource: Str,
     /// Empty when no object is named.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub name: Str,
     /// Narrows the question to objects with such fields.
-    #[serde(
-        deserialize_with = "null::optional_object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
     pub field_selector: Option<FieldSelectorAttributes>,
     /// Narrows the question to objects with such labels.
-    #[serde(
-        deserialize_with = "null::optional_object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
     pub label_selector: Option<LabelSelectorAttributes>,
 }
 
@@ -119,16 +80,10 @@ pub struct ResourceAttributes {
 #[serde(default)]
 pub struct NonResourceAttributes {
     /// The path, as it was sent.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub path: Str,
     /// The lower-cased HTTP method.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub verb: Str,
 }
 
@@ -137,16 +92,10 @@ pub struct NonResourceAttributes {
 #[serde(rename_all = "camelCase", default)]
 pub struct FieldSelectorAttributes {
     /// The selector as a query parameter spells it; the API server sends webhooks none (S-SAR-16).
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     pub raw_selector: String,
     /// The same in parts.
-    #[serde(
-        deserialize_with = "null::objects",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null::objects", skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<FieldSelectorRequirement>,
 }
 
@@ -170,16 +119,10 @@ pub struct FieldSelectorRequirement {
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelectorAttributes {
     /// The selector as a query parameter spells it; the API server sends webhooks none (S-SAR-16).
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     pub raw_selector: String,
     /// The same in parts.
-    #[serde(
-        deserialize_with = "null::objects",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null::objects", skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<LabelSelectorRequirement>,
 }
 
@@ -187,50 +130,25 @@ pub struct LabelSelectorAttributes {
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "camelCase", default, rename = "SubjectAccessReviewSpec")]
 pub(super) struct SpecV1beta1 {
-    #[serde(
-        deserialize_with = "null::optional_object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
     resource_attributes: Option<ResourceAttributes>,
-    #[serde(
-        deserialize_with = "null::optional_object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
     non_resource_attributes: Option<NonResourceAttributes>,
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     user: String,
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
     group: Vec<String>,
     #[serde(deserialize_with = "extra", skip_serializing_if = "BTreeMap::is_empty")]
     extra: BTreeMap<String, Vec<String>>,
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     uid: String,
 }
 
 impl From<SpecV1beta1> for SubjectAccessReviewSpec {
     fn from(spec: SpecV1beta1) -> Self {
-        let SpecV1beta1 {
-            resource_attributes,
-            non_resource_attributes,
-            user,
-            group,
-            extra,
-            uid,
-        } = spec;
-        Self {
-            resource_attributes,
-            non_resource_attributes,
-            user,
-            groups: group,
-            extra,
-            uid,
-        }
+        let SpecV1beta1 { resource_attributes, non_resource_attributes, user, group, extra, uid } =
+            spec;
+        Self { resource_attributes, non_resource_attributes, user, groups: group, extra, uid }
     }
 }
 
@@ -244,62 +162,31 @@ impl From<SubjectAccessReviewSpec> for SpecV1beta1 {
             extra,
             uid,
         } = spec;
-        Self {
-            resource_attributes,
-            non_resource_attributes,
-            user,
-            group: groups,
-            extra,
-            uid,
-        }
+        Self { resource_attributes, non_resource_attributes, user, group: groups, extra, uid }
     }
 }
 
 /// The spec of a self review: who asks is known already, and what it says about that is ignored.
 #[derive(Deserialize, Serialize, Default)]
-#[serde(
-    rename_all = "camelCase",
-    default,
-    rename = "SelfSubjectAccessReviewSpec"
-)]
+#[serde(rename_all = "camelCase", default, rename = "SelfSubjectAccessReviewSpec")]
 pub(super) struct SelfSpec {
-    #[serde(
-        deserialize_with = "null::optional_object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
     resource_attributes: Option<ResourceAttributes>,
-    #[serde(
-        deserialize_with = "null::optional_object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
     non_resource_attributes: Option<NonResourceAttributes>,
 }
 
 impl From<SelfSpec> for SubjectAccessReviewSpec {
     fn from(spec: SelfSpec) -> Self {
-        let SelfSpec {
-            resource_attributes,
-            non_resource_attributes,
-        } = spec;
-        Self {
-            resource_attributes,
-            non_resource_attributes,
-            ..Self::default()
-        }
+        let SelfSpec { resource_attributes, non_resource_attributes } = spec;
+        Self { resource_attributes, non_resource_attributes, ..Self::default() }
     }
 }
 
 impl From<SubjectAccessReviewSpec> for SelfSpec {
     fn from(spec: SubjectAccessReviewSpec) -> Self {
-        let SubjectAccessReviewSpec {
-            resource_attributes,
-            non_resource_attributes,
-            ..
-        } = spec;
-        Self {
-            resource_attributes,
-            non_resource_attributes,
-        }
+        let SubjectAccessReviewSpec { resource_attributes, non_resource_attributes, .. } = spec;
+        Self { resource_attributes, non_resource_attributes }
     }
 }
 
@@ -311,10 +198,7 @@ fn extra<'de, D: Deserializer<'de>>(
     struct Values(#[serde(deserialize_with = "null::list")] Vec<String>);
 
     let map = Option::<BTreeMap<String, Values>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(map
-        .into_iter()
-        .map(|(key, Values(values))| (key, values))
-        .collect())
+    Ok(map.into_iter().map(|(key, Values(values))| (key, values)).collect())
 }
 
 #[cfg(test)]
@@ -345,27 +229,14 @@ mod tests {
     fn an_empty_object_is_not_an_absent_one() {
         let spec: SubjectAccessReviewSpec =
             serde_json::from_str(r#"{"resourceAttributes": {}, "unknown": {"x": 1}}"#).unwrap();
-        assert_eq!(
-            spec.resource_attributes,
-            Some(ResourceAttributes::default())
-        );
-        assert_eq!(
-            serde_json::to_string(&spec).unwrap(),
-            r#"{"resourceAttributes":{}}"#
-        );
+        assert_eq!(spec.resource_attributes, Some(ResourceAttributes::default()));
+        assert_eq!(serde_json::to_string(&spec).unwrap(), r#"{"resourceAttributes":{}}"#);
     }
 
     #[test]
     fn a_value_of_the_wrong_type_is_refused() {
-        for bad in [
-            r#"{"user": 1}"#,
-            r#"{"groups": "a"}"#,
-            r#"{"extra": {"a": "b"}}"#,
-        ] {
-            assert!(
-                serde_json::from_str::<SubjectAccessReviewSpec>(bad).is_err(),
-                "{bad}"
-            );
+        for bad in [r#"{"user": 1}"#, r#"{"groups": "a"}"#, r#"{"extra": {"a": "b"}}"#] {
+            assert!(serde_json::from_str::<SubjectAccessReviewSpec>(bad).is_err(), "{bad}");
         }
     }
 }

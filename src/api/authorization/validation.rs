@@ -48,10 +48,7 @@ impl AccessReview {
         match self.kind {
             AccessKind::Local => {
                 if !self.metadata.is_empty_except_for_namespace() {
-                    errors.push(bad_metadata(
-                        &self.metadata,
-                        "must be empty except for namespace",
-                    ));
+                    errors.push(bad_metadata(&self.metadata, "must be empty except for namespace"));
                 }
                 errors.extend(local_errors(&self.spec, &self.metadata.namespace));
             }
@@ -124,44 +121,27 @@ fn local_errors(spec: &SubjectAccessReviewSpec, namespace: &str) -> Vec<FieldErr
 }
 
 fn field_selector_errors(selector: &FieldSelectorAttributes) -> Vec<FieldError> {
-    let FieldSelectorAttributes {
-        raw_selector,
-        requirements,
-    } = selector;
+    let FieldSelectorAttributes { raw_selector, requirements } = selector;
     let path = "spec.resourceAttributes.fieldSelector";
     let mut errors = Vec::from_iter(form_error(path, raw_selector, requirements.is_empty()));
     for (index, requirement) in requirements.iter().enumerate() {
-        let FieldSelectorRequirement {
-            key,
-            operator,
-            values,
-        } = requirement;
+        let FieldSelectorRequirement { key, operator, values } = requirement;
         let path = format!("{path}.requirements[{index}]");
         errors.extend(validate_values(operator, values.is_empty(), &path));
         if key.is_empty() {
-            errors.push(FieldError::required(
-                format!("{path}.key"),
-                "must be specified",
-            ));
+            errors.push(FieldError::required(format!("{path}.key"), "must be specified"));
         }
     }
     errors
 }
 
 fn label_selector_errors(selector: &LabelSelectorAttributes) -> Vec<FieldError> {
-    let LabelSelectorAttributes {
-        raw_selector,
-        requirements,
-    } = selector;
+    let LabelSelectorAttributes { raw_selector, requirements } = selector;
     let path = "spec.resourceAttributes.labelSelector";
     let mut errors = Vec::from_iter(form_error(path, raw_selector, requirements.is_empty()));
     for (index, requirement) in requirements.iter().enumerate() {
         let path = format!("{path}.requirements[{index}]");
-        errors.extend(validate_requirement(
-            requirement,
-            &path,
-            Strictness::AllowUnknownOperators,
-        ));
+        errors.extend(validate_requirement(requirement, &path, Strictness::AllowUnknownOperators));
     }
     errors
 }
@@ -195,10 +175,7 @@ fn shown(attributes: &NonResourceAttributes) -> BadValue {
         path: &'a str,
         verb: &'a str,
     }
-    BadValue::json(&Internal {
-        path: &attributes.path,
-        verb: &attributes.verb,
-    })
+    BadValue::json(&Internal { path: &attributes.path, verb: &attributes.verb })
 }
 
 #[cfg(test)]
@@ -211,9 +188,7 @@ mod tests {
         let Review::Access(review) = Review::from_json(json.as_bytes()).unwrap() else {
             panic!("not an access review")
         };
-        review
-            .validate()
-            .map_or_else(|errors| errors.to_string(), |()| String::new())
+        review.validate().map_or_else(|errors| errors.to_string(), |()| String::new())
     }
 
     #[test]

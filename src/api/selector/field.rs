@@ -23,19 +23,13 @@ pub fn parse_fields(selector: &str) -> Result<Vec<FieldRequirement>, FieldSelect
     terms.sort_unstable();
     let mut requirements = Vec::with_capacity(terms.len());
     for term in terms.into_iter().filter(|term| !term.is_empty()) {
-        let (field, operator, value) =
-            split_term(term).ok_or_else(|| FieldSelectorError::NoOperator {
-                selector: selector.to_owned(),
-                term: term.to_owned(),
-            })?;
+        let (field, operator, value) = split_term(term).ok_or_else(|| {
+            FieldSelectorError::NoOperator { selector: selector.to_owned(), term: term.to_owned() }
+        })?;
         let value = unescaped(value)?;
         // Kubernetes takes a term that names nothing for one that selects everything.
         if !(field.is_empty() && value.is_empty()) {
-            requirements.push(FieldRequirement {
-                field: field.to_owned(),
-                operator,
-                value,
-            });
+            requirements.push(FieldRequirement { field: field.to_owned(), operator, value });
         }
     }
     Ok(requirements)
@@ -141,18 +135,9 @@ mod tests {
         for (selector, expected) in [
             ("&foo", "invalid selector: '&foo'; can't understand '&foo'"),
             ("a=1,b", "invalid selector: 'a=1,b'; can't understand 'b'"),
-            (
-                r"a=\n",
-                r"invalid field selector: invalid escape sequence: \n",
-            ),
-            (
-                r"a=b\",
-                r"invalid field selector: invalid escape sequence: \",
-            ),
-            (
-                "a=b=c",
-                "invalid field selector: unescaped character in value: 61",
-            ),
+            (r"a=\n", r"invalid field selector: invalid escape sequence: \n"),
+            (r"a=b\", r"invalid field selector: invalid escape sequence: \"),
+            ("a=b=c", "invalid field selector: unescaped character in value: 61"),
         ] {
             assert_eq!(shown(selector), expected, "{selector:?}");
         }

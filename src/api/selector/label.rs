@@ -22,11 +22,7 @@ use crate::model::{LabelOperator, LabelRequirement};
 ///
 /// The first thing that is not a label selector.
 pub fn parse_labels(selector: &str) -> Result<Vec<LabelRequirement>, LabelSelectorError> {
-    let mut requirements = Parser {
-        tokens: lex(selector),
-        position: 0,
-    }
-    .selector()?;
+    let mut requirements = Parser { tokens: lex(selector), position: 0 }.selector()?;
     requirements.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(requirements)
 }
@@ -76,11 +72,7 @@ pub(crate) fn requirement(
     let mut errors = Vec::new();
     errors.extend(key_error(key, "key"));
     let mut wrong = |detail| {
-        errors.push(FieldError::invalid(
-            "values",
-            BadValue::json(&values),
-            detail,
-        ));
+        errors.push(FieldError::invalid("values", BadValue::json(&values), detail));
     };
     match operator {
         LabelOperator::In | LabelOperator::NotIn => {
@@ -123,14 +115,8 @@ pub(crate) fn requirement(
             ));
         }
     }
-    FieldErrors(errors)
-        .into_result()
-        .map_err(LabelSelectorError::Requirement)?;
-    Ok(LabelRequirement {
-        key: key.to_owned(),
-        operator,
-        values,
-    })
+    FieldErrors(errors).into_result().map_err(LabelSelectorError::Requirement)?;
+    Ok(LabelRequirement { key: key.to_owned(), operator, values })
 }
 
 fn key_error(key: &str, path: &str) -> Option<FieldError> {
@@ -191,10 +177,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn peek(&self) -> Token<'a> {
-        self.tokens
-            .get(self.position)
-            .copied()
-            .unwrap_or(Token::End)
+        self.tokens.get(self.position).copied().unwrap_or(Token::End)
     }
 
     fn next(&mut self) -> Token<'a> {
@@ -212,8 +195,7 @@ impl<'a> Parser<'a> {
         }
         loop {
             requirements.push(
-                self.requirement()
-                    .map_err(|e| LabelSelectorError::InRequirement(Box::new(e)))?,
+                self.requirement().map_err(|e| LabelSelectorError::InRequirement(Box::new(e)))?,
             );
             match self.next() {
                 Token::End => return Ok(requirements),
@@ -277,9 +259,7 @@ impl<'a> Parser<'a> {
         match self.next() {
             Token::Symbol("(") => {}
             other => {
-                return Err(LabelSelectorError::MissingList {
-                    found: other.text().to_owned(),
-                });
+                return Err(LabelSelectorError::MissingList { found: other.text().to_owned() });
             }
         }
         match self.peek() {
@@ -332,10 +312,7 @@ impl<'a> Parser<'a> {
 }
 
 fn unexpected<T>(found: Token<'_>, expected: &'static str) -> Result<T, LabelSelectorError> {
-    Err(LabelSelectorError::Unexpected {
-        found: found.text().to_owned(),
-        expected,
-    })
+    Err(LabelSelectorError::Unexpected { found: found.text().to_owned(), expected })
 }
 
 #[cfg(test)]
@@ -384,37 +361,16 @@ mod tests {
     #[test]
     fn what_is_no_selector_is_refused_in_the_words_of_kubernetes() {
         for (selector, expected) in [
-            (
-                ",x",
-                "found ',', expected: !, identifier, or 'end of string'",
-            ),
+            (",x", "found ',', expected: !, identifier, or 'end of string'"),
             ("x,", "found '', expected: identifier after ','"),
             ("x=a b", "found 'b', expected: ',' or 'end of string'"),
             ("!x=a", "found '=', expected: ',' or 'end of string'"),
-            (
-                "!",
-                "unable to parse requirement: found '', expected: identifier",
-            ),
-            (
-                "x in a",
-                "unable to parse requirement: found 'a' expected: '('",
-            ),
-            (
-                "x in (a",
-                "unable to parse requirement: found '', expected: ',' or ')'",
-            ),
-            (
-                "x in (=",
-                "unable to parse requirement: found '=', expected: ',', ')' or identifier",
-            ),
-            (
-                "x in (a,=",
-                "unable to parse requirement: found '=', expected: ',', or identifier",
-            ),
-            (
-                "x=(",
-                "unable to parse requirement: found '(', expected: identifier",
-            ),
+            ("!", "unable to parse requirement: found '', expected: identifier"),
+            ("x in a", "unable to parse requirement: found 'a' expected: '('"),
+            ("x in (a", "unable to parse requirement: found '', expected: ',' or ')'"),
+            ("x in (=", "unable to parse requirement: found '=', expected: ',', ')' or identifier"),
+            ("x in (a,=", "unable to parse requirement: found '=', expected: ',', or identifier"),
+            ("x=(", "unable to parse requirement: found '(', expected: identifier"),
             (
                 "x>a",
                 "unable to parse requirement: values[0]: Invalid value: \"a\": for 'Gt', 'Lt' \

@@ -35,18 +35,9 @@ impl LabelMatcher {
     pub fn compile(selector: &LabelSelector) -> Result<Self, LabelSelectorError> {
         let mut requirements = Vec::new();
         for (key, value) in &selector.match_labels {
-            requirements.push(requirement(
-                key,
-                LabelOperator::Equals,
-                vec![value.to_string()],
-            )?);
+            requirements.push(requirement(key, LabelOperator::Equals, vec![value.to_string()])?);
         }
-        for LabelSelectorRequirement {
-            key,
-            operator,
-            values,
-        } in &selector.match_expressions
-        {
+        for LabelSelectorRequirement { key, operator, values } in &selector.match_expressions {
             let operator = operator_of(operator)
                 .ok_or_else(|| LabelSelectorError::Operator(operator.to_string()))?;
             let values = values.iter().map(ToString::to_string).collect();
@@ -58,9 +49,7 @@ impl LabelMatcher {
     /// Whether these labels are selected.
     #[must_use]
     pub fn matches(&self, labels: &StrMap) -> bool {
-        self.requirements
-            .iter()
-            .all(|requirement| holds(requirement, labels))
+        self.requirements.iter().all(|requirement| holds(requirement, labels))
     }
 }
 
@@ -72,18 +61,13 @@ impl From<Vec<LabelRequirement>> for LabelMatcher {
 }
 
 fn holds(requirement: &LabelRequirement, labels: &StrMap) -> bool {
-    let LabelRequirement {
-        key,
-        operator,
-        values,
-    } = requirement;
+    let LabelRequirement { key, operator, values } = requirement;
     let label = labels.get(key.as_str());
     let listed = || label.is_some_and(|label| values.iter().any(|value| value.as_str() == label));
     let number = |text: &str| text.parse::<i64>().ok();
     let compared = |holds: fn(i64, i64) -> bool| {
-        let pair = label
-            .and_then(|label| number(label))
-            .zip(values.first().and_then(|v| number(v)));
+        let pair =
+            label.and_then(|label| number(label)).zip(values.first().and_then(|v| number(v)));
         pair.is_some_and(|(label, limit)| holds(label, limit))
     };
     match operator {
@@ -135,12 +119,8 @@ pub fn validate_label_selector(selector: &LabelSelector, path: &str) -> Vec<Fiel
     let mut errors = Vec::new();
     let labels = format!("{path}.matchLabels");
     for (key, value) in &selector.match_labels {
-        let keys = qualified_name_errors(key)
-            .into_iter()
-            .map(|detail| (key, detail));
-        let values = label_value_errors(value)
-            .into_iter()
-            .map(|detail| (value, detail));
+        let keys = qualified_name_errors(key).into_iter().map(|detail| (key, detail));
+        let values = label_value_errors(value).into_iter().map(|detail| (value, detail));
         errors.extend(
             keys.chain(values)
                 .map(|(wrong, detail)| FieldError::invalid(&*labels, wrong.as_str(), detail)),
@@ -148,11 +128,7 @@ pub fn validate_label_selector(selector: &LabelSelector, path: &str) -> Vec<Fiel
     }
     for (index, requirement) in selector.match_expressions.iter().enumerate() {
         let path = format!("{path}.matchExpressions[{index}]");
-        errors.extend(validate_requirement(
-            requirement,
-            &path,
-            Strictness::RefuseUnknownOperators,
-        ));
+        errors.extend(validate_requirement(requirement, &path, Strictness::RefuseUnknownOperators));
     }
     errors
 }
@@ -163,31 +139,19 @@ pub(crate) fn validate_requirement(
     path: &str,
     strictness: Strictness,
 ) -> Vec<FieldError> {
-    let LabelSelectorRequirement {
-        key,
-        operator,
-        values,
-    } = requirement;
+    let LabelSelectorRequirement { key, operator, values } = requirement;
     let mut errors = Vec::new();
     errors.extend(validate_values(operator, values.is_empty(), path));
     if strictness == Strictness::RefuseUnknownOperators && operator_of(operator).is_none() {
         let path = format!("{path}.operator");
-        errors.push(FieldError::invalid(
-            path,
-            &**operator,
-            "not a valid selector operator",
-        ));
+        errors.push(FieldError::invalid(path, &**operator, "not a valid selector operator"));
     }
     for detail in qualified_name_errors(key) {
         errors.push(FieldError::invalid(format!("{path}.key"), &**key, detail));
     }
     for (index, value) in values.iter().enumerate() {
         for detail in label_value_errors(value) {
-            errors.push(FieldError::invalid(
-                format!("{path}.values[{index}]"),
-                &**value,
-                detail,
-            ));
+            errors.push(FieldError::invalid(format!("{path}.values[{index}]"), &**value, detail));
         }
     }
     errors
@@ -214,10 +178,7 @@ mod tests {
     use crate::api::selector::parse_labels;
 
     fn labels(pairs: &[(&str, &str)]) -> StrMap {
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).into(), (*value).into()))
-            .collect()
+        pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
     }
 
     fn selector(json: &str) -> LabelSelector {
@@ -230,20 +191,12 @@ mod tests {
             ("a=1", labels(&[("a", "1")]), labels(&[("a", "2")])),
             ("a!=1", labels(&[]), labels(&[("a", "1")])),
             ("a in (1,2)", labels(&[("a", "2")]), labels(&[("b", "2")])),
-            (
-                "a notin (1,2)",
-                labels(&[("b", "1")]),
-                labels(&[("a", "2")]),
-            ),
+            ("a notin (1,2)", labels(&[("b", "1")]), labels(&[("a", "2")])),
             ("a", labels(&[("a", "")]), labels(&[("b", "")])),
             ("!a", labels(&[("b", "")]), labels(&[("a", "")])),
             ("a>5", labels(&[("a", "6")]), labels(&[("a", "5")])),
             ("a<5", labels(&[("a", "-6")]), labels(&[("a", "x")])),
-            (
-                "a=1,b",
-                labels(&[("a", "1"), ("b", "")]),
-                labels(&[("a", "1")]),
-            ),
+            ("a=1,b", labels(&[("a", "1"), ("b", "")]), labels(&[("a", "1")])),
         ] {
             let matcher = LabelMatcher::from(parse_labels(text).unwrap());
             assert!(matcher.matches(&selected), "{text}");
@@ -269,12 +222,7 @@ mod tests {
                 "values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty",
             ),
         ] {
-            assert_eq!(
-                LabelMatcher::compile(&selector(json))
-                    .unwrap_err()
-                    .to_string(),
-                text
-            );
+            assert_eq!(LabelMatcher::compile(&selector(json)).unwrap_err().to_string(), text);
         }
         assert!(LabelMatcher::compile(&selector(r#"{"matchLabels": {"-": ""}}"#)).is_err());
     }

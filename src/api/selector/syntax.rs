@@ -19,11 +19,7 @@ pub(super) fn qualified_name_errors(key: &str) -> Vec<String> {
     match prefix {
         Some("") => errors.push("prefix part must be non-empty".to_owned()),
         Some(prefix) => {
-            errors.extend(
-                subdomain_errors(prefix)
-                    .into_iter()
-                    .map(|e| format!("prefix part {e}")),
-            );
+            errors.extend(subdomain_errors(prefix).into_iter().map(|e| format!("prefix part {e}")));
         }
         None => {}
     }
@@ -84,9 +80,7 @@ fn too_long(limit: usize) -> String {
 
 fn is_name(name: &str) -> bool {
     begins_and_ends(name, |byte| byte.is_ascii_alphanumeric())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 fn is_dns_label(label: &str) -> bool {
@@ -114,14 +108,7 @@ mod tests {
 
     #[test]
     fn keys_may_have_a_dns_prefix() {
-        for good in [
-            "app",
-            "a",
-            "a.b_c-D",
-            "example.com/app",
-            "k8s.io/a",
-            &"x".repeat(63),
-        ] {
+        for good in ["app", "a", "a.b_c-D", "example.com/app", "k8s.io/a", &"x".repeat(63)] {
             assert_eq!(qualified_name_errors(good), Vec::<String>::new(), "{good}");
         }
         for (bad, count) in [

@@ -80,11 +80,7 @@ impl Policy {
 
 impl Authorizer for Policy {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        let decision = if self.allows(request) {
-            Decision::Allow
-        } else {
-            Decision::NoOpinion
-        };
+        let decision = if self.allows(request) { Decision::Allow } else { Decision::NoOpinion };
         Verdict::deferred(decision, self, request)
     }
 

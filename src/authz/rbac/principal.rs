@@ -41,28 +41,17 @@ impl Policy {
             if !roles.is_empty() {
                 let namespace = scope.namespace.clone();
                 let hash = self.hash_namespace(&namespace);
-                let row = SpaceRoles {
-                    hash,
-                    namespace,
-                    roles,
-                };
+                let row = SpaceRoles { hash, namespace, roles };
                 spaces.insert_unique(hash, row, |row| row.hash);
             }
         }
-        Principal {
-            cluster: self.roles_in(&self.cluster, user),
-            spaces,
-        }
+        Principal { cluster: self.roles_in(&self.cluster, user), spaces }
     }
 
     fn roles_in(&self, scope: &Scope, user: &User) -> Box<[RoleId]> {
         let mut roles: Vec<RoleId> = Vec::new();
         for asker in askers(user) {
-            roles.extend(
-                scope
-                    .held(self.hash_asker(asker), asker)
-                    .map(|held| held.role),
-            );
+            roles.extend(scope.held(self.hash_asker(asker), asker).map(|held| held.role));
         }
         roles.sort_unstable();
         roles.dedup();
@@ -83,9 +72,7 @@ impl Policy {
         }
         principal
             .spaces
-            .find(self.hash_namespace(namespace), |row| {
-                row.namespace == namespace
-            })
+            .find(self.hash_namespace(namespace), |row| row.namespace == namespace)
             .map_or(&[], |row| &row.roles)
     }
 }
