@@ -168,8 +168,8 @@ fn compare(policy: &portcullis::authz::rbac::Policy, reference: &Reference, aske
     let verdict = policy.authorize(&request);
     assert_eq!(verdict.is_allowed(), slow.allowed, "{asked:?}");
     assert_eq!(verdict.reason(), slow.reason, "{asked:?}");
-    let principal = policy.principal(&asked.user);
-    assert_eq!(policy.allows_principal(&principal, &attributes), slow.allowed, "{asked:?}");
+    let principal = policy.principal(&asked.user.clone().into());
+    assert_eq!(principal.allows(&attributes), slow.allowed, "{asked:?}");
 
     let who = policy.who_can(&attributes);
     let (slow_who, slow_errors) = reference.who_can(&attributes);

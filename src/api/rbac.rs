@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for Subject {
 }
 
 /// The role that a binding grants.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleRef {
     /// Defaulted on reading, not consulted in evaluation (S-RBAC-22).
@@ -122,6 +122,13 @@ pub struct RoleRef {
     pub kind: Str,
     /// The name of the role.
     pub name: Str,
+}
+
+/// A reference that is absent is defaulted too (S-RVAL-1).
+impl Default for RoleRef {
+    fn default() -> Self {
+        Self { api_group: GROUP.into(), kind: Str::default(), name: Str::default() }
+    }
 }
 
 impl RoleRef {

@@ -131,6 +131,12 @@ impl<'a> Verdict<'a> {
         self
     }
 
+    /// The same answer with these errors instead of the ones it had.
+    pub fn with_errors(mut self, errors: Vec<String>) -> Self {
+        self.errors = errors;
+        self
+    }
+
     /// Whether the decision is [`Decision::Allow`]. An error beside it does not matter (S-CHAIN-5).
     #[must_use]
     pub fn is_allowed(&self) -> bool {

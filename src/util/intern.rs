@@ -55,11 +55,6 @@ impl Interner {
         resolve(&self.text, &self.ends, id)
     }
 
-    /// How many strings there are.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
     /// Bytes held.
     pub(crate) fn memory(&self) -> usize {
         self.text.capacity() + self.ends.capacity() * 4 + self.table.allocation_size()

@@ -181,12 +181,20 @@ fn quote(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            '\u{e000}'..='\u{f8ff}' | '\u{a0}' | '\u{200b}'..='\u{200f}' => {
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\r' => quoted.push_str("\\r"),
+            '\u{e000}'..='\u{f8ff}'
+            | '\u{a0}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{feff}' => {
                 quoted.push_str(&format!("\\u{:04x}", u32::from(character)));
             }
             '\0'..='\u{1f}' | '\u{7f}' => {
                 quoted.push_str(&format!("\\x{:02x}", u32::from(character)));
             }
+            '\u{e0000}'.. => quoted.push_str(&format!("\\U{:08x}", u32::from(character))),
             other => quoted.push(other),
         }
     }

@@ -159,7 +159,8 @@ pub(crate) fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpectedSubjects {
-    pub(crate) subjects: Vec<Subject>,
+    /// `null` where the question was none.
+    pub(crate) subjects: Option<Vec<Subject>>,
     #[serde(default)]
     pub(crate) error: String,
 }

@@ -90,16 +90,30 @@ impl Editor {
     }
 
     /// An editor of the policy that an inventory holds. Of two objects with one name the later
-    /// one counts. Aggregated roles have the rules they are stored with.
+    /// one counts. Aggregated roles have the rules they are stored with; see
+    /// [`Self::load_with_rules`] for others.
     ///
     /// # Errors
     /// When the policy is too large for its tables.
     pub fn load(inventory: &Inventory) -> Result<Self, TooLarge> {
+        Self::load_with_rules(inventory, |_| None)
+    }
+
+    /// The same, with other rules for some ClusterRoles: `rules` is asked with the place of each
+    /// in the inventory.
+    ///
+    /// # Errors
+    /// When the policy is too large for its tables.
+    pub fn load_with_rules<'r>(
+        inventory: &Inventory,
+        rules: impl Fn(usize) -> Option<&'r [PolicyRule]>,
+    ) -> Result<Self, TooLarge> {
         let mut editor = Self::new();
-        for role in &inventory.cluster_roles {
+        for (index, role) in inventory.cluster_roles.iter().enumerate() {
             let place = editor.place(&role.origin)?;
             let name = &role.value.metadata.name;
-            editor.define(RoleKind::ClusterRole, "", name, &role.value.rules, place)?;
+            let rules = rules(index).unwrap_or(&role.value.rules);
+            editor.define(RoleKind::ClusterRole, "", name, rules, place)?;
         }
         for role in &inventory.roles {
             let place = editor.place(&role.origin)?;
