@@ -4,6 +4,8 @@
 mod golden_policy;
 #[cfg(feature = "rbac")]
 mod golden_rbac;
+#[cfg(test)]
+mod golden_review;
 mod plain_yaml;
 #[cfg(feature = "rbac")]
 mod prop_rbac;

@@ -8,6 +8,8 @@ pub mod abac;
 pub mod authorization;
 pub mod field;
 pub mod inventory;
+#[cfg(feature = "k8s-openapi")]
+pub mod k8s_openapi;
 pub mod meta;
 pub mod names;
 pub mod rbac;
