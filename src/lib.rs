@@ -5,5 +5,7 @@
 pub mod api;
 pub mod authz;
 pub mod model;
+#[cfg(feature = "files")]
+pub mod source;
 
 mod util;

@@ -8,7 +8,7 @@ pub mod inventory;
 pub mod meta;
 pub mod rbac;
 
-mod null;
+pub(crate) mod null;
 
 /// The string of the wire types: up to 24 bytes without an allocation.
 pub use compact_str::CompactString as Str;

@@ -178,7 +178,7 @@ pub struct ClusterRole {
     #[serde(deserialize_with = "null::list")]
     pub rules: Vec<PolicyRule>,
     /// Present on aggregated roles: a controller writes `rules` (S-AGG-4).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "null::optional", skip_serializing_if = "Option::is_none")]
     pub aggregation_rule: Option<AggregationRule>,
 }
 
