@@ -1,1 +1,4 @@
 //! Everything that is tested from outside, in one binary: one link step.
+
+#[cfg(feature = "files")]
+mod odd;

@@ -13,6 +13,9 @@ use super::text::{Lines, is_json_space, narrow, offset_in};
 use super::wire::Wide;
 use super::{LoadError, Notice, SkipReason};
 
+/// Where serde_json itself stops.
+const SERDE_JSON_DEPTH: usize = 128;
+
 /// A document that is no JSON, and where it begins.
 pub(super) struct Broken {
     pub(super) offset: usize,
@@ -68,6 +71,10 @@ fn broken(
 ) -> Broken {
     let at = line.saturating_add(narrow(error.line()).saturating_sub(1));
     let message = error.to_string();
+    if message.starts_with("recursion limit exceeded") {
+        let origin = collector.origin(at);
+        return Broken { offset, error: LoadError::TooDeep { origin, limit: SERDE_JSON_DEPTH } };
+    }
     let place = format!(" at line {} column {}", error.line(), error.column());
     let bare = message.strip_suffix(&place).unwrap_or(&message);
     let message = format!("{bare} (column {})", error.column());

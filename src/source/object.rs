@@ -315,8 +315,8 @@ fn custom_resource(definition: Definition) -> CustomResource {
 fn pod(kind: &str, metadata: Metadata, spec: PodMaker) -> PodIdentity {
     let spec = match kind {
         "Pod" => spec,
-        "CronJob" => *spec.job_template.spec.template.spec,
-        _ => *spec.template.spec,
+        "CronJob" => spec.job_template.into_spec().template.into_spec(),
+        _ => spec.template.into_spec(),
     };
     let named = [spec.service_account_name, spec.service_account].into_iter();
     let service_account =

@@ -214,8 +214,15 @@ pub(super) struct PodMaker {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Inner {
-    #[serde(deserialize_with = "null::or_default")]
-    pub(super) spec: Box<PodMaker>,
+    #[serde(deserialize_with = "null::optional")]
+    pub(super) spec: Option<Box<PodMaker>>,
+}
+
+impl Inner {
+    /// What is inside; nothing when there is nothing.
+    pub(super) fn into_spec(self) -> PodMaker {
+        self.spec.map_or_else(PodMaker::default, |spec| *spec)
+    }
 }
 
 /// `spec` of a CustomResourceDefinition, v1 and v1beta1.

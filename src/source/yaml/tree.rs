@@ -109,6 +109,8 @@ impl<'a> Tree<'a> {
         };
         let node = Node::new(value, line);
         if anchor > 0 {
+            // The copy counts as well: anchors within anchors multiply, too.
+            self.alias_nodes = spend(&node, self.alias_nodes).ok_or(Broken::Aliases { line })?;
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
