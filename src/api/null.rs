@@ -58,6 +58,8 @@ where
             while let Some(item) = items.next_element::<Option<Plain<T>>>()? {
                 list.push(item.map(|Plain(value)| value).unwrap_or_default());
             }
+            // Policy is many short lists; the room for more would be most of its memory.
+            list.shrink_to_fit();
             Ok(list)
         }
     }

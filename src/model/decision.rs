@@ -105,7 +105,11 @@ impl<'a> Verdict<'a> {
     }
 
     /// An answer whose reason is written by `by` when asked for.
-    pub const fn deferred(decision: Decision, by: &'a dyn Explain, request: &'a Request<'a>) -> Self {
+    pub const fn deferred(
+        decision: Decision,
+        by: &'a dyn Explain,
+        request: &'a Request<'a>,
+    ) -> Self {
         Self { decision, reason: Reason::Deferred { by, request }, errors: Vec::new() }
     }
 

@@ -12,7 +12,5 @@ mod user;
 pub use decision::{Decision, Explain, Reason, Verdict};
 pub use origin::{Origin, Step};
 pub use request::{Attributes, NonResourceAttributes, Request, ResourceAttributes};
-pub use selector::{
-    FieldOperator, FieldRequirement, LabelOperator, LabelRequirement, Selector,
-};
+pub use selector::{FieldOperator, FieldRequirement, LabelOperator, LabelRequirement, Selector};
 pub use user::{ServiceAccountName, ServiceAccountNameError, User, groups, names};

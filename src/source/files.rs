@@ -136,8 +136,7 @@ pub(super) fn decompress(
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
-    let suspicious =
-        length(bytes.len()).saturating_mul(limits.max_gzip_ratio).max(UNSUSPICIOUS);
+    let suspicious = length(bytes.len()).saturating_mul(limits.max_gzip_ratio).max(UNSUSPICIOUS);
     let mut decoder = MultiGzDecoder::new(bytes.as_slice());
     let mut text = Vec::new();
     loop {
@@ -149,7 +148,10 @@ pub(super) fn decompress(
             return Err(too_large());
         }
         if length(text.len()) > suspicious {
-            return Err(LoadError::GzipBomb { path: name.to_owned(), ratio: limits.max_gzip_ratio });
+            return Err(LoadError::GzipBomb {
+                path: name.to_owned(),
+                ratio: limits.max_gzip_ratio,
+            });
         }
     }
 }

@@ -23,10 +23,7 @@ pub(super) struct Broken {
 }
 
 /// Reads a text to its end or to the first document that is no JSON.
-pub(super) fn read(
-    text: &str,
-    collector: &mut Collector<'_>,
-) -> Result<Option<Broken>, LoadError> {
+pub(super) fn read(text: &str, collector: &mut Collector<'_>) -> Result<Option<Broken>, LoadError> {
     let mut reader = Reader { text, lines: Lines::new(text), collector };
     let mut rest = text.trim_start_matches(is_json_space);
     while !rest.is_empty() {
@@ -121,7 +118,10 @@ impl<'a> Reader<'a, '_, '_> {
         let line = self.lines.of(value);
         if depth > self.collector.options.limits.max_depth {
             let origin = self.collector.origin(line);
-            return Err(LoadError::TooDeep { origin, limit: self.collector.options.limits.max_depth });
+            return Err(LoadError::TooDeep {
+                origin,
+                limit: self.collector.options.limits.max_depth,
+            });
         }
         match serde_json::from_str(value) {
             Ok(wide) => self.object(wide, value, line, inherited, depth),

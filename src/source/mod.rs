@@ -199,7 +199,8 @@ fn read_source(
             if text::is_json_name(&name) && !separator {
                 return Err(broken.error);
             }
-            yaml::read(&text, broken.offset, collector).map_err(|error| farther(broken.error, error))
+            yaml::read(&text, broken.offset, collector)
+                .map_err(|error| farther(broken.error, error))
         }
     }
 }
@@ -208,7 +209,10 @@ fn read_source(
 fn farther(json: LoadError, yaml: LoadError) -> LoadError {
     match (&json, &yaml) {
         (LoadError::Json { origin: at, .. }, LoadError::Yaml { origin: other, .. })
-            if at.line >= other.line => json,
+            if at.line >= other.line =>
+        {
+            json
+        }
         _ => yaml,
     }
 }

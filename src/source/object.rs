@@ -10,24 +10,35 @@ use super::wire::{Definition, Metadata, PodMaker, Wide};
 use super::{SkipReason, WrongType};
 use crate::api::Str;
 use crate::api::inventory::{CustomResource, PodIdentity};
-use crate::api::rbac::{
-    ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding,
-};
+use crate::api::rbac::{ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding};
 
 /// What an object turned out to be.
 pub(super) enum Outcome {
     /// Policy. The version when it is an old one, and whether v1alpha1's `*` was expanded.
-    Rbac { object: Object, old: Option<&'static str>, everyone: bool },
+    Rbac {
+        object: Object,
+        old: Option<&'static str>,
+        everyone: bool,
+    },
     Namespace(Str),
-    ServiceAccount { namespace: Str, name: Str },
+    ServiceAccount {
+        namespace: Str,
+        name: Str,
+    },
     CustomResource(CustomResource),
     Pod(PodIdentity),
     /// Of no interest.
     Other(String),
     /// Policy that could not be read.
-    Skipped { header: Header, reason: SkipReason },
+    Skipped {
+        header: Header,
+        reason: SkipReason,
+    },
     /// Not policy, and could not be read.
-    Unreadable { kind: Str, reason: WrongType },
+    Unreadable {
+        kind: Str,
+        reason: WrongType,
+    },
 }
 
 /// What an object says of itself.
@@ -84,7 +95,8 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
     match (group, kind) {
         // Old OpenShift policy too; and a group that is nearly ours is a slip.
         (_, kind)
-            if Kind::from_name(kind).is_some() && (group.is_empty() || group.starts_with("rbac.")) =>
+            if Kind::from_name(kind).is_some()
+                && (group.is_empty() || group.starts_with("rbac.")) =>
         {
             Class::Refused(unknown_version(api_version, kind))
         }
@@ -175,9 +187,7 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
             let Metadata { namespace, name, .. } = wide.metadata;
             Outcome::ServiceAccount { namespace, name }
         }
-        Class::CustomResource => {
-            Outcome::CustomResource(custom_resource(spec(wide.spec)?))
-        }
+        Class::CustomResource => Outcome::CustomResource(custom_resource(spec(wide.spec)?)),
         Class::Pod => Outcome::Pod(pod(kind, wide.metadata, spec(wide.spec)?)),
         Class::Other => Outcome::Other(other_kind(api_version, kind)),
         Class::None if wide.rules.is_empty() && wide.subjects.is_empty() => {
@@ -215,7 +225,8 @@ pub(super) fn from_node(mut node: Node, inherited: &Inherited) -> Outcome {
         }
         Class::Other | Class::List(_) => Outcome::Other(other_kind(&api_version, &kind)),
         Class::None => {
-            let policy = ["rules", "subjects", "roleRef"].iter().any(|field| node.get(field).is_some());
+            let policy =
+                ["rules", "subjects", "roleRef"].iter().any(|field| node.get(field).is_some());
             if policy {
                 Outcome::Skipped { header, reason: SkipReason::NoKind }
             } else {

@@ -115,7 +115,8 @@ impl fmt::Display for WrongType {
         if *line > 0 {
             write!(f, " (line {line})")?;
         }
-        if expected == "a string" && !found.starts_with("a list") && !found.starts_with("an object") {
+        if expected == "a string" && !found.starts_with("a list") && !found.starts_with("an object")
+        {
             f.write_str("; put it in quotes")?;
         }
         Ok(())
@@ -201,7 +202,10 @@ impl fmt::Display for Notice {
                 Ok(())
             }
             Self::NamespaceIgnored { origin, key, namespace } => {
-                write!(f, "{origin}: {key} is cluster-scoped; its namespace `{namespace}` is ignored")
+                write!(
+                    f,
+                    "{origin}: {key} is cluster-scoped; its namespace `{namespace}` is ignored"
+                )
             }
             Self::Unreadable { origin, kind, reason } => {
                 write!(f, "{origin}: this {kind} was left out: {reason}")

@@ -17,7 +17,11 @@ pub(super) fn decode(name: &Arc<str>, bytes: Vec<u8>) -> Result<String, LoadErro
         let offset = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..offset).unwrap_or_default();
         let line = narrow(1 + memchr::memchr_iter(b'\n', before).count());
-        LoadError::Encoding { origin: Origin::new(Arc::clone(name), 0, line), encoding: "UTF-8", offset }
+        LoadError::Encoding {
+            origin: Origin::new(Arc::clone(name), 0, line),
+            encoding: "UTF-8",
+            offset,
+        }
     })?;
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());

@@ -21,7 +21,9 @@ impl fmt::Display for Quoted<'_> {
                 '\u{b}' => f.write_str("\\v")?,
                 printable if is_print(printable) => f.write_char(printable)?,
                 low if u32::from(low) < 0x80 => write!(f, "\\x{:02x}", u32::from(low))?,
-                plane0 if u32::from(plane0) < 0x1_0000 => write!(f, "\\u{:04x}", u32::from(plane0))?,
+                plane0 if u32::from(plane0) < 0x1_0000 => {
+                    write!(f, "\\u{:04x}", u32::from(plane0))?
+                }
                 other => write!(f, "\\U{:08x}", u32::from(other))?,
             }
         }

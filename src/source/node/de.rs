@@ -64,7 +64,12 @@ impl std::error::Error for Error {}
 
 impl de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { path: Vec::new(), line: 0, expected: message.to_string(), found: "another value".into() }
+        Self {
+            path: Vec::new(),
+            line: 0,
+            expected: message.to_string(),
+            found: "another value".into(),
+        }
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {

@@ -7,13 +7,15 @@ mod scalar;
 mod split;
 mod tree;
 
+use std::borrow::Cow;
+
 use saphyr_parser::Event;
 
 use super::collect::Collector;
 use super::node::{MapBuilder, Node, Value};
 use super::object::{self, Class, Header, Inherited, Outcome};
 use super::text::Lines;
-use super::{LoadError, Notice, SkipReason};
+use super::{Limits, LoadError, Notice, SkipReason};
 use crate::api::Str;
 use crate::api::rbac::Kind;
 use split::{Piece, Pieces};
@@ -51,28 +53,74 @@ fn document(
 ) -> Result<(), LoadError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let limits = collector.options.limits;
-    let mut document = Document::default();
-    let mut tree = Tree::new(text, line, &limits);
-    let read = version(text, line).and_then(|()| document.read(&mut tree));
-    if let Err(broken) = read {
-        return Err(match broken {
-            Broken::Syntax { line, message } => {
-                LoadError::Yaml { origin: collector.origin(line), message }
-            }
-            Broken::TooDeep { line } => {
-                LoadError::TooDeep { origin: collector.origin(line), limit: limits.max_depth }
-            }
-            Broken::Aliases { line } => {
-                LoadError::Aliases { origin: collector.origin(line), limit: limits.max_alias_nodes }
-            }
-        });
-    }
+    let read = version(text, line).and_then(|()| read_tabbed(text, line, &limits));
+    let (document, duplicates) = match read {
+        Ok(read) => read,
+        Err(broken) => {
+            return Err(match broken {
+                Broken::Syntax { line, message } => {
+                    LoadError::Yaml { origin: collector.origin(line), message }
+                }
+                Broken::Tab { line, .. } => LoadError::Yaml {
+                    origin: collector.origin(line),
+                    message: "a tab follows a colon, as many times before; use spaces".to_owned(),
+                },
+                Broken::TooDeep { line } => {
+                    LoadError::TooDeep { origin: collector.origin(line), limit: limits.max_depth }
+                }
+                Broken::Aliases { line } => LoadError::Aliases {
+                    origin: collector.origin(line),
+                    limit: limits.max_alias_nodes,
+                },
+            });
+        }
+    };
     let first = document.line;
-    for (field, line) in tree.duplicates {
+    for (field, line) in duplicates {
         let origin = collector.origin(first);
         collector.notice(Notice::DuplicateField { origin, line, field });
     }
     document.commit(offset, collector)
+}
+
+/// Reads a document. Tabs after colons are replaced by spaces where the parser meets them, which
+/// is the only way to know that they stand in no text; each costs a reading, so only so many are.
+fn read_tabbed(
+    text: &str,
+    line: u32,
+    limits: &Limits,
+) -> Result<(Document, Vec<(Str, u32)>), Broken> {
+    /// More than anybody types by hand.
+    const MOST_TABS: usize = 50;
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..MOST_TABS {
+        let mut document = Document::default();
+        let mut tree = Tree::new(&text, line, limits);
+        match document.read(&mut tree) {
+            Err(Broken::Tab { line: at, column }) => {
+                let before = at.saturating_sub(line);
+                text = Cow::Owned(without_tab(&text, before, column));
+            }
+            Err(broken) => return Err(broken),
+            Ok(()) => return Ok((document, tree.duplicates)),
+        }
+    }
+    let mut tree = Tree::new(&text, line, limits);
+    let mut document = Document::default();
+    document.read(&mut tree).map(|()| (document, tree.duplicates))
+}
+
+/// The text with the tabs before a column of a line, which is counted from 0, as spaces.
+fn without_tab(text: &str, line: u32, column: usize) -> String {
+    let mut lines: Vec<Cow<'_, str>> = text.split('\n').map(Cow::Borrowed).collect();
+    if let Some(line) = usize::try_from(line).ok().and_then(|line| lines.get_mut(line)) {
+        let replaced = |(at, character)| match character {
+            '\t' if at < column => ' ',
+            _ => character,
+        };
+        *line = Cow::Owned(line.chars().enumerate().map(replaced).collect());
+    }
+    lines.join("\n")
 }
 
 /// Kubernetes reads YAML 1.1 and refuses a document that says it is anything else.
@@ -166,10 +214,13 @@ impl Document {
     fn item(&mut self, node: Node) {
         let line = node.line;
         let own = !node.text("kind").is_empty() && node.get("items").is_none();
-        self.items.push((line, match own {
-            true => Item::Done(Box::new(object::from_node(node, &Inherited::default()))),
-            false => Item::Waiting(node),
-        }));
+        self.items.push((
+            line,
+            match own {
+                true => Item::Done(Box::new(object::from_node(node, &Inherited::default()))),
+                false => Item::Waiting(node),
+            },
+        ));
     }
 
     /// Hands everything over.

@@ -10,11 +10,7 @@ use crate::source::node::Value;
 const CORE: &str = "tag:yaml.org,2002:";
 
 /// The value of a scalar, or why it has none.
-pub(super) fn resolve(
-    text: &str,
-    style: ScalarStyle,
-    tag: Option<&Tag>,
-) -> Result<Value, String> {
+pub(super) fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
     let string = || Value::String(Str::from(text));
     let Some(tag) = tag else {
         return if style == ScalarStyle::Plain { plain(text) } else { Ok(string()) };
@@ -128,9 +124,7 @@ fn float(text: &str) -> Option<Value> {
 /// `2020-1-2`, alone or with a time: Kubernetes keeps those as strings.
 fn is_timestamp(text: &str) -> bool {
     let bytes = text.as_bytes();
-    bytes.len() >= 8
-        && bytes.iter().take(4).all(u8::is_ascii_digit)
-        && bytes.get(4) == Some(&b'-')
+    bytes.len() >= 8 && bytes.iter().take(4).all(u8::is_ascii_digit) && bytes.get(4) == Some(&b'-')
 }
 
 /// The name of a field: strings, and what is written like a number or a boolean, as JSON writes it.
@@ -197,7 +191,9 @@ mod tests {
         for text in ["", "~", "Null"] {
             assert_eq!(resolved(text), Value::Null, "{text}");
         }
-        for text in ["yEs", "nULL", "tRue", "get", "*", "=", "<<", ".", "-", "+", "1.2.3", "0x", "1e"] {
+        for text in
+            ["yEs", "nULL", "tRue", "get", "*", "=", "<<", ".", "-", "+", "1.2.3", "0x", "1e"]
+        {
             assert_eq!(resolved(text), Value::String(text.into()), "{text}");
         }
     }

@@ -47,7 +47,10 @@ impl<'a> Iterator for Pieces<'a> {
             let length = memchr::memchr(b'\n', after.as_bytes()).map_or(after.len(), |end| end + 1);
             let line = after.get(..length).unwrap_or_default();
             let tail = line.trim_start_matches("---").trim();
-            if !line.starts_with("---") || !(tail.is_empty() || tail.starts_with('#')) || line.starts_with("----") {
+            if !line.starts_with("---")
+                || !(tail.is_empty() || tail.starts_with('#'))
+                || line.starts_with("----")
+            {
                 self.done = true;
                 return Some(Piece::BadSeparator { line: narrow(self.line) });
             }

@@ -6,16 +6,32 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
 use super::scalar;
 use crate::api::Str;
+use crate::source::Limits;
 use crate::source::node::{MapBuilder, Node, Value};
 use crate::source::text::narrow;
-use crate::source::Limits;
+
+/// What the parser says to `kind:<tab>Role`.
+const TAB_AFTER_COLON: &str = "':' must be followed by a valid YAML whitespace";
 
 /// What stops the reading of a document.
 #[derive(Debug)]
 pub(super) enum Broken {
-    Syntax { line: u32, message: String },
-    TooDeep { line: u32 },
-    Aliases { line: u32 },
+    Syntax {
+        line: u32,
+        message: String,
+    },
+    /// A tab between a colon and a value, which the parser refuses and Kubernetes reads. The
+    /// value begins after so many characters of its line.
+    Tab {
+        line: u32,
+        column: usize,
+    },
+    TooDeep {
+        line: u32,
+    },
+    Aliases {
+        line: u32,
+    },
 }
 
 /// Reads one document.
@@ -59,6 +75,9 @@ impl<'a> Tree<'a> {
             Some(Ok((event, span))) => Ok((event, self.line(span))),
             Some(Err(error)) => {
                 let line = self.base.saturating_add(narrow(error.marker().line()));
+                if error.info() == TAB_AFTER_COLON {
+                    return Err(Broken::Tab { line, column: error.marker().col() });
+                }
                 Err(Broken::Syntax { line, message: error.info().to_owned() })
             }
             None => Ok((Event::StreamEnd, self.base)),
