@@ -14,6 +14,8 @@ mod support;
 // The attribute tells clippy that these are tests, helpers included.
 #[cfg(feature = "abac")]
 mod golden_abac;
+#[cfg(feature = "files")]
+mod odd;
 #[cfg(feature = "abac")]
 mod reference_abac;
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub mod rbac;
 pub mod resources;
 pub mod selector;
 
-mod null;
+pub(crate) mod null;
 
 /// The string of the wire types: up to 24 bytes without an allocation.
 pub use compact_str::CompactString as Str;
