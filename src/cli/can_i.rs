@@ -108,6 +108,10 @@ pub(super) const fn word(decision: Decision) -> &'static str {
 pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let speaker = Speaker::new(args.loudness.quiet, args.loudness.verbose);
     let format = args.output.output;
+    if !args.list {
+        args.target.words()?;
+    }
+    args.subject.check()?;
     let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
     let user = args.subject.user(&world.inventory, speaker)?;
     if args.list {

@@ -8,7 +8,8 @@ use portcullis::api::inventory::Inventory;
 use portcullis::api::rbac::Kind;
 use portcullis::api::resources::{ResourceInfo, ResourceTable, discovery};
 use portcullis::authz::abac;
-use portcullis::snapshot::{self, Config, Mode, Snapshot, SuperUserStep};
+use portcullis::authz::rbac::aggregation::AggregationProblem;
+use portcullis::snapshot::{self, Config, Mode, Notice, Snapshot, SuperUserStep};
 use portcullis::source::{self, Input, LoadOptions, Loaded, Report, Skipped};
 
 use super::args::{NameArgs, PolicyArgs};
@@ -18,6 +19,9 @@ use super::speak::Speaker;
 
 /// The roles and bindings of every API server.
 const DEFAULTS: &str = include_str!("../../policies/rbac/kubernetes-defaults.yaml");
+
+/// Up to as many roles are worth a line each.
+const FEW: usize = 3;
 
 /// The namespace of a question, and of objects that name none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -206,7 +210,7 @@ fn describe(world: &World, speaker: Speaker) {
     let World { report, snapshot, .. } = world;
     speaker.each(report.skipped.iter(), |speaker, text| speaker.doubt(text));
     speaker.each(report.notices.iter(), |speaker, text| speaker.note(text));
-    speaker.each(snapshot.notices().iter(), |speaker, text| speaker.note(text));
+    describe_roles(snapshot.notices(), speaker);
     if report.defaulted_namespace > 0 {
         speaker.note(format!(
             "{} without a namespace: read as of namespace `{}` (-n names another)",
@@ -217,6 +221,27 @@ fn describe(world: &World, speaker: Speaker) {
     if speaker.is_verbose() {
         speaker.note(summary(world));
     }
+}
+
+/// A dump of a cluster whose controllers were off has dozens of these.
+fn describe_roles(notices: &[Notice], speaker: Speaker) {
+    let differs = |notice: &&Notice| match notice {
+        Notice::Aggregation(warning) => {
+            matches!(warning.problem, AggregationProblem::Differs { .. })
+        }
+        _ => false,
+    };
+    let differing = notices.iter().filter(differs).count();
+    if differing <= FEW || speaker.is_verbose() {
+        speaker.each(notices.iter(), |speaker, text| speaker.note(text));
+        return;
+    }
+    let others: Vec<_> = notices.iter().filter(|notice| !differs(notice)).collect();
+    speaker.each(others.into_iter(), |speaker, text| speaker.note(text));
+    speaker.note(format!(
+        "{differing} aggregated ClusterRoles are stored with other rules than their selectors \
+         yield (-v lists them; --aggregate says which of the two are used)"
+    ));
 }
 
 fn summary(world: &World) -> String {

@@ -72,6 +72,9 @@ struct Query {
 pub(crate) fn run(args: &RulesArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let speaker = Speaker::new(args.loudness.quiet, args.loudness.verbose);
     batch::check_stdin(args.queries.as_deref(), &args.policy)?;
+    if args.queries.is_none() {
+        args.subject.check()?;
+    }
     let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
     if let Some(path) = &args.queries {
         return answer_all(&world, path, out);

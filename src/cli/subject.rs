@@ -31,12 +31,21 @@ pub(crate) struct SubjectArgs {
 }
 
 impl SubjectArgs {
+    /// Whether anybody asks; found out before anything is loaded.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match (self.user.as_deref(), &self.as_sa, &self.as_pod) {
+            (Some(""), ..) => Err(Failure::usage("--as is empty; say who asks")),
+            (None, None, None) => Err(Failure::usage(
+                "say who asks: --as USER (with --as-group GROUP for each group), \
+                 --as-sa NS/NAME or --as-pod NS/NAME",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The user, with the groups that impersonation yields (S-IMP-6).
     pub(crate) fn user(&self, inventory: &Inventory, speaker: Speaker) -> Result<User, Failure> {
         if let Some(name) = &self.user {
-            if name.is_empty() {
-                return Err(Failure::usage("--as is empty; say who asks"));
-            }
             return Ok(User::impersonated(name, &self.groups));
         }
         let (namespace, name) = match (&self.as_sa, &self.as_pod) {
@@ -56,12 +65,7 @@ impl SubjectArgs {
                     .note(format!("pod `{pod}` runs as service account `{namespace}/{account}`"));
                 (namespace, account)
             }
-            (None, None) => {
-                return Err(Failure::usage(
-                    "say who asks: --as USER (with --as-group GROUP for each group), \
-                     --as-sa NS/NAME or --as-pod NS/NAME",
-                ));
-            }
+            (None, None) => return Ok(User::default()), // [`Self::check`] refuses that.
         };
         let account = User::service_account(namespace, name);
         if self.groups.is_empty() {

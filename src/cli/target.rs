@@ -29,6 +29,19 @@ pub(crate) struct TargetArgs {
 }
 
 impl TargetArgs {
+    /// Verb and target; asked for before anything is loaded.
+    pub(crate) fn words(&self) -> Result<(&str, &str), Failure> {
+        match (self.verb.as_deref(), self.target.as_deref()) {
+            (Some(""), _) | (_, Some("")) => {
+                Err(Failure::usage("neither the verb nor the resource may be empty"))
+            }
+            (Some(verb), Some(target)) => Ok((verb, target)),
+            _ => Err(Failure::usage(
+                "say what is asked: VERB TYPE[/NAME], such as `get pods/web-0`, or VERB /PATH",
+            )),
+        }
+    }
+
     /// The question, without anybody who asks it. What deserves a remark goes to standard error.
     pub(crate) fn spec(
         &self,
@@ -36,14 +49,7 @@ impl TargetArgs {
         table: &ResourceTable,
         speaker: Speaker,
     ) -> Result<SubjectAccessReviewSpec, Failure> {
-        let (Some(verb), Some(target)) = (&self.verb, &self.target) else {
-            return Err(Failure::usage(
-                "say what is asked: VERB TYPE[/NAME], such as `get pods/web-0`, or VERB /PATH",
-            ));
-        };
-        if verb.is_empty() || target.is_empty() {
-            return Err(Failure::usage("neither the verb nor the resource may be empty"));
-        }
+        let (verb, target) = self.words()?;
         let resolved = match table.resolve(target) {
             Target::Path(path) => return self.path(verb, path, scope, speaker),
             Target::Resource(resolved) => resolved,
