@@ -7,7 +7,7 @@ use crate::api::resources::ResourceTable;
 #[cfg(feature = "abac")]
 use crate::authz::abac;
 use crate::authz::rbac::{self, BindingRef};
-use crate::model::{Attributes, Origin, Step, groups};
+use crate::model::{Attributes, Origin, ServiceAccountName, Step, User, groups};
 use crate::snapshot::{Mode, Snapshot, SuperUserStep};
 
 /// Who may do something, over the whole chain.
@@ -72,14 +72,14 @@ impl fmt::Display for Authority {
 ///     kind: "ServiceAccount".into(),
 ///     namespace: "shop".into(),
 ///     name: "web".into(),
-///     while_in: None,
+///     ..Subject::default()
 /// };
 /// assert_eq!(account.to_string(), "ServiceAccount shop/web");
 /// assert_eq!(Subject::everybody().to_string(), "everybody");
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subject {
-    /// `User`, `Group`, `ServiceAccount`, what else a binding says; empty for everybody.
+    /// `User`, `Group`, `ServiceAccount`, or what else a binding says.
     pub kind: Str,
     /// Of a service account: the one that counts, of the subject or of its RoleBinding
     /// (S-RBAC-16).
@@ -88,19 +88,41 @@ pub struct Subject {
     pub name: Str,
     /// The group that the user must be in besides; only ABAC has such grants.
     pub while_in: Option<Str>,
+    /// Everybody, whether authenticated or not; then nothing else is set.
+    pub everybody: bool,
 }
 
 impl Subject {
     /// Everybody, whether authenticated or not.
     #[must_use]
     pub fn everybody() -> Self {
-        Self::default()
+        Self { everybody: true, ..Self::default() }
     }
 
-    /// Whether it is everybody.
+    /// Whether a grant to this subject reaches the user.
+    ///
+    /// ```
+    /// use portcullis::model::User;
+    /// use portcullis::query::Subject;
+    ///
+    /// let dev = Subject { kind: "Group".into(), name: "dev".into(), ..Subject::default() };
+    /// assert!(dev.is_user(&User::new("jane").with_groups(["dev"])));
+    /// assert!(!dev.is_user(&User::new("dev")));
+    /// ```
     #[must_use]
-    pub fn is_everybody(&self) -> bool {
-        self.kind.is_empty() && self.name.is_empty()
+    pub fn is_user(&self, user: &User) -> bool {
+        let Self { kind, namespace, name, while_in, everybody } = self;
+        let is_named = match kind.as_str() {
+            "Group" => user.is_member(name),
+            "ServiceAccount" => {
+                // S-RBAC-16: without a namespace it is nobody.
+                !namespace.is_empty()
+                    && ServiceAccountName::is_username_of(&user.name, namespace, name)
+            }
+            "User" => user.name == *name,
+            _ => false,
+        };
+        *everybody || is_named && while_in.as_ref().is_none_or(|group| user.is_member(group))
     }
 
     fn group(name: &str) -> Self {
@@ -117,13 +139,13 @@ impl Subject {
         } else {
             namespace = Str::default();
         }
-        Self { kind, namespace, name, while_in: None }
+        Self { kind, namespace, name, ..Self::default() }
     }
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_everybody() {
+        if self.everybody {
             return f.write_str("everybody");
         }
         write!(f, "{} ", self.kind)?;
