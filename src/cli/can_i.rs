@@ -5,12 +5,13 @@ use std::io::Write;
 use clap::Args;
 use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
 use portcullis::model::{Decision, Step, User, Verdict};
+use portcullis::query::{self, Miss};
 use serde::Serialize;
 
 use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeArgs};
 use super::exit::{Exit, Failure};
 use super::load::{self, World};
-use super::output::{object, plain};
+use super::output::{PathStep, object, plain};
 use super::rules;
 use super::speak::Speaker;
 use super::subject::SubjectArgs;
@@ -76,22 +77,23 @@ struct Answer<'a> {
     /// Whether something that could matter was skipped or failed.
     incomplete: bool,
     path: Vec<PathStep>,
+    /// With --explain, for a no: the grants that came nearest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nearest: Vec<NearMiss>,
     /// The question, as a SubjectAccessReview would hold it.
     spec: &'a SubjectAccessReviewSpec,
 }
 
 #[derive(Serialize)]
-struct PathStep {
-    kind: &'static str,
-    text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
+struct NearMiss {
+    /// What is missing: `verb`, `namespace`, `membership`, ….
+    missing: &'static str,
+    message: String,
 }
 
-impl From<Step> for PathStep {
-    fn from(step: Step) -> Self {
-        let Step { kind, text, origin } = step;
-        Self { kind, text, origin: origin.map(|origin| origin.to_string()) }
+impl From<&Miss<'_>> for NearMiss {
+    fn from(miss: &Miss<'_>) -> Self {
+        Self { missing: miss.missing.as_str(), message: miss.to_string() }
     }
 }
 
@@ -126,6 +128,8 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let verdict = world.snapshot.authorize(&request);
     let incomplete = is_incomplete(&world, &verdict, request.attributes.namespace());
 
+    let nearest =
+        if args.explain { query::nearest(&world.snapshot, &request, &table) } else { Vec::new() };
     let status = question.status(&verdict);
     match format {
         Format::Json | Format::Yaml => {
@@ -135,6 +139,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
                 evaluation_error: status.evaluation_error,
                 incomplete,
                 path: verdict.path().into_iter().map(PathStep::from).collect(),
+                nearest: nearest.iter().map(NearMiss::from).collect(),
                 spec: &spec,
             };
             object(out, format, &answer)?;
@@ -144,6 +149,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
             write_line(out, verdict.is_allowed(), &status.reason, &status.evaluation_error)?;
             if args.explain || format == Format::Wide {
                 write_path(out, &verdict)?;
+                write_nearest(out, args.explain && !verdict.is_allowed(), &nearest)?;
             }
         }
     }
@@ -197,6 +203,25 @@ fn write_path(out: &mut dyn Write, verdict: &Verdict<'_>) -> Result<(), Failure>
     for Step { kind, text, origin } in &steps {
         let place = origin.as_ref().map(|origin| format!("  ({origin})")).unwrap_or_default();
         writeln!(out, "  {kind:width$}  {}", plain(&format!("{text}{place}")))?;
+    }
+    Ok(())
+}
+
+fn write_nearest(
+    out: &mut dyn Write,
+    is_explained: bool,
+    nearest: &[Miss<'_>],
+) -> Result<(), Failure> {
+    if !is_explained {
+        return Ok(());
+    }
+    if nearest.is_empty() {
+        writeln!(out, "nothing comes near: no grant of this to anybody lacks only one thing")?;
+        return Ok(());
+    }
+    writeln!(out, "nearest to a yes:")?;
+    for miss in nearest {
+        writeln!(out, "  {}", plain(&miss.to_string()))?;
     }
     Ok(())
 }

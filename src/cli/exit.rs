@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use portcullis::api::resources::discovery::DiscoveryError;
 use portcullis::authz::abac;
+use portcullis::query::GroupsError;
 use portcullis::snapshot::CompileError;
 use portcullis::source::LoadError;
 
@@ -47,6 +48,9 @@ pub(crate) enum Failure {
     /// Discovery output cannot be read.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    /// The file of groups cannot be read.
+    #[error(transparent)]
+    Groups(#[from] GroupsError),
     /// The policy does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),

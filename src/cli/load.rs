@@ -64,6 +64,17 @@ pub(crate) fn load(
     namespace: Option<&str>,
     speaker: Speaker,
 ) -> Result<World, Failure> {
+    let world = read(args, namespace, speaker)?;
+    describe(&world, speaker);
+    Ok(world)
+}
+
+/// The same for those who make their own of what the load met.
+pub(crate) fn read(
+    args: &PolicyArgs,
+    namespace: Option<&str>,
+    speaker: Speaker,
+) -> Result<World, Failure> {
     let started = Instant::now();
     if args.files.is_empty() && args.abac.is_none() && !args.with_defaults && args.modes.is_empty()
     {
@@ -90,9 +101,7 @@ pub(crate) fn load(
     }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
-    let world = World { inventory, snapshot, report, took, default_namespace };
-    describe(&world, speaker);
-    Ok(world)
+    Ok(World { inventory, snapshot, report, took, default_namespace })
 }
 
 fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Failure> {
@@ -128,19 +137,23 @@ fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Fa
 /// but here it is an unfinished download.
 fn read_abac(path: &Path) -> Result<abac::Policy, Failure> {
     let name = path.display().to_string();
-    let bytes = read_file(path)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        let before = error.as_bytes().iter().take(offset);
-        let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        let message = "not UTF-8 text; save the file as UTF-8".to_owned();
-        Failure::Line { path: name.clone(), line, message }
-    })?;
+    let text = read_text(path)?;
     let policy = abac::Policy::parse(name.as_str(), &text)?;
     if policy.is_empty() {
         return Err(Failure::usage(format!("`{name}`: not a single policy line in it")));
     }
     Ok(policy)
+}
+
+/// Reads a file that must be text.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read_file(path)?).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().iter().take(offset);
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        let message = "not UTF-8 text; save the file as UTF-8".to_owned();
+        Failure::Line { path: path.display().to_string(), line, message }
+    })
 }
 
 /// Reads a file, or standard input for `-`.

@@ -6,6 +6,7 @@ mod args;
 mod authorize;
 mod batch;
 mod can_i;
+mod check;
 mod exit;
 mod load;
 mod output;
@@ -15,6 +16,7 @@ mod speak;
 mod stats;
 mod subject;
 mod target;
+mod who_can;
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -48,8 +50,10 @@ struct Cli {
 #[expect(clippy::large_enum_variant, reason = "there is one of it in the life of the process")]
 enum Verb {
     CanI(can_i::CanIArgs),
+    WhoCan(who_can::WhoCanArgs),
     Rules(rules::RulesArgs),
     Authorize(authorize::AuthorizeArgs),
+    Check(check::CheckArgs),
 }
 
 /// Runs the command.
@@ -66,6 +70,8 @@ pub(crate) fn main() -> ExitCode {
     let mut out = BufWriter::new(anstream::stdout().lock());
     let ran = match &cli.verb {
         Verb::CanI(args) => can_i::run(args, &mut out),
+        Verb::WhoCan(args) => who_can::run(args, &mut out),
+        Verb::Check(args) => check::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
     };

@@ -9,6 +9,7 @@ use crate::authz::abac;
 use crate::authz::rbac::{self, BindingRef};
 use crate::model::{Attributes, Origin, ServiceAccountName, Step, User, groups};
 use crate::snapshot::{Mode, Snapshot, SuperUserStep};
+use crate::util::aggregate::aggregate;
 
 /// Who may do something, over the whole chain.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,15 @@ pub struct WhoCan<'s> {
     /// Authorizers that cannot list whom they allow, and may deny what others allow: with any of
     /// them the answer is incomplete.
     pub incomplete: Vec<&'s str>,
+}
+
+impl WhoCan<'_> {
+    /// The errors as the API server's subject locator gives them (S-FMT-1); empty when there are
+    /// none.
+    #[must_use]
+    pub fn evaluation_error(&self) -> String {
+        aggregate(&self.errors).unwrap_or_default()
+    }
 }
 
 /// One subject and one grant. Cheap; what it says is written when asked for.

@@ -2,6 +2,7 @@
 
 mod json;
 mod table;
+pub(crate) mod who;
 mod yaml;
 
 pub(crate) use json::{line, object};
@@ -9,6 +10,25 @@ pub(crate) use table::Table;
 
 use std::borrow::Cow;
 use std::fmt::Write;
+
+use portcullis::model::Step;
+use serde::Serialize;
+
+/// A step of the way to a grant, in a document.
+#[derive(Serialize)]
+pub(crate) struct PathStep {
+    kind: &'static str,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+}
+
+impl From<Step> for PathStep {
+    fn from(step: Step) -> Self {
+        let Step { kind, text, origin } = step;
+        Self { kind, text, origin: origin.map(|origin| origin.to_string()) }
+    }
+}
 
 /// Text from a policy, made harmless for a terminal: control characters are written out.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
