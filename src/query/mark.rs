@@ -18,8 +18,7 @@ pub enum Mark {
     /// A cluster-scoped resource through a RoleBinding: requests for it carry no namespace. A
     /// review that names one is answered with yes.
     Unreachable,
-    /// Object names for verbs whose requests carry none: `create` and `deletecollection`
-    /// (S-ATTR-19).
+    /// Object names beside `deletecollection`, whose requests carry none (S-ATTR-19).
     Nameless,
     /// A subject that is no user: a kind that is not known, or a service account without a
     /// namespace (S-RBAC-15, S-RBAC-16).
@@ -75,7 +74,9 @@ pub struct RuleMarks {
     pub dead_paths: bool,
     /// The entries of `resources` that are [`Mark::Unreachable`].
     pub unreachable: Vec<Str>,
-    /// The verbs that are [`Mark::Nameless`].
+    /// The verbs whose requests carry no object name, beside the names that the rule has:
+    /// `deletecollection`, and `create` but for creation by PUT or server-side apply (S-ATTR-19,
+    /// S-ATTR-25).
     pub nameless: Vec<Str>,
     /// Set when nothing of the rule can be used: why.
     pub whole: Option<Mark>,
@@ -140,10 +141,8 @@ pub fn mark_rule(rule: &PolicyRule, reach: Reach, resources: &ResourceTable) -> 
         marks.unreachable = rule.resources.iter().filter(is_out).cloned().collect();
     }
     if has_resources && !rule.resource_names.is_empty() {
-        let is_nameless = |verb: &&Str| {
-            let carries = rule.resources.iter().any(|entry| carries_name(verb, entry));
-            !carries
-        };
+        let is_nameless =
+            |verb: &&Str| !rule.resources.iter().any(|entry| carries_name(verb, entry));
         // A name that is empty stands for no name (S-RBAC-9).
         if !rule.resource_names.iter().any(|name| name.is_empty()) {
             marks.nameless = rule.verbs.iter().filter(is_nameless).cloned().collect();
@@ -151,7 +150,8 @@ pub fn mark_rule(rule: &PolicyRule, reach: Reach, resources: &ResourceTable) -> 
     }
     let no_paths = !has_paths || marks.dead_paths;
     let all_unreachable = marks.unreachable.len() == rule.resources.len();
-    let all_nameless = !marks.nameless.is_empty() && marks.nameless.len() == rule.verbs.len();
+    let all_nameless =
+        !marks.nameless.is_empty() && rule.verbs.iter().all(|verb| verb == "deletecollection");
     marks.whole = match (has_paths, has_resources) {
         (true, false) if marks.dead_paths => Some(Mark::Dead),
         (_, true) if no_paths && all_unreachable => Some(Mark::Unreachable),

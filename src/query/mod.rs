@@ -21,7 +21,7 @@ pub use check::check_report;
 pub use check::{Finding, Level, check};
 pub use groups::{Groups, GroupsError};
 pub use mark::{Mark, Reach, RuleMarks, mark_attributes, mark_rule};
-pub use members::{Directory, Member};
+pub use members::Directory;
 pub use nearest::{Miss, Missing, nearest};
 pub use rules::{Entry, Listing, rules};
 pub use who_can::{Authority, Row, Subject, WhoCan, who_can};

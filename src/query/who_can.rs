@@ -135,7 +135,7 @@ impl Subject {
         *everybody || is_named && while_in.as_ref().is_none_or(|group| user.is_member(group))
     }
 
-    fn group(name: &str) -> Self {
+    pub(super) fn group(name: &str) -> Self {
         Self { kind: "Group".into(), name: name.into(), ..Self::default() }
     }
 
