@@ -9,6 +9,7 @@ use portcullis::api::rbac::Kind;
 use portcullis::api::resources::{ResourceInfo, ResourceTable, discovery};
 use portcullis::authz::abac;
 use portcullis::authz::rbac::aggregation::AggregationProblem;
+use portcullis::query::Groups;
 use portcullis::snapshot::{self, Config, Mode, Notice, Snapshot, SuperUserStep};
 use portcullis::source::{self, Input, LoadOptions, Loaded, Report, Skipped};
 
@@ -288,4 +289,12 @@ pub(crate) fn resources(args: &NameArgs, inventory: &Inventory) -> Result<Resour
     }
     table.extend_custom(inventory.custom_resources.iter().map(ResourceInfo::from));
     Ok(table)
+}
+
+/// Who is in which group, as a file says; nobody without one.
+pub(crate) fn groups(path: Option<&Path>) -> Result<Groups, Failure> {
+    let Some(path) = path else {
+        return Ok(Groups::default());
+    };
+    Ok(Groups::parse(&path.display().to_string(), &read_text(path)?)?)
 }

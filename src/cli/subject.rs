@@ -1,10 +1,13 @@
 //! Who asks: `--as` and its relatives.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use portcullis::api::inventory::{Inventory, PodIdentity};
 use portcullis::model::User;
 
 use super::exit::Failure;
+use super::load;
 use super::speak::Speaker;
 
 /// Who asks.
@@ -28,6 +31,11 @@ pub(crate) struct SubjectArgs {
     /// The pod is looked up among the objects that -f reads.
     #[arg(long, value_name = "NS/NAME", conflicts_with_all = ["user", "as_sa"])]
     pub(crate) as_pod: Option<String>,
+    /// Who is in which group: a YAML or JSON map from group to list of users
+    ///
+    /// The user gets the groups in which the file lists it, besides those of --as-group.
+    #[arg(long = "groups", value_name = "FILE")]
+    directory: Option<PathBuf>,
 }
 
 impl SubjectArgs {
@@ -46,7 +54,9 @@ impl SubjectArgs {
     /// The user, with the groups that impersonation yields (S-IMP-6).
     pub(crate) fn user(&self, inventory: &Inventory, speaker: Speaker) -> Result<User, Failure> {
         if let Some(name) = &self.user {
-            return Ok(User::impersonated(name, &self.groups));
+            let directory = load::groups(self.directory.as_deref())?;
+            let listed = directory.groups_of(name).map(str::to_owned);
+            return Ok(User::impersonated(name, self.groups.iter().cloned().chain(listed)));
         }
         let (namespace, name) = match (&self.as_sa, &self.as_pod) {
             (Some(account), _) => {

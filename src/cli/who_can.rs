@@ -9,13 +9,13 @@ use portcullis::api::authorization::{PreparedReview, Review};
 use portcullis::api::rbac::Subject as BoundSubject;
 use portcullis::api::resources::ResourceTable;
 use portcullis::model::groups;
-use portcullis::query::{self, Directory, Groups, Row, WhoCan};
+use portcullis::query::{self, Directory, Row, WhoCan};
 use serde::Serialize;
 
 use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeArgs};
 use super::batch;
 use super::exit::{Exit, Failure, with_causes};
-use super::load::{self, World, counted, read_text};
+use super::load::{self, World, counted};
 use super::output::{line, object, who};
 use super::speak::Speaker;
 use super::target::TargetArgs;
@@ -120,10 +120,7 @@ fn directory(args: &WhoCanArgs, world: &World) -> Result<Option<Directory>, Fail
     if !args.expand {
         return Ok(None);
     }
-    let groups = match &args.groups {
-        Some(path) => Groups::parse(&path.display().to_string(), &read_text(path)?)?,
-        None => Groups::default(),
-    };
+    let groups = load::groups(args.groups.as_deref())?;
     Ok(Some(Directory::new(&world.inventory, groups)))
 }
 
@@ -137,7 +134,7 @@ fn write_names(
     for row in &found.rows {
         let subject = row.subject();
         let members = directory.map(|directory| directory.members(&subject)).unwrap_or_default();
-        let names = std::iter::once(who::name_of(&subject)).chain(members.iter().map(who::member));
+        let names = std::iter::once(who::name_of(&subject)).chain(members.iter().map(who::name_of));
         for name in names {
             if seen.insert(name.clone()) {
                 writeln!(out, "{name}")?;

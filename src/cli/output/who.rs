@@ -4,7 +4,7 @@ use std::io::Write;
 
 use portcullis::api::authorization::SubjectAccessReviewSpec;
 use portcullis::model::Step;
-use portcullis::query::{Directory, Mark, Member, Row, Subject, WhoCan};
+use portcullis::query::{Directory, Mark, Row, Subject, WhoCan};
 use serde::Serialize;
 
 use super::{PathStep, Table};
@@ -16,14 +16,6 @@ pub(crate) fn name_of(subject: &Subject) -> String {
         _ if subject.everybody => "everybody".to_owned(),
         "ServiceAccount" => format!("ServiceAccount/{}/{}", subject.namespace, subject.name),
         kind => format!("{kind}/{}", subject.name),
-    }
-}
-
-/// The same for a member of a group.
-pub(crate) fn member(member: &Member) -> String {
-    match member {
-        Member::ServiceAccount { namespace, name } => format!("ServiceAccount/{namespace}/{name}"),
-        Member::User(name) => format!("User/{name}"),
     }
 }
 
@@ -56,13 +48,9 @@ pub(crate) fn write(
             push(&subject.kind, name, &subject.namespace);
         }
         for member in directory.into_iter().flat_map(|directory| directory.members(&subject)) {
-            // Indented below the group that it is in.
-            match member {
-                Member::ServiceAccount { namespace, name } => {
-                    push("  ServiceAccount", format!("  {name}"), &namespace);
-                }
-                Member::User(name) => push("  User", format!("  {name}"), ""),
-            }
+            // Indented below the group that they are in.
+            let Subject { kind, namespace, name, .. } = &member;
+            push(&format!("  {kind}"), format!("  {name}"), namespace);
         }
     }
     table.write(out)
@@ -158,7 +146,7 @@ impl<'a> Answer<'a> {
                 mark: mark.map(Mark::as_str),
                 mark_meaning: mark.map(Mark::explanation),
                 path: row.path().into_iter().map(PathStep::from).collect(),
-                members: members.iter().flatten().map(member).collect(),
+                members: members.iter().flatten().map(name_of).collect(),
             }
         };
         Self {
