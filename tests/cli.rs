@@ -1,13 +1,6 @@
 //! The command as a user and a script meet it: answers, exit codes, and what it says about input
 //! that makes no sense. Never a panic, and never a yes that was not earned.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "what is wrong with a test's own files stops the test"
-)]
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

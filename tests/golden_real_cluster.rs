@@ -1,11 +1,5 @@
 //! A dump of a real cluster, and what its API server answered.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "what is wrong with a test's own files stops the test"
-)]
-
 use std::path::Path;
 
 use portcullis::api::authorization::{

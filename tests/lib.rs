@@ -1,11 +1,13 @@
 //! Everything that is tested from outside, in one binary: one link step.
 
+#[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "rbac")]
 mod golden_policy;
 #[cfg(feature = "rbac")]
 mod golden_rbac;
+#[cfg(test)]
 #[cfg(all(feature = "files", feature = "rbac"))]
 mod golden_real_cluster;
 #[cfg(test)]

@@ -11,8 +11,9 @@ use portcullis::api::authorization::{
 use super::args::{LoudnessArgs, PolicyArgs};
 use super::batch;
 use super::can_i::is_incomplete;
+use super::describe::counted;
 use super::exit::{Exit, Failure, with_causes};
-use super::load::{self, World, counted};
+use super::load::{self, World};
 use super::output::line;
 use super::speak::{self, Speaker};
 use super::stats;

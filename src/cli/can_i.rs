@@ -4,8 +4,9 @@ use std::io::Write;
 
 use clap::Args;
 use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
-use portcullis::model::{Decision, Step, User, Verdict};
-use portcullis::query::{self, Miss};
+use portcullis::api::resources::ResourceTable;
+use portcullis::model::{Attributes, Decision, Step, User, Verdict};
+use portcullis::query::{self, Mark, Miss, Reach};
 use serde::Serialize;
 
 use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeArgs};
@@ -153,6 +154,12 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
             }
         }
     }
+    if let Some(mark) = mark_of(&verdict, &request.attributes, &table) {
+        speaker.warn(format!(
+            "an access review answers yes, but no real request can use this grant: {}",
+            mark.explanation()
+        ));
+    }
     if incomplete {
         speaker.doubt("the answer may be incomplete: what was skipped or failed could change it");
     }
@@ -161,6 +168,21 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         (false, true) => Exit::Incomplete,
         (false, false) => Exit::No,
     })
+}
+
+/// Why no request can use the grant, if so.
+fn mark_of(
+    verdict: &Verdict<'_>,
+    attributes: &Attributes<'_>,
+    table: &ResourceTable,
+) -> Option<Mark> {
+    let path = verdict.path();
+    let reach = path.iter().find_map(|step| match step.kind {
+        "ClusterRoleBinding" => Some(Reach::Cluster),
+        "RoleBinding" => Some(Reach::Namespace),
+        _ => None,
+    });
+    reach.and_then(|reach| query::mark_attributes(attributes, reach, table))
 }
 
 /// A yes is proved by what was read; a no is as good as what was read is complete.

@@ -7,8 +7,9 @@ use portcullis::query::{self, Finding, Level};
 use serde::Serialize;
 
 use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs};
+use super::describe::counted;
 use super::exit::{Exit, Failure};
-use super::load::{self, counted};
+use super::load;
 use super::output::{Table, object, plain};
 use super::speak::Speaker;
 

@@ -1,6 +1,5 @@
 //! From flags to a compiled policy.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -8,21 +7,18 @@ use portcullis::api::inventory::Inventory;
 use portcullis::api::rbac::Kind;
 use portcullis::api::resources::{ResourceInfo, ResourceTable, discovery};
 use portcullis::authz::abac;
-use portcullis::authz::rbac::aggregation::AggregationProblem;
 use portcullis::query::Groups;
-use portcullis::snapshot::{self, Config, Mode, Notice, Snapshot, SuperUserStep};
+use portcullis::snapshot::{self, Config, Mode, Snapshot, SuperUserStep};
 use portcullis::source::{self, Input, LoadOptions, Loaded, Report, Skipped};
 
 use super::args::{NameArgs, PolicyArgs};
+use super::describe::{self, counted};
 use super::exit::Failure;
 use super::progress::Bar;
 use super::speak::Speaker;
 
 /// The roles and bindings of every API server.
 const DEFAULTS: &str = include_str!("../../policies/rbac/kubernetes-defaults.yaml");
-
-/// Up to as many roles are worth a line each.
-const FEW: usize = 3;
 
 /// The namespace of a question, and of objects that name none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -38,7 +34,8 @@ pub(crate) struct World {
     pub(crate) report: Report,
     /// How long reading and compiling took.
     pub(crate) took: Duration,
-    default_namespace: String,
+    /// The namespace of objects that name none.
+    pub(super) default_namespace: String,
 }
 
 impl World {
@@ -66,7 +63,7 @@ pub(crate) fn load(
     speaker: Speaker,
 ) -> Result<World, Failure> {
     let world = read(args, namespace, speaker)?;
-    describe(&world, speaker);
+    describe::loaded(&world, speaker);
     Ok(world)
 }
 
@@ -92,7 +89,7 @@ pub(crate) fn read(
     let abac = args.abac.as_deref().map(read_abac).transpose()?;
     let has_rbac = args.with_defaults || has_policy(&inventory) || !report.skipped.is_empty();
     let modes = modes(args, has_rbac, abac.is_some(), &report)?;
-    say_unasked(&modes, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
+    describe::unasked(&modes, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
 
     let step = if args.no_super_user { SuperUserStep::LeaveOut } else { SuperUserStep::Include };
     let mut config =
@@ -168,7 +165,7 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     read.map_err(|error| Failure::Read { path: path.display().to_string(), error })
 }
 
-const POLICY_KINDS: [Kind; 4] =
+pub(super) const POLICY_KINDS: [Kind; 4] =
     [Kind::ClusterRole, Kind::ClusterRoleBinding, Kind::Role, Kind::RoleBinding];
 
 fn has_policy(inventory: &Inventory) -> bool {
@@ -209,75 +206,6 @@ fn no_rbac(args: &PolicyArgs, report: &Report) -> String {
          is given with --abac",
         counted(report.documents, "document")
     )
-}
-
-/// Policy that no mode consults is a surprise.
-fn say_unasked(modes: &[Mode], has_rbac: bool, has_abac: bool, speaker: Speaker) {
-    for (given, mode, flag) in [(has_rbac, Mode::Rbac, "-f"), (has_abac, Mode::Abac, "--abac")] {
-        if given && !modes.contains(&mode) {
-            speaker.warn(format!("what {flag} gives is not asked: --mode leaves out {mode}"));
-        }
-    }
-}
-
-fn describe(world: &World, speaker: Speaker) {
-    let World { report, snapshot, .. } = world;
-    speaker.each(report.skipped.iter(), |speaker, text| speaker.doubt(text));
-    speaker.each(report.notices.iter(), |speaker, text| speaker.note(text));
-    describe_roles(snapshot.notices(), speaker);
-    if report.defaulted_namespace > 0 {
-        speaker.note(format!(
-            "{} without a namespace: read as of namespace `{}` (-n names another)",
-            counted(report.defaulted_namespace, "object"),
-            world.default_namespace
-        ));
-    }
-    if speaker.is_verbose() {
-        speaker.note(summary(world));
-    }
-}
-
-/// A dump of a cluster whose controllers were off has dozens of these.
-fn describe_roles(notices: &[Notice], speaker: Speaker) {
-    let differs = |notice: &&Notice| match notice {
-        Notice::Aggregation(warning) => {
-            matches!(warning.problem, AggregationProblem::Differs { .. })
-        }
-        _ => false,
-    };
-    let differing = notices.iter().filter(differs).count();
-    if differing <= FEW || speaker.is_verbose() {
-        speaker.each(notices.iter(), |speaker, text| speaker.note(text));
-        return;
-    }
-    let others: Vec<_> = notices.iter().filter(|notice| !differs(notice)).collect();
-    speaker.each(others.into_iter(), |speaker, text| speaker.note(text));
-    speaker.note(format!(
-        "{differing} aggregated ClusterRoles are stored with other rules than their selectors \
-         yield (-v lists them; --aggregate says which of the two are used)"
-    ));
-}
-
-fn summary(world: &World) -> String {
-    let World { inventory, report, snapshot, took, .. } = world;
-    let kinds = POLICY_KINDS.map(|kind| counted(inventory.count(kind), kind.as_str()));
-    let others: BTreeMap<_, _> = report.other_kinds.iter().collect();
-    let passed: usize = others.values().copied().sum();
-    let modes: Vec<&str> = snapshot.chain().names().collect();
-    format!(
-        "loaded {} in {} ms: {}; {} of other kinds passed over, {} skipped; modes {}",
-        counted(report.files, "file"),
-        took.as_millis(),
-        kinds.join(", "),
-        passed,
-        report.skipped.len(),
-        modes.join(",")
-    )
-}
-
-/// `1 file`, `2 files`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The resources that are known: built in, then discovered, then defined among the objects.

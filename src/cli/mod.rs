@@ -7,6 +7,7 @@ mod authorize;
 mod batch;
 mod can_i;
 mod check;
+mod describe;
 mod exit;
 mod load;
 mod output;
@@ -47,7 +48,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it in the life of the process")]
 enum Verb {
     CanI(can_i::CanIArgs),
     WhoCan(who_can::WhoCanArgs),

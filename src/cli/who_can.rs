@@ -1,6 +1,6 @@
 //! `who-can`: everybody who may do something, and what lets them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,9 @@ use serde::Serialize;
 
 use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeArgs};
 use super::batch;
+use super::describe::counted;
 use super::exit::{Exit, Failure, with_causes};
-use super::load::{self, World, counted};
+use super::load::{self, World};
 use super::output::{line, object, who};
 use super::speak::Speaker;
 use super::target::TargetArgs;
@@ -101,7 +102,8 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
         Format::Table => who::write(&found, directory.as_ref(), false, out)?,
         Format::Wide => who::write(&found, directory.as_ref(), true, out)?,
     }
-    speaker.each(found.errors.iter(), |speaker, text| speaker.warn(text));
+    let errors: BTreeSet<&String> = found.errors.iter().collect();
+    speaker.each(errors.into_iter(), |speaker, text| speaker.warn(text));
     let marked = found.rows.iter().filter(|row| row.mark().is_some()).count();
     if marked > 0 {
         speaker.note(format!(
