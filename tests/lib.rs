@@ -9,7 +9,8 @@ mod golden_review;
 mod plain_yaml;
 #[cfg(feature = "rbac")]
 mod prop_rbac;
-#[cfg(all(feature = "files", feature = "query"))]
+#[cfg(test)]
+#[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
 mod reference;
 mod support;
