@@ -15,6 +15,9 @@ mod golden_review;
 mod plain_yaml;
 #[cfg(feature = "rbac")]
 mod prop_rbac;
+#[cfg(test)]
+#[cfg(all(feature = "abac", feature = "files", feature = "query"))]
+mod query;
 mod reference;
 mod support;
 // The attribute tells clippy that these are tests, helpers included.

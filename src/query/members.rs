@@ -123,9 +123,8 @@ mod tests {
 
     #[test]
     fn a_group_of_one_namespace_is_not_that_of_another_whose_name_begins_so() {
-        let mut inventory = Inventory::default();
-        inventory.service_accounts =
-            vec![("shop".into(), "a".into()), ("shopping".into(), "b".into())];
+        let accounts = vec![("shop".into(), "a".into()), ("shopping".into(), "b".into())];
+        let inventory = Inventory { service_accounts: accounts, ..Inventory::default() };
         let directory = Directory::new(&inventory, Groups::default());
         let group = Subject::group("system:serviceaccounts:shop");
         let members = directory.members(&group);

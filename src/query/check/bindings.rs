@@ -59,7 +59,8 @@ impl Lint<'_> {
             self.say(Level::Advice, "no-subjects", at, message, "add subjects or delete it");
         }
         for (index, subject) in subjects.iter().enumerate() {
-            self.subject(at, index, subject, namespace);
+            self.subject(at, index, subject);
         }
+        self.service_accounts(at, subjects, namespace);
     }
 }

@@ -68,13 +68,19 @@ impl Lint<'_> {
             let Some(Note::UnknownVerb { nearest, .. }) = note else {
                 continue;
             };
-            let message = format!("rules[{index}]: Kubernetes never asks for the verb `{verb}`");
-            // A verb of an operator's own has nothing near it.
-            let (level, advice) = match nearest {
-                Some(near) => (Level::Warning, format!("did you mean `{near}`?")),
-                None => (Level::Advice, "keep it only if something of your own asks".to_owned()),
+            // Operators ask for verbs of their own; only what looks mistyped is told.
+            let meant = match verb.to_ascii_lowercase().as_str() {
+                "post" if !on_paths => Some("create".to_owned()),
+                "put" if !on_paths => Some("update".to_owned()),
+                "head" if !on_paths => Some("get".to_owned()),
+                _ => nearest,
             };
-            self.say(level, "unknown-verb", at, message, advice);
+            if let Some(meant) = meant {
+                let message =
+                    format!("rules[{index}]: Kubernetes never asks for the verb `{verb}`");
+                let advice = format!("did you mean `{meant}`?");
+                self.say(Level::Warning, "unknown-verb", at, message, advice);
+            }
         }
     }
 
@@ -83,7 +89,7 @@ impl Lint<'_> {
             if group == "*" || self.is_known_group(group) {
                 continue;
             }
-            let message = format!("rules[{index}]: no API group is called `{group}`");
+            let message = format!("rules[{index}]: `{group}` is no API group of Kubernetes");
             if let Some(near) = self.near_group(group) {
                 let advice = if near.is_empty() {
                     "the core group is the empty string".to_owned()
@@ -112,12 +118,11 @@ impl Lint<'_> {
         if matches!(group, "core" | "v1") {
             return Some(String::new());
         }
-        let known = self.groups.iter().copied().filter(|known| {
-            known.len().abs_diff(group.len()) <= 2 && known.bytes().next() == group.bytes().next()
-        });
-        let mut known: Vec<&str> = known.collect();
-        known.sort_unstable();
-        nearest(group, known).map(str::to_owned)
+        if group.ends_with(".x-k8s.io") {
+            return None;
+        }
+        let near = self.groups.iter().copied().filter(|known| differs_little(known, group));
+        near.min().map(str::to_owned)
     }
 
     fn resource(&mut self, at: &At<'_>, index: usize, rule: &PolicyRule, entry: &Str) {
@@ -152,12 +157,14 @@ impl Lint<'_> {
         }
         let all = builtin.iter().flat_map(|info| &info.subresources).map(|known| known.as_str());
         let near = nearest(subresource, all).map(str::to_owned);
-        let message = format!("rules[{index}]: `{plural}` has no subresource `{subresource}`");
-        let advice = near.map_or_else(
-            || "leave it out".to_owned(),
-            |near| format!("did you mean `{plural}/{near}`?"),
+        let message = format!(
+            "rules[{index}]: `{plural}` is not known to have a subresource `{subresource}`"
         );
-        self.say(Level::Warning, "unknown-subresource", at, message, advice);
+        let (level, advice) = match near {
+            Some(near) => (Level::Warning, format!("did you mean `{plural}/{near}`?")),
+            None => (Level::Advice, "keep it only if something of your own asks".to_owned()),
+        };
+        self.say(level, "unknown-subresource", at, message, advice);
     }
 
     fn unknown_resource(&mut self, at: &At<'_>, index: usize, rule: &PolicyRule, plural: &str) {
@@ -185,7 +192,8 @@ impl Lint<'_> {
             return self.say(Level::Warning, "unknown-resource", at, message, advice);
         }
         if let Some(meant) = self.resources.iter().find(|info| info.plural == plural) {
-            let advice = format!("`{plural}` is in API group `{}`", meant.group);
+            let advice =
+                format!("`{plural}` is in API group {}", words(std::slice::from_ref(&meant.group)));
             return self.say(Level::Warning, "unknown-resource", at, message, advice);
         }
         let plurals = self.resources.iter().filter(in_groups).map(|info| info.plural.as_str());
@@ -200,4 +208,15 @@ impl Lint<'_> {
             }
         }
     }
+}
+
+/// Whether two names are the same but for one place of two letters at most: those of different
+/// domains are not.
+fn differs_little(a: &str, b: &str) -> bool {
+    let ahead = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let behind = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();
+    let longest = a.len().max(b.len());
+    let shortest = a.len().min(b.len());
+    let same = ahead.saturating_add(behind).min(shortest);
+    ahead > 0 && shortest > 2 && longest.saturating_sub(same) <= 2
 }

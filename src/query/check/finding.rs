@@ -24,7 +24,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// Something in a policy that deserves a second look. Sorts by place, then by importance.
+/// Something in a policy that deserves a second look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -43,21 +43,24 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn order(&self) -> impl Ord + '_ {
+    /// Orders findings by place: source, line, document, object, importance. Those that are equal in
+    /// this should stay in the order in which they come, so sort stably.
+    ///
+    /// ```
+    /// # let (mut findings, more) = (Vec::<portcullis::query::Finding>::new(), Vec::new());
+    /// use portcullis::query::Finding;
+    ///
+    /// findings.extend(more);
+    /// findings.sort_by(Finding::by_place);
+    /// ```
+    #[must_use]
+    pub fn by_place(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+
+    fn place(&self) -> impl Ord + '_ {
         let Origin { source, document, line } = &self.origin;
-        (source, line, document, &self.object, self.level, self.code, &self.message, &self.advice)
-    }
-}
-
-impl Ord for Finding {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order().cmp(&other.order())
-    }
-}
-
-impl PartialOrd for Finding {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+        (source, line, document, &self.object, self.level)
     }
 }
 

@@ -78,7 +78,7 @@ pub fn check(
         lint.abac(policy);
     }
     let mut findings = lint.findings;
-    findings.sort();
+    findings.sort_by(Finding::by_place);
     findings.dedup();
     findings
 }

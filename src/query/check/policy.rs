@@ -17,6 +17,11 @@ impl Lint<'_> {
                 AggregationProblem::BadSelector { .. } => {
                     ("bad-aggregation-selector", "correct the selector")
                 }
+                AggregationProblem::Differs { stored_is_used: true, .. } => (
+                    "aggregation-differs",
+                    "see whether the controller that fills it runs; computed rules can be asked \
+                     for",
+                ),
                 AggregationProblem::Differs { .. } => (
                     "aggregation-differs",
                     "leave `rules` empty and label the roles to be selected; the controller \
@@ -31,7 +36,7 @@ impl Lint<'_> {
                 code,
                 object: format!("ClusterRole `{}`", warning.name),
                 origin: role.map_or_else(Origin::default, |role| role.origin.clone()),
-                message: warning.to_string(),
+                message: strip_name(&warning.to_string(), &warning.name),
                 advice: advice.to_owned(),
             });
         }
@@ -52,6 +57,12 @@ impl Lint<'_> {
             });
         }
     }
+}
+
+/// The object is told apart.
+fn strip_name(text: &str, name: &str) -> String {
+    let prefix = format!("aggregated ClusterRole `{name}`: ");
+    text.strip_prefix(&prefix).unwrap_or(text).to_owned()
 }
 
 #[cfg(feature = "abac")]

@@ -32,7 +32,7 @@ pub fn check_report(report: &Report) -> Vec<Finding> {
         }
     });
     let mut findings: Vec<Finding> = skipped.chain(report.notices.iter().map(finding)).collect();
-    findings.sort();
+    findings.sort_by(Finding::by_place);
     findings
 }
 

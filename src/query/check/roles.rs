@@ -32,8 +32,11 @@ impl Lint<'_> {
             }
         }
         for role in &self.inventory.cluster_roles {
-            // The rules of an aggregated role are those of others, and nobody's to change.
+            // The rules of aggregated roles and of those that Kubernetes creates (`cluster-admin`
+            // in a namespace is common) are not the owner's to change.
+            let at = At::new(Kind::ClusterRole, &role.value.metadata, &role.origin);
             if role.value.aggregation_rule.is_none()
+                && !at.is_default
                 && let Some(bindings) = bound.get(&role.value.metadata.name)
             {
                 self.useless_rules(&role.value, bindings);
@@ -73,10 +76,10 @@ impl Lint<'_> {
 }
 
 fn unreachable(resources: &[Str]) -> String {
-    let (verb, noun) = if resources.len() == 1 { ("is", "resource") } else { ("are", "resources") };
+    let (is, its, it) =
+        if resources.len() == 1 { ("is", "its", "it") } else { ("are", "their", "them") };
     format!(
-        "{} {verb} cluster-scoped: requests for such {noun} name no namespace, so no RoleBinding \
-         grants them",
+        "{} {is} cluster-scoped: {its} requests name no namespace, so no RoleBinding grants {it}",
         words(resources)
     )
 }

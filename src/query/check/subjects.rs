@@ -1,40 +1,49 @@
+use super::roles::words;
 use super::{At, Level, Lint};
+use crate::api::Str;
 use crate::api::rbac::Subject;
 use crate::model::{ServiceAccountName, groups, names};
 
 impl Lint<'_> {
-    pub(super) fn subject(&mut self, at: &At<'_>, index: usize, subject: &Subject, home: &str) {
+    pub(super) fn subject(&mut self, at: &At<'_>, index: usize, subject: &Subject) {
         match subject.kind.as_str() {
-            "ServiceAccount" => self.service_account(at, index, subject, home),
             "User" => self.user(at, index, &subject.name),
             "Group" => self.group(at, index, &subject.name),
-            // Validation says so.
+            // Service accounts are looked at together; of other kinds validation tells.
             _ => {}
         }
     }
 
-    fn service_account(&mut self, at: &At<'_>, index: usize, subject: &Subject, home: &str) {
-        let namespace =
-            if subject.namespace.is_empty() { home } else { subject.namespace.as_str() };
-        let name = subject.name.as_str();
+    /// Service accounts that are bound and not there: one finding a binding.
+    pub(super) fn service_accounts(&mut self, at: &At<'_>, subjects: &[Subject], home: &str) {
         // A dump without service accounts says nothing about them, and Kubernetes creates those of
         // its own bindings when it needs them.
-        if self.service_accounts.is_empty()
-            || at.is_default
-            || namespace.is_empty()
-            || self.service_accounts.contains(&(namespace, name))
-        {
+        if self.service_accounts.is_empty() || at.is_default {
             return;
         }
-        // Every namespace gets this one (S-SA-2).
-        if name == "default" && self.inventory.namespaces.iter().any(|known| known == namespace) {
-            return;
-        }
-        let message =
-            format!("subjects[{index}]: ServiceAccount `{namespace}/{name}` is not there");
+        let accounts = subjects.iter().filter(|subject| subject.kind == "ServiceAccount");
+        let missing: Vec<Str> = accounts
+            .map(|subject| {
+                let own = subject.namespace.as_str();
+                (if own.is_empty() { home } else { own }, subject.name.as_str())
+            })
+            .filter(|account| !account.0.is_empty() && !self.service_accounts.contains(account))
+            // Every namespace gets this one (S-SA-2).
+            .filter(|(namespace, name)| *name != "default" || !self.is_namespace(namespace))
+            .map(|(namespace, name)| format!("{namespace}/{name}").into())
+            .collect();
+        let message = match missing.as_slice() {
+            [] => return,
+            [one] => format!("ServiceAccount `{one}` is not there"),
+            several => format!("ServiceAccounts {} are not there", words(several)),
+        };
         let advice = "remove the subject: whoever creates a service account of this name holds \
                       what is granted here";
         self.say(Level::Warning, "missing-service-account", at, message, advice);
+    }
+
+    fn is_namespace(&self, name: &str) -> bool {
+        self.inventory.namespaces.iter().any(|known| known == name)
     }
 
     fn user(&mut self, at: &At<'_>, index: usize, name: &str) {
