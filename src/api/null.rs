@@ -3,8 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
+
+use super::meta::StrMap;
 
 /// `null` as the default, for `#[serde(default, deserialize_with = "null::or_default")]`.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -65,6 +67,41 @@ where
     }
 
     deserializer.deserialize_option(ListVisitor(PhantomData))
+}
+
+/// A map of strings that may be `null`, and whose values may be `null`: those are empty strings.
+pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StrMap, D::Error> {
+    struct MapVisitor;
+
+    impl<'de> Visitor<'de> for MapVisitor {
+        type Value = StrMap;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_unit<E>(self) -> Result<StrMap, E> {
+            Ok(StrMap::new())
+        }
+
+        fn visit_none<E>(self) -> Result<StrMap, E> {
+            Ok(StrMap::new())
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<StrMap, D::Error> {
+            inner.deserialize_map(self)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<StrMap, A::Error> {
+            let mut map = StrMap::new();
+            while let Some((name, value)) = access.next_entry::<_, Option<_>>()? {
+                map.insert(name, value.unwrap_or_default());
+            }
+            Ok(map)
+        }
+    }
+
+    deserializer.deserialize_option(MapVisitor)
 }
 
 /// A value that is read as Go reads it: derived code also takes a list for an object, the fields
