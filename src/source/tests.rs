@@ -49,6 +49,25 @@ fn lists_within_lists_are_read_and_other_objects_with_items_are_not() {
 }
 
 #[test]
+fn of_two_fields_named_items_the_second_counts() {
+    let role = "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: ";
+    for (second, names) in [("&x ", vec!["b"]), ("", vec!["b"]), ("!!null ~ # ", vec![])] {
+        let text = format!(
+            "kind: List\napiVersion: v1\nitems: [{role}a}}}}]\nitems: {second}[{role}b}}}}]\n"
+        );
+        let loaded = read("a.yaml", &text);
+        let found: Vec<_> = loaded
+            .inventory
+            .cluster_roles
+            .iter()
+            .map(|role| role.value.metadata.name.as_str())
+            .collect();
+        assert_eq!(found, names, "{second}");
+        assert!(matches!(loaded.report.notices[..], [Notice::DuplicateField { line: 4, .. }]));
+    }
+}
+
+#[test]
 fn of_two_objects_with_one_name_the_later_counts_and_is_told() {
     let text = format!(
         "{ROLE}metadata: {{name: a}}\n---\n{ROLE}metadata: {{name: b}}\n---\n\
