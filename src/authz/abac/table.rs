@@ -5,8 +5,8 @@
 //! of such keys, and each subject knows which of them occur, so that a decision probes only those.
 //! Paths have a key of their own, and prefixes of paths are kept sorted per subject.
 //!
-//! Memory: about 56 bytes a line for the keys, 72 a subject, 40 a distinct string, and the lines
-//! themselves (text and fields, about 350 bytes each), which only explanations and lists look at.
+//! Memory: ten thousand lines (1.8 MB of text) over 3,300 subjects take about 6 MB, most of it the
+//! lines themselves, text and fields, which only explanations and lists look at.
 
 use hashbrown::HashMap;
 
