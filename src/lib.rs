@@ -5,6 +5,7 @@
 pub mod api;
 pub mod authz;
 pub mod model;
+pub mod snapshot;
 #[cfg(feature = "files")]
 pub mod source;
 

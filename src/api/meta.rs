@@ -11,7 +11,7 @@ pub type StrMap = BTreeMap<Str, Str>;
 
 /// The part of `metadata` that decisions, aggregation and reports need.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct ObjectMeta {
     /// The name, unique per kind and namespace.
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
@@ -29,7 +29,7 @@ pub struct ObjectMeta {
 
 /// A label selector: all of `matchLabels` and all of `matchExpressions` (S-AGG-3).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct LabelSelector {
     /// Labels that must have exactly these values.
     #[serde(deserialize_with = "null::map", skip_serializing_if = "BTreeMap::is_empty")]
@@ -41,7 +41,7 @@ pub struct LabelSelector {
 
 /// One requirement of a label selector object, as written: the operator is not judged here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub struct LabelSelectorRequirement {
     /// The label key.
     #[serde(deserialize_with = "null::or_default")]
@@ -53,3 +53,5 @@ pub struct LabelSelectorRequirement {
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<Str>,
 }
+
+null::object_only!(LabelSelector, LabelSelectorRequirement, ObjectMeta);

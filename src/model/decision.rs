@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Request, Step};
+use super::{Attributes, Request, Step, User};
 
 /// What an authorizer says.
 ///
@@ -46,8 +46,10 @@ pub enum Reason<'a> {
     Deferred {
         /// Who decided.
         by: &'a dyn Explain,
+        /// Who asked.
+        user: &'a User,
         /// What was asked.
-        request: &'a Request<'a>,
+        attributes: &'a Attributes<'a>,
     },
 }
 
@@ -110,12 +112,28 @@ impl<'a> Verdict<'a> {
         by: &'a dyn Explain,
         request: &'a Request<'a>,
     ) -> Self {
-        Self { decision, reason: Reason::Deferred { by, request }, errors: Vec::new() }
+        Self::deferred_for(decision, by, request.user, &request.attributes)
+    }
+
+    /// The same for callers that hold the user and the attributes apart.
+    pub const fn deferred_for(
+        decision: Decision,
+        by: &'a dyn Explain,
+        user: &'a User,
+        attributes: &'a Attributes<'a>,
+    ) -> Self {
+        Self { decision, reason: Reason::Deferred { by, user, attributes }, errors: Vec::new() }
     }
 
     /// The same answer with an error beside it.
     pub fn with_error(mut self, error: impl Into<String>) -> Self {
         self.errors.push(error.into());
+        self
+    }
+
+    /// The same answer with these errors instead of the ones it had.
+    pub fn with_errors(mut self, errors: Vec<String>) -> Self {
+        self.errors = errors;
         self
     }
 
@@ -130,7 +148,10 @@ impl<'a> Verdict<'a> {
     pub fn reason(&self) -> Cow<'_, str> {
         match &self.reason {
             Reason::Text(text) => Cow::Borrowed(text),
-            Reason::Deferred { by, request } => Cow::Owned(by.reason(request, self.decision)),
+            Reason::Deferred { by, user, attributes } => {
+                let request = Request { user, attributes: **attributes };
+                Cow::Owned(by.reason(&request, self.decision))
+            }
         }
     }
 
@@ -140,7 +161,9 @@ impl<'a> Verdict<'a> {
     pub fn path(&self) -> Vec<Step> {
         match &self.reason {
             Reason::Text(_) => Vec::new(),
-            Reason::Deferred { by, request } => by.path(request, self.decision),
+            Reason::Deferred { by, user, attributes } => {
+                by.path(&Request { user, attributes: **attributes }, self.decision)
+            }
         }
     }
 }

@@ -1,0 +1,112 @@
+//! A binding of a policy, seen from outside.
+
+use super::Policy;
+use super::ruleset::RuleSet;
+use super::scope::{Scope, Slot};
+use super::table::{RoleInfo, RoleKind, RoleRow};
+use crate::api::rbac::{PolicyRule, Subject};
+use crate::model::Origin;
+use crate::util::goquote::Quoted;
+
+/// A binding and what it refers to, without copying anything.
+#[derive(Debug, Clone, Copy)]
+pub struct BindingRef<'p> {
+    pub(super) policy: &'p Policy,
+    pub(super) scope: &'p Scope,
+    pub(super) slot: Slot,
+}
+
+impl<'p> BindingRef<'p> {
+    /// `ClusterRoleBinding` or `RoleBinding`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if self.scope.namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" }
+    }
+
+    /// The namespace; empty for a ClusterRoleBinding.
+    #[must_use]
+    pub fn namespace(&self) -> &'p str {
+        &self.scope.namespace
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &'p str {
+        self.scope.name(self.slot)
+    }
+
+    /// The kind of its roleRef, as it was written.
+    #[must_use]
+    pub fn role_kind(&self) -> &'p str {
+        self.role_info().kind.as_str()
+    }
+
+    /// The name of its roleRef.
+    #[must_use]
+    pub fn role_name(&self) -> &'p str {
+        &self.role_info().name
+    }
+
+    /// The subjects, in order, as they were written.
+    pub fn subjects(&self) -> impl Iterator<Item = Subject> + use<'p> {
+        let scope = self.scope;
+        scope.subjects(self.slot).map(|id| scope.subject(id))
+    }
+
+    /// The rules that it grants; `None` when its role is not there.
+    #[must_use]
+    pub fn role_rules(&self) -> Option<Vec<PolicyRule>> {
+        let rules = self.rules()?;
+        Some(rules.rules().map(|rule| self.policy.write_rule(rule)).collect())
+    }
+
+    /// Where it was read.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.scope.place(self.slot).map(|place| self.policy.origin(place)).unwrap_or_default()
+    }
+
+    /// Where its role was read.
+    #[must_use]
+    pub fn role_origin(&self) -> Origin {
+        self.policy.origin_of(self.role_info())
+    }
+
+    /// `ClusterRoleBinding "b" of ClusterRole "r"`; a RoleBinding prints name before namespace
+    /// (S-RBAC-26).
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let (kind, role, role_name) = (self.kind(), self.role_kind(), Quoted(self.role_name()));
+        match self.namespace() {
+            "" => format!("{kind} {} of {role} {role_name}", Quoted(self.name())),
+            namespace => {
+                let name = format!("{}/{namespace}", self.name());
+                format!("{kind} {} of {role} {role_name}", Quoted(&name))
+            }
+        }
+    }
+
+    fn role_row(&self) -> Option<&'p RoleRow> {
+        self.policy.roles.get(self.scope.role(self.slot)?)
+    }
+
+    pub(super) fn rules(&self) -> Option<&'p RuleSet> {
+        self.role_row()?.rules.as_deref()
+    }
+
+    pub(super) fn role_info(&self) -> &'p RoleInfo {
+        self.role_row().map_or(&NO_ROLE, |row| &row.info)
+    }
+
+    pub(super) fn unresolved(&self) -> String {
+        self.role_info().unresolved()
+    }
+}
+
+// INVARIANT: a binding's role is in the table as long as the binding is, so nobody sees this.
+static NO_ROLE: RoleInfo = RoleInfo {
+    kind: RoleKind::ClusterRole,
+    namespace: crate::api::Str::const_new(""),
+    name: crate::api::Str::const_new(""),
+    place: super::scope::Place { source: u32::MAX, document: 0, line: 0 },
+};

@@ -1,0 +1,422 @@
+//! Changing a policy: the writer's side.
+//!
+//! An editor owns the maps that only a writer needs and a [`Policy`] that it changes in place as
+//! long as nobody else holds the parts concerned; parts that readers hold are copied first. So the
+//! same code loads a hundred thousand bindings at once and applies a single one in microseconds.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::ruleset::{RuleSet, Written};
+use super::scope::{Place, RoleId, Scope};
+use super::table::{Policy, RoleInfo, RoleKind, RoleRow, hash_asker};
+use crate::api::Str;
+use crate::api::inventory::Inventory;
+use crate::api::rbac::{Kind, Object, ObjectKey, PolicyRule, RoleRef, Subject};
+use crate::model::Origin;
+use crate::util::num;
+
+/// The policy is larger than its tables can address: 2^32 words, subjects or bytes of names in
+/// one scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the policy is too large: more than 4,294,967,295 bindings, words or bytes of names in one namespace"
+)]
+pub struct TooLarge;
+
+/// Applies and deletes objects, and gives out the policy as it stands.
+///
+/// ```
+/// use portcullis::api::rbac::{ClusterRole, ClusterRoleBinding, RoleRef, Subject};
+/// use portcullis::authz::Authorizer;
+/// use portcullis::authz::rbac::Editor;
+/// use portcullis::model::{Origin, Request, ResourceAttributes, User};
+///
+/// let role: ClusterRole = serde_json::from_str(
+///     r#"{"metadata": {"name": "reader"},
+///         "rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]}"#,
+/// )?;
+/// let mut binding = ClusterRoleBinding {
+///     subjects: vec![Subject::user("jane")],
+///     role_ref: RoleRef::cluster_role("reader"),
+///     ..Default::default()
+/// };
+/// binding.metadata.name = "readers".into();
+///
+/// let mut editor = Editor::new();
+/// editor.apply(&role.into(), &Origin::named("test"))?;
+/// let before = editor.policy();
+/// editor.apply(&binding.into(), &Origin::named("test"))?;
+/// let after = editor.policy();
+///
+/// let jane = User::new("jane");
+/// let request = Request::resource(&jane, ResourceAttributes::new("get", "pods"));
+/// assert!(after.authorize(&request).is_allowed());
+/// assert!(!before.authorize(&request).is_allowed(), "a reader keeps the version it took");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Editor {
+    policy: Policy,
+    role_ids: HashTable<RoleId>,
+    // By role: how many bindings refer to it. A role goes when nothing defines it nor refers to it.
+    referrers: Vec<u32>,
+    free_roles: Vec<RoleId>,
+    rule_sets: HashTable<Arc<RuleSet>>,
+    source_ids: HashMap<Arc<str>, u32>,
+}
+
+impl Default for Editor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Editor {
+    /// An editor of an empty policy.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            policy: Policy::empty(),
+            role_ids: HashTable::new(),
+            referrers: Vec::new(),
+            free_roles: Vec::new(),
+            rule_sets: HashTable::new(),
+            source_ids: HashMap::new(),
+        }
+    }
+
+    /// An editor of the policy that an inventory holds. Of two objects with one name the later
+    /// one counts. Aggregated roles have the rules they are stored with; see
+    /// [`Self::load_with_rules`] for others.
+    ///
+    /// # Errors
+    /// When the policy is too large for its tables.
+    pub fn load(inventory: &Inventory) -> Result<Self, TooLarge> {
+        Self::load_with_rules(inventory, |_| None)
+    }
+
+    /// The same, with other rules for some ClusterRoles: `rules` is asked with the place of each
+    /// in the inventory.
+    ///
+    /// # Errors
+    /// When the policy is too large for its tables.
+    pub fn load_with_rules<'r>(
+        inventory: &Inventory,
+        rules: impl Fn(usize) -> Option<&'r [PolicyRule]>,
+    ) -> Result<Self, TooLarge> {
+        let mut editor = Self::new();
+        for (index, role) in inventory.cluster_roles.iter().enumerate() {
+            let place = editor.place(&role.origin)?;
+            let name = &role.value.metadata.name;
+            let rules = rules(index).unwrap_or(&role.value.rules);
+            editor.define(RoleKind::ClusterRole, "", name, rules, place)?;
+        }
+        for role in &inventory.roles {
+            let place = editor.place(&role.origin)?;
+            let meta = &role.value.metadata;
+            editor.define(RoleKind::Role, &meta.namespace, &meta.name, &role.value.rules, place)?;
+        }
+        for binding in &inventory.cluster_role_bindings {
+            let (value, place) = (&binding.value, editor.place(&binding.origin)?);
+            let name = &value.metadata.name;
+            editor.bind("", name, &value.role_ref, &value.subjects, place, false)?;
+        }
+        for binding in &inventory.role_bindings {
+            let (value, place) = (&binding.value, editor.place(&binding.origin)?);
+            let meta = &value.metadata;
+            let (role_ref, subjects) = (&value.role_ref, &value.subjects);
+            editor.bind(&meta.namespace, &meta.name, role_ref, subjects, place, false)?;
+        }
+        editor.seal();
+        Ok(editor)
+    }
+
+    fn seal(&mut self) {
+        let (mut roles, _) = Arc::make_mut(&mut self.policy.cluster).seal();
+        let spaces = Arc::make_mut(&mut self.policy.spaces);
+        let reach = Arc::make_mut(&mut self.policy.reach);
+        for id in (0..).take(spaces.scopes.len()) {
+            if let Some(scope) = spaces.scopes.get_mut(id) {
+                let (dropped, hashes) = Arc::make_mut(scope).seal();
+                roles.extend(dropped);
+                hashes.into_iter().for_each(|hash| reach.remove(hash, id));
+            }
+        }
+        reach.shrink();
+        roles.into_iter().for_each(|role| self.release(role));
+    }
+
+    /// The policy as it stands. Later changes do not touch it.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy.clone()
+    }
+
+    /// Adds an object, or replaces the one of the same kind, namespace and name.
+    ///
+    /// # Errors
+    /// When the policy would be too large for its tables. The policy then misses the object: keep
+    /// the version taken before.
+    pub fn apply(&mut self, object: &Object, origin: &Origin) -> Result<(), TooLarge> {
+        let place = self.place(origin)?;
+        match object {
+            Object::ClusterRole(role) => {
+                self.define(RoleKind::ClusterRole, "", &role.metadata.name, &role.rules, place)
+            }
+            Object::Role(role) => {
+                let meta = &role.metadata;
+                self.define(RoleKind::Role, &meta.namespace, &meta.name, &role.rules, place)
+            }
+            Object::ClusterRoleBinding(binding) => {
+                let name = &binding.metadata.name;
+                self.unbind("", name);
+                self.bind("", name, &binding.role_ref, &binding.subjects, place, true)
+            }
+            Object::RoleBinding(binding) => {
+                let meta = &binding.metadata;
+                self.unbind(&meta.namespace, &meta.name);
+                let (role_ref, subjects) = (&binding.role_ref, &binding.subjects);
+                self.bind(&meta.namespace, &meta.name, role_ref, subjects, place, true)
+            }
+        }
+    }
+
+    /// Removes an object; says whether it was there.
+    pub fn delete(&mut self, key: &ObjectKey) -> bool {
+        match key.kind {
+            Kind::ClusterRole => self.undefine(&RoleKind::ClusterRole, "", &key.name),
+            Kind::Role => self.undefine(&RoleKind::Role, &key.namespace, &key.name),
+            Kind::ClusterRoleBinding => self.unbind("", &key.name),
+            Kind::RoleBinding => self.unbind(&key.namespace, &key.name),
+        }
+    }
+
+    fn place(&mut self, origin: &Origin) -> Result<Place, TooLarge> {
+        let source = match self.source_ids.get(&origin.source) {
+            Some(&known) => known,
+            None => {
+                let sources = Arc::make_mut(&mut self.policy.sources);
+                let new = num::id(sources.len()).ok_or(TooLarge)?;
+                sources.push(Arc::clone(&origin.source));
+                self.source_ids.insert(Arc::clone(&origin.source), new);
+                new
+            }
+        };
+        Ok(Place { source, document: origin.document, line: origin.line })
+    }
+
+    // === roles ===
+
+    fn find_role(&self, kind: &RoleKind, namespace: &str, name: &str) -> Option<RoleId> {
+        let is_role = |&id: &RoleId| {
+            self.policy.roles.get(id).is_some_and(|row| {
+                row.info.name == name && row.info.namespace == namespace && row.info.kind == *kind
+            })
+        };
+        self.role_ids.find(self.policy.hash_role(kind, namespace, name), is_role).copied()
+    }
+
+    // The id of a role, whether it exists or not.
+    fn role(&mut self, kind: RoleKind, namespace: &str, name: &str) -> Result<RoleId, TooLarge> {
+        if let Some(id) = self.find_role(&kind, namespace, name) {
+            return Ok(id);
+        }
+        let hash = self.policy.hash_role(&kind, namespace, name);
+        let (namespace, name) = (namespace.into(), name.into());
+        let info = RoleInfo { kind, namespace, name, place: Place::default() };
+        let row = RoleRow { rules: None, bloom: 0, verbs: 0, info: Arc::new(info) };
+        let roles = Arc::make_mut(&mut self.policy.roles);
+        let id = match self.free_roles.pop() {
+            Some(id) => {
+                if let Some(free) = roles.get_mut(id) {
+                    *free = row;
+                }
+                id
+            }
+            None => {
+                self.referrers.push(0);
+                roles.push(row).ok_or(TooLarge)?
+            }
+        };
+        let policy = &self.policy;
+        self.role_ids.insert_unique(hash, id, |&id| {
+            policy.roles.get(id).map_or(0, |row| {
+                policy.hash_role(&row.info.kind, &row.info.namespace, &row.info.name)
+            })
+        });
+        Ok(id)
+    }
+
+    fn define(
+        &mut self,
+        kind: RoleKind,
+        namespace: &str,
+        name: &str,
+        rules: &[PolicyRule],
+        place: Place,
+    ) -> Result<(), TooLarge> {
+        let rules = self.rule_set(rules).ok_or(TooLarge)?;
+        let id = self.role(kind.clone(), namespace, name)?;
+        if let Some(row) = Arc::make_mut(&mut self.policy.roles).get_mut(id) {
+            let (namespace, name) = (namespace.into(), name.into());
+            row.bloom = rules.bloom;
+            row.verbs = rules.verbs;
+            let before = row.rules.replace(rules);
+            row.info = Arc::new(RoleInfo { kind, namespace, name, place });
+            self.forget(before);
+        }
+        Ok(())
+    }
+
+    fn undefine(&mut self, kind: &RoleKind, namespace: &str, name: &str) -> bool {
+        let Some(id) = self.find_role(kind, namespace, name) else {
+            return false;
+        };
+        let Some(row) = Arc::make_mut(&mut self.policy.roles).get_mut(id) else {
+            return false;
+        };
+        let before = row.rules.take();
+        let was_there = before.is_some();
+        self.forget(before);
+        self.free_if_unused(id);
+        was_there
+    }
+
+    // The shared rule set of these rules.
+    fn rule_set(&mut self, rules: &[PolicyRule]) -> Option<Arc<RuleSet>> {
+        // Readers hold the vocabulary: copy it only for a word that is new.
+        let written = match Written::known(rules, &self.policy.vocabulary) {
+            Some(written) => written,
+            None => Written::new(rules, Arc::make_mut(&mut self.policy.vocabulary))?,
+        };
+        let hash = self.policy.hasher.hash_one(&written);
+        if let Some(shared) = self.rule_sets.find(hash, |set| *set.written() == written) {
+            return Some(Arc::clone(shared));
+        }
+        let set = Arc::new(RuleSet::new(written, Arc::make_mut(&mut self.policy.vocabulary))?);
+        let hasher = &self.policy.hasher;
+        self.rule_sets.insert_unique(hash, Arc::clone(&set), |set| hasher.hash_one(set.written()));
+        Some(set)
+    }
+
+    // Drops a rule set from the shared ones when no role of this version has it any more.
+    fn forget(&mut self, set: Option<Arc<RuleSet>>) {
+        let Some(set) = set else { return };
+        // This one and the table's; older versions may hold more, then the set stays for a while.
+        if Arc::strong_count(&set) <= 2 {
+            let hash = self.policy.hasher.hash_one(set.written());
+            if let Ok(entry) = self.rule_sets.find_entry(hash, |other| Arc::ptr_eq(other, &set)) {
+                entry.remove();
+            }
+        }
+    }
+
+    fn release(&mut self, role: RoleId) {
+        if let Some(referrers) = self.referrers.get_mut(num::index(role)) {
+            *referrers = referrers.saturating_sub(1);
+        }
+        self.free_if_unused(role);
+    }
+
+    fn free_if_unused(&mut self, id: RoleId) {
+        let Some(row) = self.policy.roles.get(id) else {
+            return;
+        };
+        if row.rules.is_some() || self.referrers.get(num::index(id)) != Some(&0) {
+            return;
+        }
+        let info = Arc::clone(&row.info);
+        let hash = self.policy.hash_role(&info.kind, &info.namespace, &info.name);
+        if let Ok(entry) = self.role_ids.find_entry(hash, |&other| other == id) {
+            entry.remove();
+            self.free_roles.push(id);
+        }
+    }
+
+    // === bindings ===
+
+    fn bind(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        role_ref: &RoleRef,
+        subjects: &[Subject],
+        place: Place,
+        sorted: bool,
+    ) -> Result<(), TooLarge> {
+        let kind = RoleKind::new(&role_ref.kind);
+        let role_namespace = if kind == RoleKind::Role { namespace } else { "" };
+        let role = self.role(kind, role_namespace, &role_ref.name)?;
+        if let Some(referrers) = self.referrers.get_mut(num::index(role)) {
+            *referrers = referrers.saturating_add(1);
+        }
+        if namespace.is_empty() {
+            let Policy { cluster, hasher, .. } = &mut self.policy;
+            Arc::make_mut(cluster)
+                .insert(name, role, subjects, place, |asker| hash_asker(hasher, asker), sorted)
+                .ok_or(TooLarge)?;
+            return Ok(());
+        }
+        let space = self.space(namespace)?;
+        let Policy { spaces, hasher, reach, .. } = &mut self.policy;
+        let scope = Arc::make_mut(spaces).scopes.get_mut(space).ok_or(TooLarge)?;
+        let hashes = Arc::make_mut(scope)
+            .insert(name, role, subjects, place, |asker| hash_asker(hasher, asker), sorted)
+            .ok_or(TooLarge)?;
+        let reach = Arc::make_mut(reach);
+        hashes.into_iter().for_each(|hash| reach.add(hash, space));
+        Ok(())
+    }
+
+    fn unbind(&mut self, namespace: &str, name: &str) -> bool {
+        let Policy { spaces, cluster, hasher, reach, .. } = &mut self.policy;
+        let (scope, space) = if namespace.is_empty() {
+            (cluster, None)
+        } else {
+            let hash = hasher.hash_one(namespace.as_bytes());
+            let Some(id) = spaces.find(hash, namespace).map(|(id, _)| id) else {
+                return false;
+            };
+            let Some(scope) = Arc::make_mut(spaces).scopes.get_mut(id) else {
+                return false;
+            };
+            (scope, Some(id))
+        };
+        let Some(slot) = scope.find(name) else {
+            return false;
+        };
+        let role = scope.role(slot);
+        let changed = Arc::make_mut(scope);
+        let hashes = changed.remove(slot);
+        if changed.is_sparse()
+            && let Some(packed) = changed.packed(|asker| hash_asker(hasher, asker))
+        {
+            *changed = packed;
+        }
+        if let Some(space) = space {
+            let reach = Arc::make_mut(reach);
+            hashes.into_iter().for_each(|hash| reach.remove(hash, space));
+        }
+        if let Some(role) = role {
+            self.release(role);
+        }
+        true
+    }
+
+    // The id of a namespace's scope, made when new.
+    fn space(&mut self, namespace: &str) -> Result<u32, TooLarge> {
+        let hash = self.policy.hash_namespace(namespace);
+        if let Some((id, _)) = self.policy.spaces.find(hash, namespace) {
+            return Ok(id);
+        }
+        let spaces = Arc::make_mut(&mut self.policy.spaces);
+        let scope = Arc::new(Scope::new(Str::from(namespace)));
+        let id = spaces.scopes.push(scope).ok_or(TooLarge)?;
+        spaces.ids.insert_unique(hash, (hash, id), |(hash, _)| *hash);
+        Ok(id)
+    }
+}

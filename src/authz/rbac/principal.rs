@@ -1,0 +1,103 @@
+//! A user resolved once, for callers that decide often for one identity.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::Policy;
+use super::eval::askers;
+use super::scope::{RoleId, Scope};
+use crate::api::Str;
+use crate::authz::Resolved;
+use crate::model::{Attributes, Decision, User, Verdict};
+
+/// A user, the roles held cluster-wide and by namespace, and the policy that says so.
+///
+/// ```
+/// use portcullis::api::inventory::Inventory;
+/// use portcullis::authz::Resolved;
+/// use portcullis::authz::rbac::Policy;
+/// use portcullis::model::{Attributes, ResourceAttributes, User};
+///
+/// let policy = Policy::compile(&Inventory::default())?;
+/// let jane = policy.principal(&User::new("jane").into());
+/// let get = Attributes::Resource(ResourceAttributes::new("get", "pods"));
+/// assert!(!jane.authorize(&get).is_allowed());
+/// # Ok::<(), portcullis::authz::rbac::TooLarge>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Principal {
+    policy: Policy,
+    user: Arc<User>,
+    cluster: Box<[RoleId]>,
+    spaces: HashTable<SpaceRoles>,
+}
+
+#[derive(Debug, Clone)]
+struct SpaceRoles {
+    hash: u64,
+    namespace: Str,
+    roles: Box<[RoleId]>,
+}
+
+impl Policy {
+    /// Resolves a user once: decisions of the principal touch no subject any more.
+    #[must_use]
+    pub fn principal(&self, user: &Arc<User>) -> Principal {
+        let mut ids = Vec::new();
+        for asker in askers(user) {
+            ids.extend(self.reach.spaces(self.hash_asker(asker)));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let mut spaces = HashTable::with_capacity(ids.len());
+        for scope in ids.into_iter().filter_map(|id| self.spaces.scopes.get(id)) {
+            let roles = self.roles_in(scope, user);
+            if !roles.is_empty() {
+                let namespace = scope.namespace.clone();
+                let hash = self.hash_namespace(&namespace);
+                let row = SpaceRoles { hash, namespace, roles };
+                spaces.insert_unique(hash, row, |row| row.hash);
+            }
+        }
+        let cluster = self.roles_in(&self.cluster, user);
+        Principal { policy: self.clone(), user: Arc::clone(user), cluster, spaces }
+    }
+
+    fn roles_in(&self, scope: &Scope, user: &User) -> Box<[RoleId]> {
+        let mut roles: Vec<RoleId> = Vec::new();
+        for asker in askers(user) {
+            roles.extend(scope.held(self.hash_asker(asker), asker).map(|held| held.role));
+        }
+        roles.sort_unstable();
+        roles.dedup();
+        roles.into()
+    }
+}
+
+impl Principal {
+    /// Whether the user may do what is asked: as [`Policy::allows`] says.
+    #[must_use]
+    pub fn allows(&self, attributes: &Attributes<'_>) -> bool {
+        let question = self.policy.question(attributes);
+        let allow =
+            |roles: &[RoleId]| roles.iter().any(|&role| self.policy.role_allows(role, &question));
+        allow(&self.cluster) || allow(self.roles_in(attributes.namespace()))
+    }
+
+    fn roles_in(&self, namespace: &str) -> &[RoleId] {
+        if namespace.is_empty() || self.spaces.is_empty() {
+            return &[];
+        }
+        self.spaces
+            .find(self.policy.hash_namespace(namespace), |row| row.namespace == namespace)
+            .map_or(&[], |row| &row.roles)
+    }
+}
+
+impl Resolved for Principal {
+    fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
+        let decision = if self.allows(attributes) { Decision::Allow } else { Decision::NoOpinion };
+        Verdict::deferred_for(decision, &self.policy, &self.user, attributes)
+    }
+}

@@ -1,0 +1,258 @@
+//! The compiled policy: what readers hold.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::reach::{Reach, SpaceId};
+use super::ruleset::RuleSet;
+use super::scope::{Asker, Place, RoleId, Scope};
+use super::vocabulary::{Question, Vocabulary};
+use crate::api::Str;
+use crate::model::Origin;
+use crate::util::cowvec::CowVec;
+use crate::util::goquote::Quoted;
+
+/// Roles and bindings, compiled: immutable, cheap to clone, shared by any number of threads.
+///
+/// Made by [`Policy::compile`] or by an [`Editor`](super::Editor). Layout, from a request's point
+/// of view:
+///
+/// ```text
+///  cluster ─────────────┐
+///  spaces: namespace ───┴► Scope: subject hash ─► role ─► roles ─► RuleSet: (group, resource) ─► verbs
+///  vocabulary: the request's strings ─► numbers
+/// ```
+///
+/// A decision costs one look-up a string of the request, one probe a subject in each of two scopes,
+/// and a few bit tests a role held: nothing of it grows with the cluster.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub(super) vocabulary: Arc<Vocabulary>,
+    pub(super) cluster: Arc<Scope>,
+    pub(super) spaces: Arc<Spaces>,
+    pub(super) roles: Arc<CowVec<RoleRow>>,
+    pub(super) reach: Arc<Reach>,
+    pub(super) sources: Arc<Vec<Arc<str>>>,
+    pub(super) hasher: DefaultHashBuilder,
+}
+
+/// The scopes of the namespaces.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Spaces {
+    pub(super) ids: HashTable<(u64, SpaceId)>,
+    pub(super) scopes: CowVec<Arc<Scope>>,
+}
+
+/// A role that exists or is referred to.
+#[derive(Debug, Clone)]
+pub(super) struct RoleRow {
+    /// `None`: referred to, but not there.
+    pub(super) rules: Option<Arc<RuleSet>>,
+    // Copies from the rule set, so that most tests end here.
+    pub(super) bloom: u64,
+    pub(super) verbs: u64,
+    pub(super) info: Arc<RoleInfo>,
+}
+
+/// What a role is called and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RoleInfo {
+    pub(super) kind: RoleKind,
+    pub(super) namespace: Str,
+    pub(super) name: Str,
+    pub(super) place: Place,
+}
+
+/// The kinds that a roleRef may name (S-RBAC-22).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum RoleKind {
+    ClusterRole,
+    Role,
+    /// Anything else: an error of every binding that says so.
+    Unsupported(Str),
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        (self.source, self.document, self.line) == (other.source, other.document, other.line)
+    }
+}
+
+impl Eq for Place {}
+
+impl RoleKind {
+    pub(super) fn new(kind: &Str) -> Self {
+        match kind.as_str() {
+            "ClusterRole" => Self::ClusterRole,
+            "Role" => Self::Role,
+            _ => Self::Unsupported(kind.clone()),
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::ClusterRole => "ClusterRole",
+            Self::Role => "Role",
+            Self::Unsupported(kind) => kind,
+        }
+    }
+}
+
+impl RoleInfo {
+    /// Why the role cannot be resolved: to the letter as the API server says it (S-RBAC-22,
+    /// S-FMT-11: the resource word is singular, because it looks in its cache).
+    pub(super) fn unresolved(&self) -> String {
+        let name = Quoted(&self.name);
+        match &self.kind {
+            RoleKind::ClusterRole => {
+                format!("clusterrole.rbac.authorization.k8s.io {name} not found")
+            }
+            RoleKind::Role => format!("role.rbac.authorization.k8s.io {name} not found"),
+            RoleKind::Unsupported(kind) => {
+                format!("unsupported role reference kind: {}", Quoted(kind))
+            }
+        }
+    }
+}
+
+impl Spaces {
+    #[inline]
+    pub(super) fn find(&self, hash: u64, namespace: &str) -> Option<(SpaceId, &Arc<Scope>)> {
+        self.ids.iter_hash(hash).filter(|(of, _)| *of == hash).find_map(|&(_, id)| {
+            let scope = self.scopes.get(id)?;
+            (scope.namespace == namespace).then_some((id, scope))
+        })
+    }
+}
+
+/// The hash under which the grants of a subject are found.
+#[inline]
+pub(super) fn hash_asker(hasher: &DefaultHashBuilder, asker: Asker<'_>) -> u64 {
+    match asker {
+        Asker::User(name) => hasher.hash_one(name.as_bytes()),
+        // A user and a group of one name are two subjects.
+        Asker::Group(name) => !hasher.hash_one(name.as_bytes()),
+    }
+}
+
+impl Policy {
+    pub(super) fn empty() -> Self {
+        Self {
+            vocabulary: Arc::new(Vocabulary::new()),
+            cluster: Arc::new(Scope::new(Str::default())),
+            spaces: Arc::default(),
+            roles: Arc::default(),
+            reach: Arc::new(Reach::new()),
+            sources: Arc::default(),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+
+    /// The hash under which the grants of a subject are found.
+    #[inline]
+    pub(super) fn hash_asker(&self, asker: Asker<'_>) -> u64 {
+        hash_asker(&self.hasher, asker)
+    }
+
+    #[inline]
+    pub(super) fn hash_namespace(&self, namespace: &str) -> u64 {
+        self.hasher.hash_one(namespace.as_bytes())
+    }
+
+    pub(super) fn hash_role(&self, kind: &RoleKind, namespace: &str, name: &str) -> u64 {
+        let mut state = self.hasher.build_hasher();
+        state.write(kind.as_str().as_bytes());
+        state.write(namespace.as_bytes());
+        state.write_u8(0xff);
+        state.write(name.as_bytes());
+        state.finish()
+    }
+
+    /// The scope of a namespace, if it holds bindings; none for the empty namespace (S-SAR-5).
+    #[inline]
+    pub(super) fn space(&self, namespace: &str) -> Option<&Scope> {
+        if namespace.is_empty() {
+            return None;
+        }
+        let (_, scope) = self.spaces.find(self.hash_namespace(namespace), namespace)?;
+        Some(scope)
+    }
+
+    /// Whether a role grants what is asked; a role that is not there grants nothing.
+    #[inline]
+    pub(super) fn role_allows(&self, role: RoleId, question: &Question<'_>) -> bool {
+        let Some(row) = self.roles.get(role) else {
+            return false;
+        };
+        let Some(rules) = &row.rules else {
+            return false;
+        };
+        if question.bloom != 0
+            && !question.rare_verb
+            && !question.oversized
+            && row.bloom & question.bloom == 0
+        {
+            return false;
+        }
+        rules.allows(question, &self.vocabulary)
+    }
+
+    pub(super) fn origin(&self, place: Place) -> Origin {
+        let source = usize::try_from(place.source).ok().and_then(|id| self.sources.get(id));
+        match source {
+            Some(source) => Origin::new(Arc::clone(source), place.document, place.line),
+            None => Origin::default(),
+        }
+    }
+
+    /// How many bindings of either kind there are.
+    #[must_use]
+    pub fn bindings(&self) -> usize {
+        let of_namespaces = self.spaces.scopes.iter().map(|scope| scope.slots().len());
+        self.cluster.slots().len() + of_namespaces.sum::<usize>()
+    }
+
+    /// The namespaces that hold RoleBindings, in no order.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let held = self.spaces.scopes.iter().filter(|scope| scope.slots().len() > 0);
+        held.map(|scope| scope.namespace.as_str())
+    }
+
+    /// What the policy occupies, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let (mut bindings, mut strings) = self.cluster.memory();
+        for scope in self.spaces.scopes.iter() {
+            let (rows, text) = scope.memory();
+            bindings += rows;
+            strings += text;
+        }
+        bindings += self.spaces.scopes.memory() + self.spaces.ids.allocation_size();
+        let mut roles = self.roles.memory() + self.vocabulary.memory();
+        let mut seen = hashbrown::HashSet::new();
+        for row in self.roles.iter() {
+            roles += size_of::<RoleInfo>();
+            if let Some(rules) = &row.rules
+                && seen.insert(Arc::as_ptr(rules))
+            {
+                roles += rules.memory();
+            }
+        }
+        Memory { bindings, strings, roles, reach: self.reach.memory() }
+    }
+}
+
+/// Bytes that a compiled policy occupies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Bindings, subjects and their index.
+    pub bindings: usize,
+    /// The names of bindings and subjects.
+    pub strings: usize,
+    /// Roles, their rules and the words in them.
+    pub roles: usize,
+    /// The index from subjects to namespaces.
+    pub reach: usize,
+}

@@ -1,0 +1,4 @@
+//! Slow, obvious evaluators, written from the semantics and nothing else. Every fast path is held
+//! against them, for ever.
+
+pub(crate) mod rbac;

@@ -1,0 +1,35 @@
+//! What several test modules need.
+
+pub(crate) mod world;
+
+use std::path::PathBuf;
+
+/// The recorded answers and dumps, if this checkout has them beside it. A clone without them
+/// passes its tests: callers print a line and return.
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("PORTCULLIS_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let found = root.join(path);
+    if !found.exists() {
+        eprintln!("skipped: {} is not there", found.display());
+        return None;
+    }
+    Some(found)
+}
+
+/// A file of this repository's corpus.
+pub(crate) fn corpus(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(path)
+}
+
+/// Each line of an NDJSON file, parsed.
+pub(crate) fn ndjson<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Vec<T> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    text.lines()
+        .enumerate()
+        .map(|(number, line)| {
+            serde_json::from_str(line)
+                .unwrap_or_else(|e| panic!("{}:{}: {e}", path.display(), number + 1))
+        })
+        .collect()
+}
