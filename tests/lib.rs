@@ -4,23 +4,23 @@
 #[cfg(test)]
 #[cfg(feature = "files")]
 mod bad;
+#[cfg(feature = "abac")]
+mod golden_abac;
 #[cfg(feature = "rbac")]
 mod golden_policy;
 #[cfg(feature = "rbac")]
 mod golden_rbac;
 #[cfg(test)]
 mod golden_review;
+#[cfg(test)]
+#[cfg(feature = "files")]
+mod odd;
 mod plain_yaml;
 #[cfg(feature = "rbac")]
 mod prop_rbac;
 mod reference;
-mod support;
-#[cfg(feature = "abac")]
-mod golden_abac;
-#[cfg(test)]
-#[cfg(feature = "files")]
-mod odd;
 #[cfg(feature = "abac")]
 mod reference_abac;
+mod support;
 #[cfg(test)]
 mod tidy;
