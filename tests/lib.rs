@@ -1,8 +1,14 @@
 //! Everything that is tested from outside, in one binary: one link step.
 
+// `cfg(test)` tells clippy that helpers are test code, too.
+#[cfg(test)]
+#[cfg(feature = "files")]
+mod bad;
 #[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "abac")]
+mod golden_abac;
 #[cfg(feature = "rbac")]
 mod golden_policy;
 #[cfg(feature = "rbac")]
@@ -12,6 +18,9 @@ mod golden_rbac;
 mod golden_real_cluster;
 #[cfg(test)]
 mod golden_review;
+#[cfg(test)]
+#[cfg(feature = "files")]
+mod odd;
 mod plain_yaml;
 #[cfg(feature = "rbac")]
 mod prop_rbac;
@@ -19,13 +28,8 @@ mod prop_rbac;
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
 mod reference;
-mod support;
-// The attribute tells clippy that these are tests, helpers included.
-#[cfg(feature = "abac")]
-mod golden_abac;
-#[cfg(feature = "files")]
-mod odd;
 #[cfg(feature = "abac")]
 mod reference_abac;
+mod support;
 #[cfg(test)]
 mod tidy;

@@ -130,6 +130,30 @@ fn yaml_scalars_are_resolved_as_by_kubectl() {
     }
 }
 
+#[test]
+fn the_dump_of_a_cluster_says_the_same_in_json_and_in_yaml() {
+    let Some(folder) = folder() else { return };
+    let dump = folder.with_file_name("dump");
+    let [json, yaml] = ["rbac.json", "rbac.yaml"].map(|file| load(&dump, file).unwrap());
+    let counts = |loaded: &Loaded| {
+        let Inventory { cluster_roles, cluster_role_bindings, roles, role_bindings, .. } =
+            &loaded.inventory;
+        [cluster_roles.len(), cluster_role_bindings.len(), roles.len(), role_bindings.len()]
+    };
+    assert_eq!(counts(&json), [639, 399, 203, 234]);
+    assert_eq!(counts(&yaml), counts(&json));
+    for kind in ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"] {
+        let (json, yaml) = (objects(&json.inventory, kind), objects(&yaml.inventory, kind));
+        assert!(json.iter().map(normal).eq(yaml.iter().map(normal)), "{kind}");
+    }
+    for loaded in [&json, &yaml] {
+        assert!(loaded.report.skipped.is_empty() && loaded.report.notices.is_empty());
+    }
+    let names = [dump.join("namespaces.json").into(), dump.join("serviceaccounts.json").into()];
+    let names = source::load(&names, &LoadOptions::default(), &mut |_| {}).unwrap().inventory;
+    assert!(!names.namespaces.is_empty() && !names.service_accounts.is_empty());
+}
+
 fn against_server(folder: &Path, file: &str, verdict: &Value) -> Result<(), String> {
     let warn = &verdict["warn"];
     let message = warn["message"].as_str().unwrap_or_default();

@@ -11,7 +11,7 @@ pub type StrMap = BTreeMap<Str, Str>;
 
 /// The part of `metadata` that decisions, aggregation and reports need.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct ObjectMeta {
     /// The name, unique per kind and namespace.
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
@@ -20,27 +20,19 @@ pub struct ObjectMeta {
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub namespace: Str,
     /// Labels; aggregation selects by them (S-AGG-2).
-    #[serde(deserialize_with = "string_map", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "null::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: StrMap,
     /// Set on objects that were read from an API server.
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub resource_version: Str,
 }
 
-/// Go reads a `null` map as empty and a `null` value as the empty string.
-pub(super) fn string_map<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<StrMap, D::Error> {
-    let map = Option::<BTreeMap<Str, Option<Str>>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
-}
-
 /// A label selector: all of `matchLabels` and all of `matchExpressions` (S-AGG-3).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct LabelSelector {
     /// Labels that must have exactly these values.
-    #[serde(deserialize_with = "string_map", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "null::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub match_labels: StrMap,
     /// Further requirements.
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
@@ -49,7 +41,7 @@ pub struct LabelSelector {
 
 /// One requirement of a label selector object, as written: the operator is not judged here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub struct LabelSelectorRequirement {
     /// The label key.
     #[serde(deserialize_with = "null::or_default")]
@@ -61,3 +53,5 @@ pub struct LabelSelectorRequirement {
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<Str>,
 }
+
+null::object_only!(LabelSelector, LabelSelectorRequirement, ObjectMeta);

@@ -7,6 +7,47 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::meta::StrMap;
+
+/// Lets types be read from objects alone.
+///
+/// Derived types also read lists, taking their items for the fields in order: `[["*"], ["*"],
+/// ["*"]]` would be a rule that grants everything. Go refuses that, and so must we. The types
+/// derive with `#[serde(remote = "Self")]`, which leaves the traits to be implemented here.
+macro_rules! object_only {
+    ($($name:ident),* $(,)?) => {$(
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct ObjectVisitor;
+
+                impl<'de> serde::de::Visitor<'de> for ObjectVisitor {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                        self,
+                        map: A,
+                    ) -> Result<Self::Value, A::Error> {
+                        $name::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+                    }
+                }
+
+                deserializer.deserialize_map(ObjectVisitor)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $name::serialize(self, serializer)
+            }
+        }
+    )*};
+}
+pub(crate) use object_only;
+
 /// A value that must be written as an object. Derived types also read lists, taking their items
 /// for the fields in order; Go does not.
 #[derive(Default)]
@@ -118,6 +159,41 @@ where
     }
 
     deserializer.deserialize_option(ListVisitor(PhantomData))
+}
+
+/// A map of strings that may be `null`, and whose values may be `null`: those are empty strings.
+pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StrMap, D::Error> {
+    struct MapVisitor;
+
+    impl<'de> Visitor<'de> for MapVisitor {
+        type Value = StrMap;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_unit<E>(self) -> Result<StrMap, E> {
+            Ok(StrMap::new())
+        }
+
+        fn visit_none<E>(self) -> Result<StrMap, E> {
+            Ok(StrMap::new())
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<StrMap, D::Error> {
+            inner.deserialize_map(self)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<StrMap, A::Error> {
+            let mut map = StrMap::new();
+            while let Some((name, value)) = access.next_entry::<_, Option<_>>()? {
+                map.insert(name, value.unwrap_or_default());
+            }
+            Ok(map)
+        }
+    }
+
+    deserializer.deserialize_option(MapVisitor)
 }
 
 /// A value that is read as Go reads it: derived code also takes a list for an object, the fields

@@ -24,7 +24,7 @@ pub const GROUP: &str = "rbac.authorization.k8s.io";
 
 /// One rule of a role. All matching is exact and case-sensitive (S-RBAC-1).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct PolicyRule {
     /// `*` or verbs.
     #[serde(deserialize_with = "null::list")]
@@ -102,8 +102,8 @@ impl<'de> Deserialize<'de> for Subject {
             #[serde(deserialize_with = "null::or_default")]
             namespace: Str,
         }
-        let AsWritten { kind, mut api_group, name, namespace } =
-            AsWritten::deserialize(deserializer)?;
+        let null::Object(AsWritten { kind, mut api_group, name, namespace }) =
+            null::Object::deserialize(deserializer)?;
         // S-RVAL-1; service accounts are in the empty group.
         if api_group.is_empty() && (kind == "User" || kind == "Group") {
             api_group = Str::const_new(GROUP);
@@ -157,7 +157,8 @@ impl<'de> Deserialize<'de> for RoleRef {
             #[serde(deserialize_with = "null::or_default")]
             name: Str,
         }
-        let AsWritten { mut api_group, kind, name } = AsWritten::deserialize(deserializer)?;
+        let null::Object(AsWritten { mut api_group, kind, name }) =
+            null::Object::deserialize(deserializer)?;
         if api_group.is_empty() {
             api_group = Str::const_new(GROUP);
         }
@@ -199,7 +200,7 @@ fn group<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Str, D::Er
 
 /// Selects the ClusterRoles whose rules fill this one (S-AGG-2).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct AggregationRule {
     /// A role is selected when any of these selects it (S-AGG-3); an empty one selects every role.
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
@@ -208,7 +209,7 @@ pub struct AggregationRule {
 
 /// Rules for the whole cluster, or for the namespace of a RoleBinding that refers to them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct ClusterRole {
     /// Name and labels.
     #[serde(deserialize_with = "null::or_default")]
@@ -223,7 +224,7 @@ pub struct ClusterRole {
 
 /// Rules for one namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct Role {
     /// Name and namespace.
     #[serde(deserialize_with = "null::or_default")]
@@ -235,7 +236,7 @@ pub struct Role {
 
 /// Grants a ClusterRole in the whole cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct ClusterRoleBinding {
     /// The name.
     #[serde(deserialize_with = "null::or_default")]
@@ -250,7 +251,7 @@ pub struct ClusterRoleBinding {
 
 /// Grants a Role or ClusterRole in one namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct RoleBinding {
     /// Name and namespace.
     #[serde(deserialize_with = "null::or_default")]
@@ -262,6 +263,8 @@ pub struct RoleBinding {
     #[serde(deserialize_with = "null::or_default")]
     pub role_ref: RoleRef,
 }
+
+null::object_only!(AggregationRule, ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding,);
 
 /// Any of the four kinds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -382,5 +385,42 @@ impl std::fmt::Display for ObjectKey {
         } else {
             write!(f, "{} `{}/{}`", self.kind.as_str(), self.namespace, self.name)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_in_the_place_of_an_object_is_refused_and_the_object_is_read() {
+        let read = |json: &str| serde_json::from_str::<ClusterRole>(json);
+        assert!(read(r#"{"rules": [{"verbs": ["*"]}]}"#).is_ok());
+        for bad in [
+            r#"{"rules": [[["*"], ["*"], ["*"]]]}"#,
+            r#"[{"name": "x"}, [{"verbs": ["*"]}]]"#,
+            r#"{"metadata": ["x"]}"#,
+            r#"{"aggregationRule": [[]]}"#,
+            r#"{"aggregationRule": {"clusterRoleSelectors": [[{"a": "b"}]]}}"#,
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        let read = |json: &str| serde_json::from_str::<ClusterRoleBinding>(json);
+        assert!(read(r#"{"subjects": [{"kind": "User", "name": "a"}]}"#).is_ok());
+        assert!(read(r#"{"subjects": [["User", "", "a"]]}"#).is_err());
+        assert!(read(r#"{"roleRef": ["", "ClusterRole", "cluster-admin"]}"#).is_err());
+    }
+
+    #[test]
+    fn null_is_the_zero_value_wherever_it_stands() {
+        let role: ClusterRole = serde_json::from_str(
+            r#"{"metadata": {"name": "a", "labels": null}, "rules": [{"verbs": null,
+                "apiGroups": [null], "resources": ["pods"]}, null], "aggregationRule": null}"#,
+        )
+        .unwrap();
+        assert_eq!(role.rules.len(), 2);
+        assert_eq!(role.rules[0].api_groups, [""]);
+        assert_eq!(role.rules[1], PolicyRule::default());
+        assert_eq!(role.aggregation_rule, None);
     }
 }

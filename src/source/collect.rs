@@ -23,13 +23,20 @@ pub(super) struct Collector<'a> {
     progress: &'a mut dyn FnMut(Progress<'_>),
     loaded: Loaded,
     /// Where each RBAC object stands in the list of its kind.
-    index: HashTable<(Kind, usize)>,
+    index: HashTable<Place>,
     hasher: DefaultHashBuilder,
     /// Objects that were replaced, to be dropped at the end.
     replaced: Vec<(Kind, usize)>,
     source: Source,
     done: u64,
     total: u64,
+}
+
+/// An RBAC object by its kind and its place in the list of that kind, with the hash of its key so
+/// that growing the table touches no object.
+struct Place {
+    hash: u64,
+    at: (Kind, usize),
 }
 
 /// What is being read.
@@ -183,21 +190,17 @@ impl<'a> Collector<'a> {
         }
         let kind = object.kind();
         let Self { index, hasher, loaded: Loaded { inventory, .. }, .. } = self;
-        let next = (kind, inventory.count(kind));
-        let entry = index.entry(
-            hasher.hash_one((kind, namespace.as_str(), name.as_str())),
-            |at| at.0 == kind && identity(inventory, *at) == Some((namespace, name)),
-            |at| {
-                let (namespace, name) = identity(inventory, *at).unwrap_or((&EMPTY, &EMPTY));
-                hasher.hash_one((at.0, namespace.as_str(), name.as_str()))
-            },
-        );
-        let earlier = match entry {
+        let hash = hasher.hash_one((kind, namespace.as_str(), name.as_str()));
+        let next = Place { hash, at: (kind, inventory.count(kind)) };
+        let same = |place: &Place| {
+            place.at.0 == kind && identity(inventory, place.at) == Some((namespace, name))
+        };
+        let earlier = match index.entry(hash, same, |place| place.hash) {
             Entry::Vacant(vacant) => {
                 vacant.insert(next);
                 return;
             }
-            Entry::Occupied(mut occupied) => std::mem::replace(occupied.get_mut(), next),
+            Entry::Occupied(mut occupied) => std::mem::replace(occupied.get_mut(), next).at,
         };
         if let Some(place) = place(inventory, earlier) {
             let (origin, earlier) = (origin.clone(), place.clone());
@@ -232,8 +235,6 @@ impl<'a> Collector<'a> {
         self.loaded
     }
 }
-
-static EMPTY: Str = Str::const_new("");
 
 /// Drops the items at these places, which are in ascending order.
 fn drop_at<T>(items: &mut Vec<T>, places: &[usize]) {

@@ -40,7 +40,7 @@ pub(super) fn read(text: &str, collector: &mut Collector<'_>) -> Result<Option<B
             }
             Some(Err(error)) if error.is_data() => match value(rest) {
                 Ok(value) => {
-                    reader.exact(value, line, &Inherited::default(), 0)?;
+                    reader.exact(value, line, &Inherited::default())?;
                     value.len()
                 }
                 Err(error) => return Ok(Some(broken(offset, line, &error, reader.collector))),
@@ -104,7 +104,7 @@ impl<'a> Reader<'a, '_, '_> {
         }
         match object::from_wide(wide, inherited) {
             Some(outcome) => self.collector.add(line, offset_in(self.text, value), outcome),
-            None => self.exact(value, line, inherited, depth),
+            None => self.exact(value, line, inherited),
         }
     }
 
@@ -125,18 +125,12 @@ impl<'a> Reader<'a, '_, '_> {
         }
         match serde_json::from_str(value) {
             Ok(wide) => self.object(wide, value, line, inherited, depth),
-            Err(_) => self.exact(value, line, inherited, depth),
+            Err(_) => self.exact(value, line, inherited),
         }
     }
 
     /// The slow reading, which can say what is wrong.
-    fn exact(
-        &mut self,
-        value: &'a str,
-        line: u32,
-        inherited: &Inherited,
-        depth: usize,
-    ) -> Result<(), LoadError> {
+    fn exact(&mut self, value: &'a str, line: u32, inherited: &Inherited) -> Result<(), LoadError> {
         let duplicates = RefCell::default();
         let seed = NodeSeed { duplicates: &duplicates };
         let node = match seed.deserialize(&mut serde_json::Deserializer::from_str(value)) {
@@ -149,7 +143,7 @@ impl<'a> Reader<'a, '_, '_> {
             let origin = self.collector.origin(line);
             self.collector.notice(Notice::DuplicateField { origin, line: 0, field });
         }
-        self.node(node, value, line, inherited, depth)
+        self.node(node, value, line, inherited)
     }
 
     fn node(
@@ -158,7 +152,6 @@ impl<'a> Reader<'a, '_, '_> {
         value: &'a str,
         line: u32,
         inherited: &Inherited,
-        depth: usize,
     ) -> Result<(), LoadError> {
         let (api_version, kind) = object::kind_of(&node, inherited);
         if let Class::List(items) = object::classify(&api_version, &kind)
@@ -170,7 +163,7 @@ impl<'a> Reader<'a, '_, '_> {
                 // The text of the single item is lost, and with it the line of an error in it.
                 let lost = value.get(..0).unwrap_or_default();
                 for item in list {
-                    self.node(item, lost, line, &items, depth + 1)?;
+                    self.node(item, lost, line, &items)?;
                 }
             }
             return Ok(());

@@ -318,7 +318,8 @@ fn custom_resource(definition: Definition) -> CustomResource {
         versions: served,
         subresources: subresources
             .into_iter()
-            .filter_map(|(name, there)| there.then(|| Str::const_new(name)))
+            .filter(|(_, there)| *there)
+            .map(|(name, _)| Str::const_new(name))
             .collect(),
     }
 }

@@ -48,11 +48,9 @@ pub(super) fn subjects_to_v1(binding: &mut Node) -> Result<bool, WrongType> {
     for (index, subject) in subjects.iter_mut().enumerate() {
         let line = subject.line;
         let group = group_of(subject.get("apiVersion"), index)?;
-        // The default apiVersion of a user is in the RBAC group; only there `*` was special.
-        let star = matches!(group.as_str(), "" | GROUP)
-            && !(group.is_empty() && !subject.text("apiVersion").is_empty())
-            && subject.text("kind") == "User"
-            && subject.text("name") == "*";
+        // Without an apiVersion a user is in the RBAC group; only there `*` was special.
+        let in_group = group == GROUP || subject.text("apiVersion").is_empty();
+        let star = in_group && subject.text("kind") == "User" && subject.text("name") == "*";
         everyone |= star;
         let Value::Map(fields) = &mut subject.value else { continue };
         let mut rewritten = MapBuilder::default();

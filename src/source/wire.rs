@@ -88,7 +88,8 @@ pub(super) struct Metadata {
     pub(super) namespace: Str,
     #[serde(deserialize_with = "null::or_default")]
     pub(super) resource_version: Str,
-    labels: Option<std::collections::BTreeMap<Str, Option<Str>>>,
+    #[serde(deserialize_with = "null::map")]
+    labels: StrMap,
     #[serde(rename = "annotations")]
     _annotations: Option<Map<AnyStr>>,
     #[serde(rename = "finalizers")]
@@ -131,16 +132,10 @@ struct OwnerReference {
 impl Metadata {
     /// The part that decisions need.
     pub(super) fn into_meta(self) -> ObjectMeta {
-        let labels: StrMap = self
-            .labels
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(key, value)| (key, value.unwrap_or_default()))
-            .collect();
         ObjectMeta {
             name: self.name,
             namespace: self.namespace,
-            labels,
+            labels: self.labels,
             resource_version: self.resource_version,
         }
     }

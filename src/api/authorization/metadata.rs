@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::api::meta::{StrMap, string_map};
+use crate::api::meta::StrMap;
 use crate::api::{Str, null};
 
 /// The metadata of a review, which must be empty (S-SAR-13); kept whole, in the order of Go's
@@ -41,10 +41,10 @@ pub struct ReviewMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_grace_period_seconds: Option<i64>,
     /// Must be empty.
-    #[serde(deserialize_with = "string_map", skip_serializing_if = "StrMap::is_empty")]
+    #[serde(deserialize_with = "null::map", skip_serializing_if = "StrMap::is_empty")]
     pub labels: StrMap,
     /// Must be empty.
-    #[serde(deserialize_with = "string_map", skip_serializing_if = "StrMap::is_empty")]
+    #[serde(deserialize_with = "null::map", skip_serializing_if = "StrMap::is_empty")]
     pub annotations: StrMap,
     /// Must be empty.
     #[serde(deserialize_with = "null::objects", skip_serializing_if = "Vec::is_empty")]

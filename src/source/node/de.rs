@@ -141,21 +141,23 @@ impl<'de> Deserializer<'de> for &'de Node {
         visitor.visit_newtype_struct(self)
     }
 
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        // Derived code would take a list for the fields in their order; Go does not.
+        if matches!(self.value, Value::List(_)) {
+            let mut error = Error::invalid_type(Unexpected::Seq, &visitor);
+            error.line = self.line;
+            return Err(error);
+        }
+        self.deserialize_any(visitor)
+    }
+
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        // Derived code would take a list for the fields in their order; Go does not.
-        match &self.value {
-            Value::List(_) => {
-                let mut error = Error::invalid_type(Unexpected::Seq, &visitor);
-                error.line = self.line;
-                Err(error)
-            }
-            _ => self.deserialize_any(visitor),
-        }
+        self.deserialize_map(visitor)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -164,7 +166,7 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map enum identifier
+        unit_struct seq tuple tuple_struct enum identifier
     }
 }
 

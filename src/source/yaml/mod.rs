@@ -230,10 +230,15 @@ impl Document {
             return Ok(());
         }
         collector.end_document();
+        // A second `items`, or one that was merged in, replaces those that were taken out.
+        let taken = match root.get("items") {
+            Some(Node { value: Value::List(rest), .. }) => rest.is_empty(),
+            _ => false,
+        };
         let none = Inherited::default();
         let (api_version, kind) = object::kind_of(&root, &none);
         match object::classify(&api_version, &kind) {
-            Class::List(inherited) if root.get("items").is_some() && !items.is_empty() => {
+            Class::List(inherited) if taken && !items.is_empty() => {
                 for (line, item) in items {
                     match item {
                         Item::Done(outcome) => collector.add(line, offset, *outcome)?,

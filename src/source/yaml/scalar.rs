@@ -32,11 +32,13 @@ pub(super) fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Resu
         "int" | "float" | "bool" | "null" => plain(text)?,
         _ => return Ok(string()),
     };
-    let fits = match (name, &value) {
-        ("int", Value::Int(_)) | ("float", Value::Int(_) | Value::Float(_)) => true,
-        ("bool", Value::Bool(_)) | ("null", Value::Null) => true,
-        _ => false,
-    };
+    let fits = matches!(
+        (name, &value),
+        ("int", Value::Int(_))
+            | ("float", Value::Int(_) | Value::Float(_))
+            | ("bool", Value::Bool(_))
+            | ("null", Value::Null)
+    );
     if fits { Ok(value) } else { Err(format!("`{text}` is no `!!{name}`; drop the tag")) }
 }
 

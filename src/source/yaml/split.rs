@@ -19,13 +19,20 @@ pub(super) struct Pieces<'a> {
     text: &'a str,
     offset: usize,
     line: usize,
+    first: bool,
     done: bool,
 }
 
 impl<'a> Pieces<'a> {
     /// The documents from a byte offset on, which stands on `line`.
     pub(super) fn new(text: &'a str, offset: usize, line: u32) -> Self {
-        Self { text, offset, line: usize::try_from(line).unwrap_or(usize::MAX), done: false }
+        Self {
+            text,
+            offset,
+            line: usize::try_from(line).unwrap_or(usize::MAX),
+            first: true,
+            done: false,
+        }
     }
 }
 
@@ -57,12 +64,13 @@ impl<'a> Iterator for Pieces<'a> {
             let text = rest.get(..dashes).unwrap_or_default();
             self.line += usize::from(line.ends_with('\n'));
             at = dashes + length;
-            if !begun && (text.trim().is_empty() || is_directives(text)) {
-                // The first dashes belong to the document that follows them.
+            if !begun && (is_directives(text) || (self.first && is_preamble(text))) {
+                // These dashes end no document; they belong to the one that follows them.
                 begun = true;
                 continue;
             }
             self.offset = start + at;
+            self.first = false;
             return Some(Piece::Document { text, offset: start, line: narrow(first_line) });
         }
         self.done = true;
@@ -79,10 +87,15 @@ fn find_dashes(text: &str, from: usize) -> Option<usize> {
     memchr::memmem::find(rest.as_bytes(), b"\n---").map(|at| from + at + 1)
 }
 
-/// Whether a text has directives and otherwise only comments.
+/// Whether a text has nothing but directives and comments.
+fn is_preamble(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_end);
+    lines.all(|line| line.is_empty() || line.starts_with(['%', '#']))
+}
+
+/// Whether it has directives among them.
 fn is_directives(text: &str) -> bool {
-    let lines = || text.lines().map(str::trim_end).filter(|line| !line.is_empty());
-    lines().all(|line| line.starts_with(['%', '#'])) && lines().any(|line| line.starts_with('%'))
+    is_preamble(text) && text.lines().any(|line| line.starts_with('%'))
 }
 
 #[cfg(test)]
@@ -102,9 +115,9 @@ mod tests {
     fn documents_end_at_lines_of_dashes() {
         assert_eq!(split("a\n---\nb\n"), [("a\n", 1), ("b\n", 3)]);
         assert_eq!(split("a\r\n---  # c\r\nb"), [("a\r\n", 1), ("b", 3)]);
-        assert_eq!(split("---\na\n---\n---\nb"), [("---\na\n", 1), ("---\nb", 4)]);
+        assert_eq!(split("---\na\n---\n---\nb"), [("---\na\n", 1), ("", 4), ("b", 5)]);
         assert_eq!(split("%YAML 1.1\n---\na\n"), [("%YAML 1.1\n---\na\n", 1)]);
-        assert_eq!(split("# x\n---\na"), [("# x\n", 1), ("a", 3)]);
+        assert_eq!(split("# x\n---\na"), [("# x\n---\na", 1)]);
     }
 
     #[test]
