@@ -213,6 +213,29 @@ fn names_are_read_as_kubectl_reads_them_and_doubts_go_to_standard_error() {
 }
 
 #[test]
+fn a_yes_that_no_request_can_use_is_said_to_be_one() {
+    let folder = Folder::new();
+    let policy = folder.file(
+        "nodes.yaml",
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\n\
+         rules: [{apiGroups: [''], resources: [nodes, pods], verbs: [get]}]\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: b, namespace: dev}\n\
+         subjects: [{kind: User, name: u}]\nroleRef: {kind: ClusterRole, name: r}\n",
+    );
+    let ask = |target, more: &[&str]| {
+        run(&[&["can-i", "get", target, "--as", "u", "-f", &policy], more].concat())
+    };
+    let nodes = ask("nodes", &["-n", "dev", "-o", "json"]);
+    assert_eq!(nodes.code, 0);
+    assert!(nodes.err.contains("no real request can use this grant"), "{}", nodes.err);
+    let answer: Value = serde_json::from_str(&nodes.out).unwrap();
+    assert_eq!(answer["path"][1]["origin"]["line"], 6);
+    // As such a request is made.
+    assert_eq!(ask("nodes", &[]).code, 1);
+    assert_eq!(ask("pods", &["-n", "dev"]).err, "");
+}
+
+#[test]
 fn a_service_account_gets_its_groups_and_a_pod_its_service_account() {
     let folder = Folder::new();
     let pods = folder.file(

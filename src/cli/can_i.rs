@@ -5,14 +5,16 @@ use std::io::Write;
 use clap::Args;
 use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
 use portcullis::api::resources::ResourceTable;
-use portcullis::model::{Attributes, Decision, Step, User, Verdict};
-use portcullis::query::{self, Mark, Miss, Reach};
+use portcullis::model::{Attributes, Decision, User, Verdict};
+use portcullis::query::{self, Mark, Reach};
 use serde::Serialize;
 
 use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeArgs};
+use super::describe;
 use super::exit::{Exit, Failure};
 use super::load::{self, World};
-use super::output::{PathStep, object, plain};
+use super::output::answer::{NearMiss, write_line, write_nearest, write_path};
+use super::output::{PathStep, object};
 use super::rules;
 use super::speak::Speaker;
 use super::subject::SubjectArgs;
@@ -85,19 +87,6 @@ struct Answer<'a> {
     spec: &'a SubjectAccessReviewSpec,
 }
 
-#[derive(Serialize)]
-struct NearMiss {
-    /// What is missing: `verb`, `namespace`, `membership`, ….
-    missing: &'static str,
-    message: String,
-}
-
-impl From<&Miss<'_>> for NearMiss {
-    fn from(miss: &Miss<'_>) -> Self {
-        Self { missing: miss.missing.as_str(), message: miss.to_string() }
-    }
-}
-
 /// `allow`, `deny` or `no-opinion`.
 pub(super) const fn word(decision: Decision) -> &'static str {
     match decision {
@@ -126,6 +115,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let question = PreparedReview::of_valid(&spec)
         .map_err(|errors| Failure::usage(format!("the question is invalid: {errors}")))?;
     let request = question.request();
+    describe::namespace(&world, request.attributes.namespace(), speaker);
     let verdict = world.snapshot.authorize(&request);
     let incomplete = is_incomplete(&world, &verdict, request.attributes.namespace());
 
@@ -194,56 +184,4 @@ fn asked_by(mut spec: SubjectAccessReviewSpec, user: &User) -> SubjectAccessRevi
     spec.user.clone_from(&user.name);
     spec.groups.clone_from(&user.groups);
     spec
-}
-
-/// As kubectl writes it (S-SAR-24).
-fn write_line(
-    out: &mut dyn Write,
-    is_allowed: bool,
-    reason: &str,
-    error: &str,
-) -> Result<(), Failure> {
-    if is_allowed {
-        writeln!(out, "\x1b[32myes\x1b[0m")?;
-        return Ok(());
-    }
-    write!(out, "\x1b[31mno\x1b[0m")?;
-    for text in [reason, error].into_iter().filter(|text| !text.is_empty()) {
-        write!(out, " - {}", plain(text))?;
-    }
-    writeln!(out)?;
-    Ok(())
-}
-
-fn write_path(out: &mut dyn Write, verdict: &Verdict<'_>) -> Result<(), Failure> {
-    let steps = verdict.path();
-    if steps.is_empty() && verdict.is_allowed() {
-        // The built-in step, or a mode that needs no policy.
-        writeln!(out, "  {}", plain(&verdict.reason()))?;
-    }
-    let width = steps.iter().map(|step| step.kind.len()).max().unwrap_or(0);
-    for Step { kind, text, origin } in &steps {
-        let place = origin.as_ref().map(|origin| format!("  ({origin})")).unwrap_or_default();
-        writeln!(out, "  {kind:width$}  {}", plain(&format!("{text}{place}")))?;
-    }
-    Ok(())
-}
-
-fn write_nearest(
-    out: &mut dyn Write,
-    is_explained: bool,
-    nearest: &[Miss<'_>],
-) -> Result<(), Failure> {
-    if !is_explained {
-        return Ok(());
-    }
-    if nearest.is_empty() {
-        writeln!(out, "nothing comes near: no grant of this to anybody lacks only one thing")?;
-        return Ok(());
-    }
-    writeln!(out, "nearest to a yes:")?;
-    for miss in nearest {
-        writeln!(out, "  {}", plain(&miss.to_string()))?;
-    }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs};
 use super::describe::counted;
 use super::exit::{Exit, Failure};
 use super::load;
-use super::output::{Table, object, plain};
+use super::output::{Place, Table, object, plain};
 use super::speak::Speaker;
 
 /// Look over a policy: dangling references, grants that reach nobody, misspelt names, and more
@@ -74,9 +74,7 @@ struct Shown<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     object: &'a str,
-    source: &'a str,
-    document: u32,
-    line: u32,
+    origin: Place,
     message: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     advice: &'a str,
@@ -147,9 +145,7 @@ fn shown(finding: &Finding) -> Shown<'_> {
         level: finding.level.to_string(),
         code: finding.code,
         object: &finding.object,
-        source: &finding.origin.source,
-        document: finding.origin.document,
-        line: finding.origin.line,
+        origin: Place::from(&finding.origin),
         message: &finding.message,
         advice: &finding.advice,
     }

@@ -6,8 +6,11 @@ use portcullis::snapshot::{Mode, Notice};
 use super::load::{POLICY_KINDS, World};
 use super::speak::Speaker;
 
-/// Up to as many roles are worth a line each.
+/// Of what loses nothing, so many are worth a line each.
 const FEW: usize = 3;
+
+/// The same for what was lost.
+const MANY: usize = 10;
 
 /// Policy that no mode consults is a surprise.
 pub(super) fn unasked(modes: &[Mode], has_rbac: bool, has_abac: bool, speaker: Speaker) {
@@ -18,11 +21,19 @@ pub(super) fn unasked(modes: &[Mode], has_rbac: bool, has_abac: bool, speaker: S
     }
 }
 
+/// A namespace that is not among those that were read is mostly mistyped.
+pub(super) fn namespace(world: &World, asked: &str, speaker: Speaker) {
+    let known = &world.inventory.namespaces;
+    if !asked.is_empty() && !known.is_empty() && !known.iter().any(|name| name == asked) {
+        speaker.note(format!("namespace `{asked}` is not among those that were read"));
+    }
+}
+
 /// What a load met.
 pub(super) fn loaded(world: &World, speaker: Speaker) {
     let World { report, snapshot, .. } = world;
-    speaker.each(report.skipped.iter(), |speaker, text| speaker.doubt(text));
-    speaker.each(report.notices.iter(), |speaker, text| speaker.note(text));
+    speaker.each(MANY, report.skipped.iter(), |speaker, text| speaker.doubt(text));
+    speaker.each(FEW, report.notices.iter(), |speaker, text| speaker.note(text));
     describe_roles(snapshot.notices(), speaker);
     if report.defaulted_namespace > 0 {
         speaker.note(format!(
@@ -47,11 +58,11 @@ fn describe_roles(notices: &[Notice], speaker: Speaker) {
     };
     let differing: Vec<bool> = notices.iter().filter_map(stored_is_used).collect();
     if differing.len() <= FEW || speaker.is_verbose() {
-        speaker.each(notices.iter(), |speaker, text| speaker.note(text));
+        speaker.each(FEW, notices.iter(), |speaker, text| speaker.note(text));
         return;
     }
     let others: Vec<_> = notices.iter().filter(|notice| stored_is_used(notice).is_none()).collect();
-    speaker.each(others.into_iter(), |speaker, text| speaker.note(text));
+    speaker.each(FEW, others.into_iter(), |speaker, text| speaker.note(text));
     for (are_used, word, other) in [(true, "stored", "computed"), (false, "computed", "stored")] {
         let count = differing.iter().filter(|used| **used == are_used).count();
         if count > 0 {

@@ -12,6 +12,7 @@ use portcullis::snapshot::{self, Config, Mode, Snapshot, SuperUserStep};
 use portcullis::source::{self, Input, LoadOptions, Loaded, Report, Skipped};
 
 use super::args::{NameArgs, PolicyArgs};
+use super::batch;
 use super::describe::{self, counted};
 use super::exit::Failure;
 use super::progress::Bar;
@@ -81,6 +82,7 @@ pub(crate) fn read(
              or take the roles of every cluster with --with-defaults",
         ));
     }
+    batch::check_stdin(None, args)?;
     for gate in &args.feature_gates {
         speaker.note(format!("feature gate `{gate}` changes nothing in this build"));
     }

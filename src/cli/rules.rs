@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::args::{Format, LoudnessArgs, OutputArgs, PolicyArgs, ScopeArgs};
 use super::batch;
+use super::describe;
 use super::exit::{Exit, Failure};
 use super::load::{self, DEFAULT_NAMESPACE, World};
 use super::output::{Table, line, object};
@@ -127,6 +128,7 @@ pub(super) fn list(
              no list of rules shows that",
         );
     }
+    describe::namespace(world, namespace, speaker);
     let status = SubjectRulesReviewStatus::from(world.snapshot.rules_for(user, namespace));
     match format {
         Format::Json | Format::Yaml => object(out, format, &status)?,

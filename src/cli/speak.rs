@@ -4,9 +4,6 @@ use std::io::{self, Write};
 
 use super::output::plain;
 
-/// Of one kind of remark, more than these are counted, unless `-v` asks for all.
-const SHOWN: usize = 10;
-
 /// Says things on standard error. What cannot be written there is nobody's loss.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Speaker {
@@ -44,13 +41,14 @@ impl Speaker {
         say("warning", "\x1b[33m", text.as_ref());
     }
 
-    /// Many remarks of one kind.
+    /// Many remarks of one kind: more than `most` are counted, unless `-v` asks for all.
     pub(crate) fn each<T: ToString>(
         self,
+        most: usize,
         remarks: impl ExactSizeIterator<Item = T>,
         say: fn(Self, String),
     ) {
-        let shown = if self.verbose { usize::MAX } else { SHOWN };
+        let shown = if self.verbose { usize::MAX } else { most };
         let rest = remarks.len().saturating_sub(shown);
         for remark in remarks.take(shown) {
             say(self, remark.to_string());

@@ -79,7 +79,8 @@ pub(crate) fn measure(snapshot: &Snapshot, requests: &[Request<'_>], repeat: u32
             means.push(spent / real(count));
         }
     }
-    let allocations = region.change().allocations;
+    let change = region.change();
+    let allocations = change.allocations.saturating_add(change.reallocations);
     means.sort_unstable_by(f64::total_cmp);
     Timing { decisions, total_ns, means, allocations }
 }

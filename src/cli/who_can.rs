@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeArgs};
 use super::batch;
-use super::describe::counted;
+use super::describe::{self, counted};
 use super::exit::{Exit, Failure, with_causes};
 use super::load::{self, World};
 use super::output::{line, object, who};
@@ -92,6 +92,7 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
         return Err(Failure::usage("nothing is asked"));
     };
     let attributes = question.attributes();
+    describe::namespace(&world, attributes.namespace(), speaker);
     let found = query::who_can(&world.snapshot, &attributes, &table);
     match args.output.output {
         format @ (Format::Json | Format::Yaml) => {
@@ -103,7 +104,7 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
         Format::Wide => who::write(&found, directory.as_ref(), true, out)?,
     }
     let errors: BTreeSet<&String> = found.errors.iter().collect();
-    speaker.each(errors.into_iter(), |speaker, text| speaker.warn(text));
+    speaker.each(10, errors.into_iter(), |speaker, text| speaker.warn(text));
     let marked = found.rows.iter().filter(|row| row.mark().is_some()).count();
     if marked > 0 {
         speaker.note(format!(

@@ -1,5 +1,6 @@
 //! Answers on standard output.
 
+pub(crate) mod answer;
 mod json;
 mod table;
 pub(crate) mod who;
@@ -11,7 +12,7 @@ pub(crate) use table::Table;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use portcullis::model::Step;
+use portcullis::model::{Origin, Step};
 use serde::Serialize;
 
 /// A step of the way to a grant, in a document.
@@ -20,13 +21,30 @@ pub(crate) struct PathStep {
     kind: &'static str,
     text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
+    origin: Option<Place>,
+}
+
+/// Where something stands, in a document.
+#[derive(Serialize)]
+pub(crate) struct Place {
+    source: String,
+    /// Counted from 1; 0 when the source has no documents.
+    document: u32,
+    /// Counted from 1; 0 when unknown.
+    line: u32,
+}
+
+impl From<&Origin> for Place {
+    fn from(origin: &Origin) -> Self {
+        let Origin { source, document, line } = origin;
+        Self { source: source.to_string(), document: *document, line: *line }
+    }
 }
 
 impl From<Step> for PathStep {
     fn from(step: Step) -> Self {
         let Step { kind, text, origin } = step;
-        Self { kind, text, origin: origin.map(|origin| origin.to_string()) }
+        Self { kind, text, origin: origin.as_ref().map(Place::from) }
     }
 }
 
