@@ -11,7 +11,7 @@ use portcullis::model::Request;
 use serde_json::{Value, json};
 
 use crate::plain_yaml;
-use crate::reference::rbac::allow_reasons;
+use crate::reference::orders::allow_reasons;
 use crate::support::world::{
     Expected, ExpectedSubjects, Query, error_parts, read_list, reason_parts, sorted,
 };
@@ -197,7 +197,7 @@ fn a_document_keeps_a_no_of_everybody_apart_from_a_denial() {
 
 #[test]
 fn names_are_read_as_kubectl_reads_them_and_doubts_go_to_standard_error() {
-    let ask = |target| run(&["can-i", "get", target, "-n", "a", "--as", "u", "-f", SAMPLE]);
+    let ask = |target| run(&["can-i", "get", target, "-n", "shop", "--as", "u", "-f", SAMPLE]);
     let subresource = ask("pods/log");
     assert!(subresource.err.contains("--subresource=log"), "{}", subresource.err);
     let typo = ask("secretz");

@@ -11,7 +11,7 @@ use portcullis::snapshot::{Config, Mode, Snapshot, compile};
 use portcullis::source::{self, Input, LoadOptions};
 use serde::Deserialize;
 
-use crate::reference::rbac::allow_reasons;
+use crate::reference::orders::allow_reasons;
 use crate::support::world::{reason_parts, sorted};
 use crate::support::{ndjson, shared};
 
