@@ -11,7 +11,7 @@ use super::who_can::Subject;
 use crate::api::Str;
 use crate::api::rbac::PolicyRule;
 use crate::api::resources::ResourceTable;
-use crate::authz::rbac::{BindingRef, Policy};
+use crate::authz::rbac::{self, BindingRef, Policy};
 use crate::model::{
     Attributes, Decision, NonResourceAttributes, Request, ResourceAttributes, User,
 };
@@ -420,7 +420,7 @@ fn of_others<'s>(
     let is_out = mark_attributes(&request.attributes, Reach::Namespace, resources).is_some();
     // From the end: grants in the namespace itself are narrower than cluster-wide ones, and those
     // to groups can be had by joining.
-    let mut candidates: Vec<(u8, Miss<'s>)> = Vec::new();
+    let mut candidates: Vec<(u8, Subject, &rbac::Row<'s>)> = Vec::new();
     for row in found.rows.iter().rev().take(LOOKED_AT) {
         let is_cluster = row.binding.namespace().is_empty();
         if !is_cluster && is_out {
@@ -435,21 +435,19 @@ fn of_others<'s>(
             ("Group" | "User", true) => 3,
             _ => continue,
         };
-        let order = order + if is_cluster { 4 } else { 0 };
-        let binding = row.binding;
-        let rule = row.rule().map(|rule| (row.rule_index, rule));
-        let missing = Missing::Membership;
-        candidates.push((order, Miss { binding, subject: Some(subject), rule, missing }));
+        candidates.push((if is_cluster { order + 4 } else { order }, subject, row));
     }
-    candidates.sort_by_key(|(order, _)| *order);
+    candidates.sort_by_key(|(order, ..)| *order);
     let mut misses: Vec<Miss<'s>> = Vec::new();
-    for (_, miss) in candidates {
+    for (_, subject, row) in candidates {
+        let binding = row.binding;
         let is_told = misses.iter().any(|told| {
-            (told.binding.namespace(), told.binding.name())
-                == (miss.binding.namespace(), miss.binding.name())
+            (told.binding.namespace(), told.binding.name()) == (binding.namespace(), binding.name())
         });
         if !is_told {
-            misses.push(miss);
+            let rule = row.rule().map(|rule| (row.rule_index, rule));
+            let missing = Missing::Membership;
+            misses.push(Miss { binding, subject: Some(subject), rule, missing });
         }
         if misses.len() >= MOST_OF_A_KIND {
             break;
