@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use portcullis::api::rbac::{Object, RoleBinding, RoleRef, Subject};
@@ -24,33 +24,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     binding.metadata.namespace = "shop".into();
     let key = Object::from(binding.clone()).key();
 
-    let (seen, done) = (AtomicBool::new(false), AtomicBool::new(false));
-    let (yes, no) = thread::scope(|scope| -> Result<_, Box<dyn Error>> {
-        // Readers take the newest snapshot without a lock, and keep it as long as they like.
-        let reader = scope.spawn(|| {
-            let joe = User::new("joe");
-            let asked = ResourceAttributes::new("list", "pods").in_namespace("shop");
-            let (mut yes, mut no) = (0_u64, 0_u64);
-            while !done.load(Ordering::Acquire) {
-                match live.snapshot().authorize(&Request::resource(&joe, asked)).is_allowed() {
-                    true => yes += 1,
-                    false => no += 1,
-                }
-                seen.store(yes > 0, Ordering::Release);
-            }
-            (yes, no)
-        });
-        let applied = live.apply(binding, &Origin::named("watch"));
-        while applied.is_ok() && !seen.load(Ordering::Acquire) {
+    let (yes, no, done) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let wait_for = |count: &AtomicU64| {
+        while count.load(Ordering::Acquire) == 0 {
             thread::yield_now();
         }
-        let deleted = live.delete(&key);
+    };
+    thread::scope(|scope| {
+        // Readers take the newest snapshot without a lock, and keep it as long as they like.
+        scope.spawn(|| {
+            let joe = User::new("joe");
+            let asked = ResourceAttributes::new("list", "pods").in_namespace("shop");
+            while !done.load(Ordering::Acquire) {
+                let snapshot = live.snapshot();
+                let is_allowed = snapshot.authorize(&Request::resource(&joe, asked)).is_allowed();
+                (if is_allowed { &yes } else { &no }).fetch_add(1, Ordering::Release);
+            }
+        });
+        wait_for(&no);
+        let changed = live.apply(binding, &Origin::named("watch")).and_then(|()| {
+            wait_for(&yes);
+            live.delete(&key)
+        });
         done.store(true, Ordering::Release);
-        applied?;
-        deleted?;
-        Ok(reader.join().unwrap_or_default())
+        changed
     })?;
-    let generation = live.snapshot().generation();
+    let (generation, yes, no) = (live.snapshot().generation(), yes.into_inner(), no.into_inner());
     writeln!(std::io::stdout(), "generation {generation}: {yes} times yes, {no} times no")?;
     Ok(())
 }

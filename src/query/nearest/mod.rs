@@ -11,9 +11,9 @@ use super::who_can::Subject;
 use crate::api::Str;
 use crate::api::rbac::PolicyRule;
 use crate::api::resources::ResourceTable;
-use crate::authz::rbac::{BindingRef, Policy};
+use crate::authz::rbac::{self, BindingRef, Policy};
 use crate::model::{
-    Attributes, Decision, NonResourceAttributes, Request, ResourceAttributes, User,
+    Attributes, Decision, NonResourceAttributes, Request, ResourceAttributes, User, groups,
 };
 use crate::snapshot::Snapshot;
 use crate::util::nearest::nearest as nearest_word;
@@ -420,13 +420,17 @@ fn of_others<'s>(
     let is_out = mark_attributes(&request.attributes, Reach::Namespace, resources).is_some();
     // From the end: grants in the namespace itself are narrower than cluster-wide ones, and those
     // to groups can be had by joining.
-    let mut candidates: Vec<(u8, Miss<'s>)> = Vec::new();
+    let mut candidates: Vec<(u8, Subject, &rbac::Row<'s>)> = Vec::new();
     for row in found.rows.iter().rev().take(LOOKED_AT) {
         let is_cluster = row.binding.namespace().is_empty();
         if !is_cluster && is_out {
             continue;
         }
         let subject = Subject::of(row.subject(), &row.binding);
+        // They may do everything already; nobody should join for one permission.
+        if subject.kind == "Group" && subject.name == groups::MASTERS {
+            continue;
+        }
         let is_built_in = subject.name.starts_with("system:");
         let order = match (subject.kind.as_str(), is_built_in) {
             ("Group", false) => 0,
@@ -435,21 +439,19 @@ fn of_others<'s>(
             ("Group" | "User", true) => 3,
             _ => continue,
         };
-        let order = order + if is_cluster { 4 } else { 0 };
-        let binding = row.binding;
-        let rule = row.rule().map(|rule| (row.rule_index, rule));
-        let missing = Missing::Membership;
-        candidates.push((order, Miss { binding, subject: Some(subject), rule, missing }));
+        candidates.push((if is_cluster { order + 4 } else { order }, subject, row));
     }
-    candidates.sort_by_key(|(order, _)| *order);
+    candidates.sort_by_key(|(order, ..)| *order);
     let mut misses: Vec<Miss<'s>> = Vec::new();
-    for (_, miss) in candidates {
+    for (_, subject, row) in candidates {
+        let binding = row.binding;
         let is_told = misses.iter().any(|told| {
-            (told.binding.namespace(), told.binding.name())
-                == (miss.binding.namespace(), miss.binding.name())
+            (told.binding.namespace(), told.binding.name()) == (binding.namespace(), binding.name())
         });
         if !is_told {
-            misses.push(miss);
+            let rule = row.rule().map(|rule| (row.rule_index, rule));
+            let missing = Missing::Membership;
+            misses.push(Miss { binding, subject: Some(subject), rule, missing });
         }
         if misses.len() >= MOST_OF_A_KIND {
             break;
