@@ -1,6 +1,6 @@
 //! The inverse questions: what may this user do, and who may do this?
 
-use super::scope::RoleId;
+use super::index::RoleId;
 use super::{BindingRef, Policy};
 use crate::api::authorization::{NonResourceRule, ResourceRule};
 use crate::api::rbac::{PolicyRule, Subject};
