@@ -30,10 +30,12 @@ impl Policy {
             if namespace.is_empty() { None } else { self.grants.table(namespace_hash) };
         // The names are compared last: most grants do not pass the role, and a yes needs both.
         let grants = |table: &Table, grant: Grant, asker: Asker<'_>, namespace: &str| {
-            self.role_may_allow(grant.role(), &question)
-                && table.is_of_kind(grant, asker)
-                && self.role_allows(grant.role(), &question)
-                && table.is_of(grant, asker, namespace)
+            self.tests.get(grant.role()).is_some_and(|test| {
+                test.may_allow(&question)
+                    && table.is_of_kind(grant, asker)
+                    && self.passes(test, grant.role(), &question)
+                    && table.is_of(grant, asker, namespace)
+            })
         };
         askers(request.user).any(|asker| {
             let hash = self.hasher.asker(asker);

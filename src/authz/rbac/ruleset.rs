@@ -308,8 +308,8 @@ impl RoleTest {
             || !question.is_plain()
     }
 
-    /// Whether the role of this test grants what is asked; `rules` are fetched only when the test
-    /// alone cannot tell.
+    /// Whether the role of this test grants what is asked, given that it [may](Self::may_allow);
+    /// `rules` are fetched only when the test alone cannot tell.
     #[inline]
     pub(super) fn allows<'r>(
         &self,
@@ -319,9 +319,6 @@ impl RoleTest {
     ) -> bool {
         if !question.is_plain() {
             return rules().is_some_and(|rules| rules.allows(question, vocabulary));
-        }
-        if !self.may_allow(question) {
-            return false;
         }
         let Attributes::Resource(_) = question.attributes else {
             return rules().is_some_and(|rules| rules.allows(question, vocabulary));

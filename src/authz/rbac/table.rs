@@ -158,17 +158,18 @@ impl Policy {
         Some(scope)
     }
 
-    /// Whether a role may grant what is asked, by its signature: one look at a dense table.
-    #[inline]
-    pub(super) fn role_may_allow(&self, role: RoleId, question: &Question<'_>) -> bool {
-        self.tests.get(role).is_some_and(|test| test.may_allow(question))
-    }
-
     /// Whether a role grants what is asked; a role that is not there grants nothing.
     #[inline]
     pub(super) fn role_allows(&self, role: RoleId, question: &Question<'_>) -> bool {
-        let rules = || self.roles.get(role)?.rules.as_ref();
-        self.tests.get(role).is_some_and(|test| test.allows(question, &self.vocabulary, rules))
+        self.tests
+            .get(role)
+            .is_some_and(|test| test.may_allow(question) && self.passes(test, role, question))
+    }
+
+    /// The same for a test that was fetched and whose signature meets the question.
+    #[inline]
+    pub(super) fn passes(&self, test: &RoleTest, role: RoleId, question: &Question<'_>) -> bool {
+        test.allows(question, &self.vocabulary, || self.roles.get(role)?.rules.as_ref())
     }
 
     pub(super) fn origin(&self, place: Place) -> Origin {
