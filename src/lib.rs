@@ -5,6 +5,8 @@
 pub mod api;
 pub mod authz;
 pub mod model;
+#[cfg(feature = "query")]
+pub mod query;
 pub mod snapshot;
 #[cfg(feature = "files")]
 pub mod source;

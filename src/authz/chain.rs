@@ -80,6 +80,17 @@ impl Chain {
         self.members.iter().map(|member| &*member.name)
     }
 
+    /// What each member lists for a user in a namespace, in order, with its name.
+    pub fn rules_by_member(
+        &self,
+        user: &User,
+        namespace: &str,
+    ) -> impl Iterator<Item = (&str, Rules)> {
+        self.members
+            .iter()
+            .map(move |member| (&*member.name, member.authorizer.rules_for(user, namespace)))
+    }
+
     fn is_super_user(&self, user: &User) -> bool {
         !self.no_super_user && user.is_member(crate::model::groups::MASTERS)
     }
@@ -141,8 +152,7 @@ impl Authorizer for Chain {
     /// Lists concatenated in order (S-CHAIN-4).
     fn rules_for(&self, user: &User, namespace: &str) -> Rules {
         let mut all = Rules::default();
-        for member in &self.members {
-            let rules = member.authorizer.rules_for(user, namespace);
+        for (_, rules) in self.rules_by_member(user, namespace) {
             all.resource.extend(rules.resource);
             all.non_resource.extend(rules.non_resource);
             all.incomplete |= rules.incomplete;

@@ -13,8 +13,9 @@ use std::sync::Arc;
 pub use chain::{Chain, ChainPrincipal};
 pub use trivial::{AlwaysAllow, AlwaysDeny, SuperUser};
 
-use crate::api::authorization::{NonResourceRule, ResourceRule};
+use crate::api::authorization::{NonResourceRule, ResourceRule, SubjectRulesReviewStatus};
 use crate::model::{Attributes, Request, User, Verdict};
+use crate::util::aggregate::aggregate;
 
 /// Anything that can answer a request. Open: bring your own and put it into a [`Chain`].
 ///
@@ -85,5 +86,26 @@ impl Rules {
     #[must_use]
     pub fn incomplete(error: impl Into<String>) -> Self {
         Self { incomplete: true, errors: vec![error.into()], ..Self::default() }
+    }
+}
+
+impl From<Rules> for SubjectRulesReviewStatus {
+    /// The answer of a SelfSubjectRulesReview; errors are joined as the API server does (S-FMT-1).
+    ///
+    /// ```
+    /// use portcullis::api::authorization::SubjectRulesReviewStatus;
+    /// use portcullis::authz::Rules;
+    ///
+    /// let rules = Rules { errors: vec!["a".into(), "b".into(), "a".into()], ..Rules::default() };
+    /// assert_eq!(SubjectRulesReviewStatus::from(rules).evaluation_error, "[a, b]");
+    /// ```
+    fn from(rules: Rules) -> Self {
+        let Rules { resource, non_resource, incomplete, errors } = rules;
+        Self {
+            resource_rules: resource,
+            non_resource_rules: non_resource,
+            incomplete,
+            evaluation_error: aggregate(&errors).unwrap_or_default(),
+        }
     }
 }

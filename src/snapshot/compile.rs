@@ -68,6 +68,8 @@ impl fmt::Display for Notice {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(super) generation: u64,
+    pub(super) modes: Vec<Mode>,
+    pub(super) super_user: SuperUserStep,
     pub(super) chain: Chain,
     #[cfg(feature = "rbac")]
     pub(super) rbac: Option<Arc<rbac::Policy>>,
@@ -92,6 +94,8 @@ pub fn compile(inventory: &Inventory, config: &Config) -> Result<Snapshot, Compi
     let (_, notices) = (inventory, Vec::new());
     Ok(Snapshot {
         generation: 1,
+        modes: config.modes.clone(),
+        super_user: config.super_user,
         chain: build_chain(
             config,
             #[cfg(feature = "rbac")]
@@ -185,6 +189,23 @@ impl Snapshot {
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// The modes, in the order in which they are asked.
+    #[must_use]
+    pub fn modes(&self) -> &[Mode] {
+        &self.modes
+    }
+
+    /// Whether the built-in step before the modes is there.
+    #[must_use]
+    pub const fn super_user(&self) -> SuperUserStep {
+        self.super_user
+    }
+
+    /// The names of the authorizers that were brought along, which are asked after the modes.
+    pub fn custom(&self) -> impl Iterator<Item = &str> {
+        self.chain.names().skip(self.modes.len())
     }
 
     /// The authorizers, in order.

@@ -235,6 +235,8 @@ impl Writer {
         let rbac = Arc::new(self.editor.policy());
         Ok(Snapshot {
             generation,
+            modes: self.config.modes.clone(),
+            super_user: self.config.super_user,
             chain: build_chain(&self.config, Some(&rbac))?,
             rbac: self.config.modes.contains(&Mode::Rbac).then_some(rbac),
             #[cfg(feature = "abac")]

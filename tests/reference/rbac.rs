@@ -1,10 +1,11 @@
 //! RBAC as §2 of the semantics tells it: scan every binding, compare strings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use portcullis::api::inventory::Inventory;
 use portcullis::api::rbac::{Object, ObjectKey, PolicyRule, RoleRef, Subject};
-use portcullis::model::{Attributes, User};
+use portcullis::authz::rbac::{Grant, Policy};
+use portcullis::model::{Attributes, Request, User};
 
 /// Objects by kind, namespace and name: the order of the map is the order of the visit.
 #[derive(Debug, Clone, Default)]
@@ -244,4 +245,22 @@ pub(crate) fn allows(rule: &PolicyRule, attributes: &Attributes<'_>) -> bool {
                 || (url.ends_with('*') && asked.path.starts_with(url.trim_end_matches('*')))
         }),
     }
+}
+
+/// Every reason that is right for a yes of RBAC, under some order of the bindings (S-RBAC-21): one
+/// a binding that allows, with its first subject that means the user.
+pub(crate) fn allow_reasons(policy: &Policy, request: &Request<'_>) -> BTreeSet<String> {
+    let user = request.user;
+    let mut reasons = BTreeSet::new();
+    for binding in policy.bindings_for(user, request.attributes.namespace()) {
+        let rules = binding.role_rules().unwrap_or_default();
+        let allowing = (0..).zip(rules).find(|(_, rule)| allows(rule, &request.attributes));
+        let subject =
+            binding.subjects().find(|subject| applies(subject, user, binding.namespace()));
+        if let (Some((rule_index, rule)), Some(subject)) = (allowing, subject) {
+            let grant = Grant { binding, subject, rule, rule_index };
+            reasons.insert(format!("RBAC: allowed by {}", grant.describe()));
+        }
+    }
+    reasons
 }

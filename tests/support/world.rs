@@ -116,7 +116,7 @@ pub(crate) struct Expected {
     #[serde(default)]
     pub(crate) error: String,
     pub(crate) reasons: Option<Vec<String>>,
-    #[expect(dead_code, reason = "validation is tested where reviews are")]
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "tested where reviews are"))]
     pub(crate) invalid: Option<Value>,
     #[serde(default)]
     pub(crate) no_attrs: bool,

@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use super::ResourceInfo;
+use crate::api::inventory::CustomResource;
 use crate::api::{Str, null};
 
 /// A CustomResourceDefinition as it is stored, of `apiextensions.k8s.io/v1` or `v1beta1`.
@@ -133,6 +134,24 @@ impl ResourceInfo {
             subresources,
             categories: names.categories,
             is_virtual: false,
+        }
+    }
+}
+
+impl From<&CustomResource> for ResourceInfo {
+    /// A definition that was read into an inventory.
+    fn from(read: &CustomResource) -> Self {
+        Self {
+            group: read.group.clone(),
+            versions: read.versions.clone(),
+            plural: read.plural.clone(),
+            singular: read.singular.clone(),
+            kind: read.kind.clone(),
+            short_names: read.short_names.clone(),
+            namespaced: read.namespaced,
+            subresources: read.subresources.clone(),
+            categories: read.categories.clone(),
+            ..Self::default()
         }
     }
 }

@@ -5,7 +5,7 @@ use super::ruleset::RuleSet;
 use super::scope::{Scope, Slot};
 use super::table::{RoleInfo, RoleKind, RoleRow};
 use crate::api::rbac::{PolicyRule, Subject};
-use crate::model::Origin;
+use crate::model::{Attributes, Origin};
 use crate::util::goquote::Quoted;
 
 /// A binding and what it refers to, without copying anything.
@@ -58,6 +58,19 @@ impl<'p> BindingRef<'p> {
     pub fn role_rules(&self) -> Option<Vec<PolicyRule>> {
         let rules = self.rules()?;
         Some(rules.rules().map(|rule| self.policy.write_rule(rule)).collect())
+    }
+
+    /// The index of the first rule of its role that allows what is asked. Who asks, and in which
+    /// namespace, does not count.
+    #[must_use]
+    pub fn first_allowing(&self, attributes: &Attributes<'_>) -> Option<u32> {
+        self.rules()?.first_allowing(attributes, &self.policy.vocabulary)
+    }
+
+    /// Why its role cannot be resolved, as the API server words it; `None` when it can be.
+    #[must_use]
+    pub fn role_error(&self) -> Option<String> {
+        self.rules().is_none().then(|| self.unresolved())
     }
 
     /// Where it was read.

@@ -1,6 +1,8 @@
 //! The inverse questions: what may this user do, and who may do this?
 
+use super::eval::askers;
 use super::index::RoleId;
+use super::scope::Scope;
 use super::{BindingRef, Policy};
 use crate::api::authorization::{NonResourceRule, ResourceRule};
 use crate::api::rbac::{PolicyRule, Subject};
@@ -148,6 +150,23 @@ impl Policy {
     /// not their role is there.
     pub fn bindings_for(&self, user: &User, namespace: &str) -> Vec<BindingRef<'_>> {
         self.bindings_of(user, namespace).into_iter().map(|(binding, _)| binding).collect()
+    }
+
+    /// The namespaces in which RoleBindings bind a user, by name.
+    #[must_use]
+    pub fn namespaces_of(&self, user: &User) -> Vec<&str> {
+        let mut ids: Vec<_> =
+            askers(user).flat_map(|asker| self.reach.spaces(self.hasher.asker(asker))).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let scopes = ids.into_iter().filter_map(|id| self.spaces.scopes.get(id));
+        // The index goes by hashes; the scope itself knows.
+        let holds =
+            |scope: &&std::sync::Arc<Scope>| self.held(user, &scope.namespace).next().is_some();
+        let mut names: Vec<&str> =
+            scopes.filter(holds).map(|scope| scope.namespace.as_str()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// Every binding: cluster-wide ones first, then by namespace, each scope by name.

@@ -1,0 +1,249 @@
+//! `can-i`: one question, as `kubectl auth can-i` puts it.
+
+use std::io::Write;
+
+use clap::Args;
+use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
+use portcullis::api::resources::ResourceTable;
+use portcullis::model::{Attributes, Decision, Step, User, Verdict};
+use portcullis::query::{self, Mark, Miss, Reach};
+use serde::Serialize;
+
+use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeArgs};
+use super::exit::{Exit, Failure};
+use super::load::{self, World};
+use super::output::{PathStep, object, plain};
+use super::rules;
+use super::speak::Speaker;
+use super::subject::SubjectArgs;
+use super::target::TargetArgs;
+
+/// May somebody do something? Answers yes or no, and why
+///
+/// The question is put as to `kubectl auth can-i`, and the answer is that of the API server.
+/// Without -n it is about the namespace `default`, or about the cluster when the resource has no
+/// namespaces.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  # May jane of group dev read the Secrets of namespace shop?
+  portcullis can-i get secrets -n shop --as jane --as-group dev -f cluster.yaml
+
+  # May that service account read the log of one pod? Show binding, role and rule.
+  portcullis can-i get pods/web-0 --subresource log -n shop --as-sa shop/ci --explain -f dump/
+
+  # What may the pod do at all?
+  portcullis can-i --list -n shop --as-pod shop/web -f dump/
+
+  # A path, by ABAC alone
+  portcullis can-i get /healthz --as bob --abac policy.jsonl
+
+Exit status:
+  0  yes
+  1  no (-o json tells a denial from no opinion)
+  2  wrong usage or unusable input; nothing was answered
+  3  no, as far as can be seen: objects that could matter were skipped, or an authorizer failed")]
+pub(crate) struct CanIArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Show the way to a yes (binding, role, rule and where they stand), or what came nearest
+    #[arg(long)]
+    explain: bool,
+    /// List all that is allowed in the namespace instead of answering one question
+    #[arg(long, conflicts_with_all = ["verb", "target", "subresource", "explain"])]
+    list: bool,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    subject: SubjectArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    names: NameArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    loudness: LoudnessArgs,
+}
+
+/// The answer as a document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    /// `allow`, `deny` or `no-opinion`.
+    decision: &'static str,
+    reason: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    evaluation_error: String,
+    /// Whether something that could matter was skipped or failed.
+    incomplete: bool,
+    path: Vec<PathStep>,
+    /// With --explain, for a no: the grants that came nearest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nearest: Vec<NearMiss>,
+    /// The question, as a SubjectAccessReview would hold it.
+    spec: &'a SubjectAccessReviewSpec,
+}
+
+#[derive(Serialize)]
+struct NearMiss {
+    /// What is missing: `verb`, `namespace`, `membership`, ….
+    missing: &'static str,
+    message: String,
+}
+
+impl From<&Miss<'_>> for NearMiss {
+    fn from(miss: &Miss<'_>) -> Self {
+        Self { missing: miss.missing.as_str(), message: miss.to_string() }
+    }
+}
+
+/// `allow`, `deny` or `no-opinion`.
+pub(super) const fn word(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "allow",
+        Decision::Deny => "deny",
+        Decision::NoOpinion => "no-opinion",
+    }
+}
+
+/// Runs the verb.
+pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let speaker = Speaker::new(args.loudness.quiet, args.loudness.verbose);
+    let format = args.output.output;
+    if !args.list {
+        args.target.words()?;
+    }
+    args.subject.check()?;
+    let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
+    let user = args.subject.user(&world.inventory, speaker)?;
+    if args.list {
+        return rules::list(&world, &user, &args.scope, format, out, speaker);
+    }
+    let table = load::resources(&args.names, &world.inventory)?;
+    let spec = args.target.spec(&args.scope, &table, speaker)?;
+    let spec = asked_by(spec, &user);
+    let question = PreparedReview::of_valid(&spec)
+        .map_err(|errors| Failure::usage(format!("the question is invalid: {errors}")))?;
+    let request = question.request();
+    let verdict = world.snapshot.authorize(&request);
+    let incomplete = is_incomplete(&world, &verdict, request.attributes.namespace());
+
+    let nearest =
+        if args.explain { query::nearest(&world.snapshot, &request, &table) } else { Vec::new() };
+    let status = question.status(&verdict);
+    match format {
+        Format::Json | Format::Yaml => {
+            let answer = Answer {
+                decision: word(verdict.decision),
+                reason: status.reason,
+                evaluation_error: status.evaluation_error,
+                incomplete,
+                path: verdict.path().into_iter().map(PathStep::from).collect(),
+                nearest: nearest.iter().map(NearMiss::from).collect(),
+                spec: &spec,
+            };
+            object(out, format, &answer)?;
+        }
+        Format::Name => writeln!(out, "{}", word(verdict.decision))?,
+        Format::Table | Format::Wide => {
+            write_line(out, verdict.is_allowed(), &status.reason, &status.evaluation_error)?;
+            if args.explain || format == Format::Wide {
+                write_path(out, &verdict)?;
+                write_nearest(out, args.explain && !verdict.is_allowed(), &nearest)?;
+            }
+        }
+    }
+    if let Some(mark) = mark_of(&verdict, &request.attributes, &table) {
+        speaker.warn(format!(
+            "an access review answers yes, but no real request can use this grant: {}",
+            mark.explanation()
+        ));
+    }
+    if incomplete {
+        speaker.doubt("the answer may be incomplete: what was skipped or failed could change it");
+    }
+    Ok(match (verdict.is_allowed(), incomplete) {
+        (true, _) => Exit::Yes,
+        (false, true) => Exit::Incomplete,
+        (false, false) => Exit::No,
+    })
+}
+
+/// Why no request can use the grant, if so.
+fn mark_of(
+    verdict: &Verdict<'_>,
+    attributes: &Attributes<'_>,
+    table: &ResourceTable,
+) -> Option<Mark> {
+    let path = verdict.path();
+    let reach = path.iter().find_map(|step| match step.kind {
+        "ClusterRoleBinding" => Some(Reach::Cluster),
+        "RoleBinding" => Some(Reach::Namespace),
+        _ => None,
+    });
+    reach.and_then(|reach| query::mark_attributes(attributes, reach, table))
+}
+
+/// A yes is proved by what was read; a no is as good as what was read is complete.
+pub(super) fn is_incomplete(world: &World, verdict: &Verdict<'_>, namespace: &str) -> bool {
+    !verdict.is_allowed() && (!verdict.errors.is_empty() || world.is_doubtful(namespace))
+}
+
+fn asked_by(mut spec: SubjectAccessReviewSpec, user: &User) -> SubjectAccessReviewSpec {
+    spec.user.clone_from(&user.name);
+    spec.groups.clone_from(&user.groups);
+    spec
+}
+
+/// As kubectl writes it (S-SAR-24).
+fn write_line(
+    out: &mut dyn Write,
+    is_allowed: bool,
+    reason: &str,
+    error: &str,
+) -> Result<(), Failure> {
+    if is_allowed {
+        writeln!(out, "\x1b[32myes\x1b[0m")?;
+        return Ok(());
+    }
+    write!(out, "\x1b[31mno\x1b[0m")?;
+    for text in [reason, error].into_iter().filter(|text| !text.is_empty()) {
+        write!(out, " - {}", plain(text))?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+fn write_path(out: &mut dyn Write, verdict: &Verdict<'_>) -> Result<(), Failure> {
+    let steps = verdict.path();
+    if steps.is_empty() && verdict.is_allowed() {
+        // The built-in step, or a mode that needs no policy.
+        writeln!(out, "  {}", plain(&verdict.reason()))?;
+    }
+    let width = steps.iter().map(|step| step.kind.len()).max().unwrap_or(0);
+    for Step { kind, text, origin } in &steps {
+        let place = origin.as_ref().map(|origin| format!("  ({origin})")).unwrap_or_default();
+        writeln!(out, "  {kind:width$}  {}", plain(&format!("{text}{place}")))?;
+    }
+    Ok(())
+}
+
+fn write_nearest(
+    out: &mut dyn Write,
+    is_explained: bool,
+    nearest: &[Miss<'_>],
+) -> Result<(), Failure> {
+    if !is_explained {
+        return Ok(());
+    }
+    if nearest.is_empty() {
+        writeln!(out, "nothing comes near: no grant of this to anybody lacks only one thing")?;
+        return Ok(());
+    }
+    writeln!(out, "nearest to a yes:")?;
+    for miss in nearest {
+        writeln!(out, "  {}", plain(&miss.to_string()))?;
+    }
+    Ok(())
+}

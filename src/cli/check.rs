@@ -1,0 +1,173 @@
+//! `check`: what in a policy deserves a second look.
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+use portcullis::query::{self, Finding, Level};
+use serde::Serialize;
+
+use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs};
+use super::describe::counted;
+use super::exit::{Exit, Failure};
+use super::load;
+use super::output::{Table, object, plain};
+use super::speak::Speaker;
+
+/// Look over a policy: dangling references, grants that reach nobody, misspelt names, and more
+///
+/// Findings are errors (the API server would refuse it, or it cannot mean what it says), warnings
+/// (it grants more, or less, than it seems to) and advice.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  portcullis check -f manifests/
+  portcullis check -f dump/ --discovery api-resources.txt --fail-on warning
+  portcullis check --abac policy.jsonl -o json
+
+Exit status:
+  0  nothing of the level of --fail-on (default: error) was found
+  1  something was
+  2  wrong usage or unusable input; nothing was looked over")]
+pub(crate) struct CheckArgs {
+    /// End with status 1 for findings of this level and above
+    #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
+    fail_on: Threshold,
+    /// The namespace of objects that name none [default: default]
+    #[arg(short, long, value_name = "NS")]
+    namespace: Option<String>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    names: NameArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    loudness: LoudnessArgs,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Threshold {
+    #[default]
+    Error,
+    Warning,
+    Advice,
+}
+
+impl Threshold {
+    const fn is_met_by(self, level: Level) -> bool {
+        match self {
+            Self::Error => matches!(level, Level::Error),
+            Self::Warning => matches!(level, Level::Error | Level::Warning),
+            Self::Advice => true,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Findings<'a> {
+    findings: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    level: String,
+    code: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    object: &'a str,
+    source: &'a str,
+    document: u32,
+    line: u32,
+    message: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    advice: &'a str,
+}
+
+/// Runs the verb.
+pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let speaker = Speaker::new(args.loudness.quiet, args.loudness.verbose);
+    // What the load met is among the findings.
+    let world = load::read(&args.policy, args.namespace.as_deref(), speaker)?;
+    let table = load::resources(&args.names, &world.inventory)?;
+    let mut findings = query::check_report(&world.report);
+    findings.extend(query::check(&world.inventory, &world.snapshot, &table));
+    findings.sort_by(|a, b| place(a).cmp(&place(b)));
+
+    match args.output.output {
+        format @ (Format::Json | Format::Yaml) => {
+            object(out, format, &Findings { findings: findings.iter().map(shown).collect() })?;
+        }
+        Format::Table => {
+            for finding in &findings {
+                write_finding(finding, out)?;
+            }
+        }
+        Format::Wide => {
+            let mut table = Table::new(&["LEVEL", "CODE", "PLACE", "OBJECT", "MESSAGE", "ADVICE"]);
+            for Finding { level, code, object, origin, message, advice, .. } in &findings {
+                table.push(vec![
+                    level.to_string(),
+                    (*code).to_owned(),
+                    origin.to_string(),
+                    object.clone(),
+                    message.clone(),
+                    advice.clone(),
+                ]);
+            }
+            table.write(out)?;
+        }
+        Format::Name => {
+            for finding in &findings {
+                writeln!(out, "{}", finding.code)?;
+            }
+        }
+    }
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    let looked_at = world.inventory.bindings()
+        + world.inventory.roles.len()
+        + world.inventory.cluster_roles.len()
+        + world.snapshot.abac().map_or(0, portcullis::authz::abac::Policy::len);
+    speaker.note(format!(
+        "{} looked over: {}, {}, {} of advice",
+        counted(looked_at, "object"),
+        counted(count(Level::Error), "error"),
+        counted(count(Level::Warning), "warning"),
+        counted(count(Level::Advice), "piece")
+    ));
+    let fails = findings.iter().any(|finding| args.fail_on.is_met_by(finding.level));
+    Ok(if fails { Exit::No } else { Exit::Yes })
+}
+
+fn place(finding: &Finding) -> (&str, u32, u32, Level) {
+    let origin = &finding.origin;
+    (&origin.source, origin.line, origin.document, finding.level)
+}
+
+fn shown(finding: &Finding) -> Shown<'_> {
+    Shown {
+        level: finding.level.to_string(),
+        code: finding.code,
+        object: &finding.object,
+        source: &finding.origin.source,
+        document: finding.origin.document,
+        line: finding.origin.line,
+        message: &finding.message,
+        advice: &finding.advice,
+    }
+}
+
+/// Place first, as editors and compilers have it.
+fn write_finding(finding: &Finding, out: &mut dyn Write) -> Result<(), Failure> {
+    let Finding { level, code, object, origin, message, advice, .. } = finding;
+    let colour = match level {
+        Level::Error => "\x1b[1;31m",
+        Level::Warning => "\x1b[33m",
+        Level::Advice => "\x1b[36m",
+    };
+    let object = if object.is_empty() { String::new() } else { format!("{object}: ") };
+    let rest = plain(&format!("{object}{message}")).into_owned();
+    writeln!(out, "{}: {colour}{level}\x1b[0m[{code}]: {rest}", plain(&origin.to_string()))?;
+    if !advice.is_empty() {
+        writeln!(out, "    {}", plain(advice))?;
+    }
+    Ok(())
+}

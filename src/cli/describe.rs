@@ -1,0 +1,86 @@
+//! What a load met, told on standard error.
+
+use portcullis::authz::rbac::aggregation::{AggregationProblem, AggregationWarning};
+use portcullis::snapshot::{Mode, Notice};
+
+use super::load::{POLICY_KINDS, World};
+use super::speak::Speaker;
+
+/// Up to as many roles are worth a line each.
+const FEW: usize = 3;
+
+/// Policy that no mode consults is a surprise.
+pub(super) fn unasked(modes: &[Mode], has_rbac: bool, has_abac: bool, speaker: Speaker) {
+    for (given, mode, flag) in [(has_rbac, Mode::Rbac, "-f"), (has_abac, Mode::Abac, "--abac")] {
+        if given && !modes.contains(&mode) {
+            speaker.warn(format!("what {flag} gives is not asked: --mode leaves out {mode}"));
+        }
+    }
+}
+
+/// What a load met.
+pub(super) fn loaded(world: &World, speaker: Speaker) {
+    let World { report, snapshot, .. } = world;
+    speaker.each(report.skipped.iter(), |speaker, text| speaker.doubt(text));
+    speaker.each(report.notices.iter(), |speaker, text| speaker.note(text));
+    describe_roles(snapshot.notices(), speaker);
+    if report.defaulted_namespace > 0 {
+        speaker.note(format!(
+            "{} without a namespace: read as of namespace `{}` (-n names another)",
+            counted(report.defaulted_namespace, "object"),
+            world.default_namespace
+        ));
+    }
+    if speaker.is_verbose() {
+        speaker.note(summary(world));
+    }
+}
+
+/// A dump of a cluster whose controllers were off has dozens of these.
+fn describe_roles(notices: &[Notice], speaker: Speaker) {
+    let stored_is_used = |notice: &Notice| match notice {
+        Notice::Aggregation(AggregationWarning {
+            problem: AggregationProblem::Differs { stored_is_used, .. },
+            ..
+        }) => Some(*stored_is_used),
+        _ => None,
+    };
+    let differing: Vec<bool> = notices.iter().filter_map(stored_is_used).collect();
+    if differing.len() <= FEW || speaker.is_verbose() {
+        speaker.each(notices.iter(), |speaker, text| speaker.note(text));
+        return;
+    }
+    let others: Vec<_> = notices.iter().filter(|notice| stored_is_used(notice).is_none()).collect();
+    speaker.each(others.into_iter(), |speaker, text| speaker.note(text));
+    for (are_used, word, other) in [(true, "stored", "computed"), (false, "computed", "stored")] {
+        let count = differing.iter().filter(|used| **used == are_used).count();
+        if count > 0 {
+            speaker.note(format!(
+                "{count} aggregated ClusterRoles are stored with other rules than their selectors \
+                 yield; the {word} ones are used (--aggregate {other} takes the others, -v lists \
+                 the roles)"
+            ));
+        }
+    }
+}
+
+fn summary(world: &World) -> String {
+    let World { inventory, report, snapshot, took, .. } = world;
+    let kinds = POLICY_KINDS.map(|kind| counted(inventory.count(kind), kind.as_str()));
+    let passed: usize = report.other_kinds.values().sum();
+    let modes: Vec<&str> = snapshot.chain().names().collect();
+    format!(
+        "loaded {} in {} ms: {}; {} of other kinds passed over, {} skipped; modes {}",
+        counted(report.files, "file"),
+        took.as_millis(),
+        kinds.join(", "),
+        passed,
+        report.skipped.len(),
+        modes.join(",")
+    )
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,103 @@
+use std::error::Error;
+use std::fmt::Write;
+use std::io;
+use std::process::ExitCode;
+
+use portcullis::api::resources::discovery::DiscoveryError;
+use portcullis::authz::abac;
+use portcullis::query::GroupsError;
+use portcullis::snapshot::CompileError;
+use portcullis::source::LoadError;
+
+/// How the command ends, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Yes, or done.
+    Yes,
+    /// No: denied, or nobody allows it.
+    No,
+    /// Wrong usage or unusable input; nothing was answered.
+    Unusable,
+    /// Answered, but something that could matter was skipped or failed.
+    Incomplete,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Yes => 0,
+            Exit::No => 1,
+            Exit::Unusable => 2,
+            Exit::Incomplete => 3,
+        })
+    }
+}
+
+/// Why there is no answer. All of them end with [`Exit::Unusable`], save a reader that went away.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Arguments that make no sense together, or name nothing.
+    #[error("{0}")]
+    Usage(String),
+    /// The policy cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The ABAC policy cannot be loaded.
+    #[error(transparent)]
+    Abac(#[from] abac::LoadError),
+    /// Discovery output cannot be read.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// The file of groups cannot be read.
+    #[error(transparent)]
+    Groups(#[from] GroupsError),
+    /// The policy does not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// A file besides the policy cannot be read.
+    #[error("`{path}`: cannot be read; check the path and your permission to read it")]
+    Read {
+        /// What was to be read.
+        path: String,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// A line of a batch makes no sense.
+    #[error("{path}:{line}: {message}")]
+    Line {
+        /// The file.
+        path: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// The answer cannot be written.
+    #[error("the answer cannot be written")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// Wrong usage.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(message.into())
+    }
+
+    /// Whether somebody downstream, such as `head`, had seen enough.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,228 @@
+//! From flags to a compiled policy.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use portcullis::api::inventory::Inventory;
+use portcullis::api::rbac::Kind;
+use portcullis::api::resources::{ResourceInfo, ResourceTable, discovery};
+use portcullis::authz::abac;
+use portcullis::query::Groups;
+use portcullis::snapshot::{self, Config, Mode, Snapshot, SuperUserStep};
+use portcullis::source::{self, Input, LoadOptions, Loaded, Report, Skipped};
+
+use super::args::{NameArgs, PolicyArgs};
+use super::describe::{self, counted};
+use super::exit::Failure;
+use super::progress::Bar;
+use super::speak::Speaker;
+
+/// The roles and bindings of every API server.
+const DEFAULTS: &str = include_str!("../../policies/rbac/kubernetes-defaults.yaml");
+
+/// The namespace of a question, and of objects that name none.
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
+
+/// Everything that was read, compiled.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// What was said.
+    pub(crate) inventory: Inventory,
+    /// What it means.
+    pub(crate) snapshot: Snapshot,
+    /// What was read besides.
+    pub(crate) report: Report,
+    /// How long reading and compiling took.
+    pub(crate) took: Duration,
+    /// The namespace of objects that name none.
+    pub(super) default_namespace: String,
+}
+
+impl World {
+    /// Whether something was skipped that could change an answer about this namespace (empty:
+    /// cluster scope). What could not even be read as a namespaced object always could.
+    pub(crate) fn is_doubtful(&self, namespace: &str) -> bool {
+        self.snapshot.rbac().is_some()
+            && self.report.skipped.iter().any(|skipped| self.may_matter(skipped, namespace))
+    }
+
+    fn may_matter(&self, skipped: &Skipped, namespace: &str) -> bool {
+        let Skipped { kind, namespace: own, .. } = skipped;
+        let own = if own.is_empty() { self.default_namespace.as_str() } else { own };
+        match kind.as_str() {
+            "Role" | "RoleBinding" => own == namespace,
+            _ => true,
+        }
+    }
+}
+
+/// Reads and compiles. What was skipped is listed on standard error, whatever its weight.
+pub(crate) fn load(
+    args: &PolicyArgs,
+    namespace: Option<&str>,
+    speaker: Speaker,
+) -> Result<World, Failure> {
+    let world = read(args, namespace, speaker)?;
+    describe::loaded(&world, speaker);
+    Ok(world)
+}
+
+/// The same for those who make their own of what the load met.
+pub(crate) fn read(
+    args: &PolicyArgs,
+    namespace: Option<&str>,
+    speaker: Speaker,
+) -> Result<World, Failure> {
+    let started = Instant::now();
+    if args.files.is_empty() && args.abac.is_none() && !args.with_defaults && args.modes.is_empty()
+    {
+        return Err(Failure::usage(
+            "there is no policy to ask; name files with -f PATH or --abac FILE, \
+             or take the roles of every cluster with --with-defaults",
+        ));
+    }
+    for gate in &args.feature_gates {
+        speaker.note(format!("feature gate `{gate}` changes nothing in this build"));
+    }
+    let default_namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
+    let Loaded { inventory, report } = read_objects(args, &default_namespace)?;
+    let abac = args.abac.as_deref().map(read_abac).transpose()?;
+    let has_rbac = args.with_defaults || has_policy(&inventory) || !report.skipped.is_empty();
+    let modes = modes(args, has_rbac, abac.is_some(), &report)?;
+    describe::unasked(&modes, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
+
+    let step = if args.no_super_user { SuperUserStep::LeaveOut } else { SuperUserStep::Include };
+    let mut config =
+        Config::new(modes).with_super_user(step).with_aggregation(args.aggregate.into());
+    if let Some(policy) = abac {
+        config = config.with_abac(policy);
+    }
+    let snapshot = snapshot::compile(&inventory, &config)?;
+    let took = started.elapsed();
+    Ok(World { inventory, snapshot, report, took, default_namespace })
+}
+
+fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Failure> {
+    let options = LoadOptions {
+        default_namespace: default_namespace.into(),
+        strict: args.strict,
+        ..LoadOptions::default()
+    };
+    let inputs: Vec<Input> = args.files.iter().map(Input::from).collect();
+    let mut bar = Bar::new();
+    let read = source::load(&inputs, &options, &mut |progress| bar.show(progress));
+    bar.finish();
+    let mut read = read?;
+    if args.with_defaults {
+        // In front, so that what was read counts where both have an object.
+        let mut all = source::parse("<defaults>", DEFAULTS.as_bytes(), &options)?.inventory;
+        all.cluster_roles.append(&mut read.inventory.cluster_roles);
+        all.cluster_role_bindings.append(&mut read.inventory.cluster_role_bindings);
+        all.roles.append(&mut read.inventory.roles);
+        all.role_bindings.append(&mut read.inventory.role_bindings);
+        read.inventory = Inventory {
+            cluster_roles: all.cluster_roles,
+            cluster_role_bindings: all.cluster_role_bindings,
+            roles: all.roles,
+            role_bindings: all.role_bindings,
+            ..read.inventory
+        };
+    }
+    Ok(read)
+}
+
+/// An empty policy file is refused: the API server would run with it and allow nobody anything,
+/// but here it is an unfinished download.
+fn read_abac(path: &Path) -> Result<abac::Policy, Failure> {
+    let name = path.display().to_string();
+    let text = read_text(path)?;
+    let policy = abac::Policy::parse(name.as_str(), &text)?;
+    if policy.is_empty() {
+        return Err(Failure::usage(format!("`{name}`: not a single policy line in it")));
+    }
+    Ok(policy)
+}
+
+/// Reads a file that must be text.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read_file(path)?).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().iter().take(offset);
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        let message = "not UTF-8 text; save the file as UTF-8".to_owned();
+        Failure::Line { path: path.display().to_string(), line, message }
+    })
+}
+
+/// Reads a file, or standard input for `-`.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    read.map_err(|error| Failure::Read { path: path.display().to_string(), error })
+}
+
+pub(super) const POLICY_KINDS: [Kind; 4] =
+    [Kind::ClusterRole, Kind::ClusterRoleBinding, Kind::Role, Kind::RoleBinding];
+
+fn has_policy(inventory: &Inventory) -> bool {
+    POLICY_KINDS.iter().any(|kind| inventory.count(*kind) > 0)
+}
+
+/// The modes that were asked for, or those for which there is policy.
+fn modes(
+    args: &PolicyArgs,
+    has_rbac: bool,
+    has_abac: bool,
+    report: &Report,
+) -> Result<Vec<Mode>, Failure> {
+    let wants_rbac = args.modes.is_empty() && !has_abac || args.modes.contains(&Mode::Rbac);
+    if wants_rbac && !has_rbac {
+        return Err(Failure::usage(no_rbac(args, report)));
+    }
+    if !args.modes.is_empty() {
+        return Ok(args.modes.clone());
+    }
+    let modes = [(has_rbac, Mode::Rbac), (has_abac, Mode::Abac)];
+    Ok(modes.into_iter().filter_map(|(given, mode)| given.then_some(mode)).collect())
+}
+
+fn no_rbac(args: &PolicyArgs, report: &Report) -> String {
+    if args.files.is_empty() {
+        return "mode RBAC needs roles and bindings; name files with -f, or add --with-defaults"
+            .to_owned();
+    }
+    let files: Vec<String> =
+        args.files.iter().map(|path| format!("`{}`", path.display())).collect();
+    let files = files.join(", ");
+    if report.documents == 0 {
+        return format!("{files}: nothing in it, so there is no policy to ask");
+    }
+    format!(
+        "{files}: no Role, ClusterRole, RoleBinding or ClusterRoleBinding among {}; an ABAC policy \
+         is given with --abac",
+        counted(report.documents, "document")
+    )
+}
+
+/// The resources that are known: built in, then discovered, then defined among the objects.
+pub(crate) fn resources(args: &NameArgs, inventory: &Inventory) -> Result<ResourceTable, Failure> {
+    let mut table = ResourceTable::builtin();
+    for path in &args.discovery {
+        let bytes = read_file(path)?;
+        table.extend(discovery::parse(&path.display().to_string(), &bytes)?);
+    }
+    table.extend_custom(inventory.custom_resources.iter().map(ResourceInfo::from));
+    Ok(table)
+}
+
+/// Who is in which group, as a file says; nobody without one.
+pub(crate) fn groups(path: Option<&Path>) -> Result<Groups, Failure> {
+    let Some(path) = path else {
+        return Ok(Groups::default());
+    };
+    Ok(Groups::parse(&path.display().to_string(), &read_text(path)?)?)
+}

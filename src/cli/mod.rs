@@ -1,0 +1,89 @@
+//! The command line: arguments, answers, exit codes. One file a verb.
+//!
+//! Absent on purpose: any judgement. What a verb answers, a function of the library answers too.
+
+mod args;
+mod authorize;
+mod batch;
+mod can_i;
+mod check;
+mod describe;
+mod exit;
+mod load;
+mod output;
+mod progress;
+mod rules;
+mod speak;
+mod stats;
+mod subject;
+mod target;
+mod who_can;
+
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use exit::{Exit, Failure, with_causes};
+
+/// Who may do what in a Kubernetes cluster? Answers from files, without the cluster
+///
+/// Reads roles, bindings and ABAC policy, and decides, explains and lists exactly as the API server
+/// of Kubernetes 1.36 does.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portcullis",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Get something to ask:
+  kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o yaml > cluster.yaml
+  portcullis can-i get secrets -n shop --as jane -f cluster.yaml
+
+`portcullis VERB --help` shows more, with examples."
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    CanI(can_i::CanIArgs),
+    WhoCan(who_can::WhoCanArgs),
+    Rules(rules::RulesArgs),
+    Authorize(authorize::AuthorizeArgs),
+    Check(check::CheckArgs),
+}
+
+/// Runs the command.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that nobody reads is no failure.
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Unusable } else { Exit::Yes };
+            return exit.into();
+        }
+    };
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    let ran = match &cli.verb {
+        Verb::CanI(args) => can_i::run(args, &mut out),
+        Verb::WhoCan(args) => who_can::run(args, &mut out),
+        Verb::Check(args) => check::run(args, &mut out),
+        Verb::Rules(args) => rules::run(args, &mut out),
+        Verb::Authorize(args) => authorize::run(args, &mut out),
+    };
+    let ran = ran.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
+    match ran {
+        Ok(exit) => exit.into(),
+        Err(failure) if failure.is_broken_pipe() => Exit::Yes.into(),
+        Err(failure) => {
+            // Half an answer is none: what is still in the buffer is not written.
+            let _ = out.into_parts();
+            speak::error(&with_causes(&failure));
+            Exit::Unusable.into()
+        }
+    }
+}

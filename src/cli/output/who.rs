@@ -1,0 +1,159 @@
+//! The list of `who-can`.
+
+use std::io::Write;
+
+use portcullis::api::authorization::SubjectAccessReviewSpec;
+use portcullis::model::Step;
+use portcullis::query::{Directory, Mark, Row, Subject, WhoCan};
+use serde::Serialize;
+
+use super::{PathStep, Table};
+use crate::cli::exit::Failure;
+
+/// `User/jane`, `ServiceAccount/shop/web`, `everybody`.
+pub(crate) fn name_of(subject: &Subject) -> String {
+    match subject.kind.as_str() {
+        _ if subject.everybody => "everybody".to_owned(),
+        "ServiceAccount" => format!("ServiceAccount/{}/{}", subject.namespace, subject.name),
+        kind => format!("{kind}/{}", subject.name),
+    }
+}
+
+/// Writes the table; `wide` adds where everything stands and writes rules out.
+pub(crate) fn write(
+    found: &WhoCan<'_>,
+    directory: Option<&Directory>,
+    wide: bool,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let mut header = vec!["KIND", "NAME", "NAMESPACE", "BINDING", "ROLE", "RULE", "MARK"];
+    if wide {
+        header.push("ORIGIN");
+    }
+    let mut table = Table::new(&header);
+    for row in &found.rows {
+        let subject = row.subject();
+        let grant = cells_of(row, wide);
+        let mut push = |kind: &str, name: String, namespace: &str| {
+            let mut cells = vec![kind.to_owned(), name, namespace.to_owned()];
+            cells.extend(grant.iter().cloned());
+            table.push(cells);
+        };
+        if subject.everybody {
+            push("*", "(everybody)".to_owned(), "");
+        } else {
+            let condition = subject.while_in.as_ref();
+            let condition = condition.map(|group| format!(" (while in Group {group})"));
+            let name = format!("{}{}", subject.name, condition.unwrap_or_default());
+            push(&subject.kind, name, &subject.namespace);
+        }
+        for member in directory.into_iter().flat_map(|directory| directory.members(&subject)) {
+            // Indented below the group that they are in.
+            let Subject { kind, namespace, name, .. } = &member;
+            push(&format!("  {kind}"), format!("  {name}"), namespace);
+        }
+    }
+    table.write(out)
+}
+
+/// Binding, role, rule and mark, and where they stand.
+fn cells_of(row: &Row<'_>, wide: bool) -> Vec<String> {
+    let mark = row.mark().map(|mark| mark.to_string()).unwrap_or_default();
+    let (mut cells, origin) = match (row.binding(), row.line()) {
+        (Some(binding), _) => {
+            let name = match binding.namespace() {
+                "" => format!("{}/{}", binding.kind(), binding.name()),
+                namespace => format!("{}/{namespace}/{}", binding.kind(), binding.name()),
+            };
+            let role = format!("{}/{}", binding.role_kind(), binding.role_name());
+            let origin = format!("{}, {}", binding.origin(), binding.role_origin());
+            (vec![name, role, rule_of(row, wide)], origin)
+        }
+        (None, Some((text, origin))) => {
+            let rule = if wide { text.to_owned() } else { origin.to_string() };
+            (vec![row.authority().to_string(), String::new(), rule], origin.to_string())
+        }
+        (None, None) => {
+            (vec![row.authority().to_string(), String::new(), String::new()], String::new())
+        }
+    };
+    cells.push(mark);
+    if wide {
+        cells.push(origin);
+    }
+    cells
+}
+
+fn rule_of(row: &Row<'_>, wide: bool) -> String {
+    let written = row.path().into_iter().find(|step| step.kind == "rule");
+    let Some(Step { text, .. }) = written.filter(|_| wide) else {
+        return row.rule().map(|(index, _)| format!("rules[{index}]")).unwrap_or_default();
+    };
+    text
+}
+
+/// The list as a document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Answer<'a> {
+    subjects: Vec<Entry>,
+    /// Bindings whose role is not there, as the API server words it.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    errors: &'a [String],
+    /// Whether something that could matter was skipped.
+    incomplete: bool,
+    spec: &'a SubjectAccessReviewSpec,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    kind: String,
+    name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    namespace: String,
+    /// The user must be in this group besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    while_in: Option<String>,
+    /// `built-in`, `RBAC`, `ABAC` or `AlwaysAllow`.
+    authority: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark_meaning: Option<&'static str>,
+    path: Vec<PathStep>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    members: Vec<String>,
+}
+
+impl<'a> Answer<'a> {
+    pub(crate) fn new(
+        found: &'a WhoCan<'_>,
+        directory: Option<&Directory>,
+        is_doubtful: bool,
+        spec: &'a SubjectAccessReviewSpec,
+    ) -> Self {
+        let entry = |row: &Row<'_>| {
+            let subject = row.subject();
+            let members = directory.map(|directory| directory.members(&subject));
+            let mark = row.mark();
+            Entry {
+                kind: if subject.everybody { "*".to_owned() } else { subject.kind.to_string() },
+                name: if subject.everybody { "*".to_owned() } else { subject.name.to_string() },
+                namespace: subject.namespace.to_string(),
+                while_in: subject.while_in.as_ref().map(ToString::to_string),
+                authority: row.authority().to_string(),
+                mark: mark.map(Mark::as_str),
+                mark_meaning: mark.map(Mark::explanation),
+                path: row.path().into_iter().map(PathStep::from).collect(),
+                members: members.iter().flatten().map(name_of).collect(),
+            }
+        };
+        Self {
+            subjects: found.rows.iter().map(entry).collect(),
+            errors: &found.errors,
+            incomplete: is_doubtful || !found.incomplete.is_empty(),
+            spec,
+        }
+    }
+}
