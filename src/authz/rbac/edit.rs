@@ -5,14 +5,15 @@
 //! same code loads a hundred thousand bindings at once and applies a single one in microseconds.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::ruleset::{RuleSet, Written};
-use super::scope::{Place, RoleId, Scope};
-use super::table::{Policy, RoleInfo, RoleKind, RoleRow, hash_asker};
+use super::index::{Grants, Index, RoleId};
+use super::reach::Reach;
+use super::ruleset::{RoleTest, RuleSet, Written};
+use super::scope::{Order, Place, Scope};
+use super::table::{Policy, RoleInfo, RoleKind, RoleRow};
 use crate::api::Str;
 use crate::api::inventory::Inventory;
 use crate::api::rbac::{Kind, Object, ObjectKey, PolicyRule, RoleRef, Subject};
@@ -123,31 +124,62 @@ impl Editor {
         for binding in &inventory.cluster_role_bindings {
             let (value, place) = (&binding.value, editor.place(&binding.origin)?);
             let name = &value.metadata.name;
-            editor.bind("", name, &value.role_ref, &value.subjects, place, false)?;
+            editor.bind("", name, &value.role_ref, &value.subjects, place, Order::SealLater)?;
         }
         for binding in &inventory.role_bindings {
             let (value, place) = (&binding.value, editor.place(&binding.origin)?);
             let meta = &value.metadata;
             let (role_ref, subjects) = (&value.role_ref, &value.subjects);
-            editor.bind(&meta.namespace, &meta.name, role_ref, subjects, place, false)?;
+            editor.bind(
+                &meta.namespace,
+                &meta.name,
+                role_ref,
+                subjects,
+                place,
+                Order::SealLater,
+            )?;
         }
-        editor.seal();
+        editor.seal()?;
         Ok(editor)
     }
 
-    fn seal(&mut self) {
-        let (mut roles, _) = Arc::make_mut(&mut self.policy.cluster).seal();
+    // Sorts what was loaded without order, and builds the index of it.
+    fn seal(&mut self) -> Result<(), TooLarge> {
+        let mut dropped = Arc::make_mut(&mut self.policy.cluster).seal();
         let spaces = Arc::make_mut(&mut self.policy.spaces);
-        let reach = Arc::make_mut(&mut self.policy.reach);
         for id in (0..).take(spaces.scopes.len()) {
             if let Some(scope) = spaces.scopes.get_mut(id) {
-                let (dropped, hashes) = Arc::make_mut(scope).seal();
-                roles.extend(dropped);
-                hashes.into_iter().for_each(|hash| reach.remove(hash, id));
+                dropped.extend(Arc::make_mut(scope).seal());
             }
         }
+        self.index()?;
+        dropped.into_iter().for_each(|role| self.release(role));
+        Ok(())
+    }
+
+    // Builds the index anew, of everything.
+    fn index(&mut self) -> Result<(), TooLarge> {
+        let Policy { cluster, cluster_grants, spaces, grants, reach, hasher, .. } =
+            &mut self.policy;
+        *cluster_grants = Arc::default();
+        let mut table = Grants::Cluster(Arc::make_mut(cluster_grants));
+        for slot in cluster.slots() {
+            cluster.enter(slot, hasher, &mut table).ok_or(TooLarge)?;
+        }
+        table.shrink(hasher);
+        *grants = Arc::new(Index::new(spaces.scopes.len()));
+        *reach = Arc::new(Reach::new());
+        let mut tables = Grants::Namespaces(Arc::make_mut(grants));
+        let reach = Arc::make_mut(reach);
+        for (id, scope) in (0..).zip(spaces.scopes.iter()) {
+            for slot in scope.slots() {
+                scope.enter(slot, hasher, &mut tables).ok_or(TooLarge)?;
+                scope.for_askers(slot, |_, asker| reach.add(hasher.asker(asker), id));
+            }
+        }
+        tables.shrink(hasher);
         reach.shrink();
-        roles.into_iter().for_each(|role| self.release(role));
+        Ok(())
     }
 
     /// The policy as it stands. Later changes do not touch it.
@@ -174,13 +206,13 @@ impl Editor {
             Object::ClusterRoleBinding(binding) => {
                 let name = &binding.metadata.name;
                 self.unbind("", name);
-                self.bind("", name, &binding.role_ref, &binding.subjects, place, true)
+                self.bind("", name, &binding.role_ref, &binding.subjects, place, Order::Keep)
             }
             Object::RoleBinding(binding) => {
                 let meta = &binding.metadata;
                 self.unbind(&meta.namespace, &meta.name);
                 let (role_ref, subjects) = (&binding.role_ref, &binding.subjects);
-                self.bind(&meta.namespace, &meta.name, role_ref, subjects, place, true)
+                self.bind(&meta.namespace, &meta.name, role_ref, subjects, place, Order::Keep)
             }
         }
     }
@@ -228,7 +260,7 @@ impl Editor {
         let hash = self.policy.hash_role(&kind, namespace, name);
         let (namespace, name) = (namespace.into(), name.into());
         let info = RoleInfo { kind, namespace, name, place: Place::default() };
-        let row = RoleRow { rules: None, bloom: 0, verbs: 0, info: Arc::new(info) };
+        let row = RoleRow { rules: None, info: Arc::new(info) };
         let roles = Arc::make_mut(&mut self.policy.roles);
         let id = match self.free_roles.pop() {
             Some(id) => {
@@ -239,6 +271,7 @@ impl Editor {
             }
             None => {
                 self.referrers.push(0);
+                Arc::make_mut(&mut self.policy.tests).push(RoleTest::default()).ok_or(TooLarge)?;
                 roles.push(row).ok_or(TooLarge)?
             }
         };
@@ -263,8 +296,9 @@ impl Editor {
         let id = self.role(kind.clone(), namespace, name)?;
         if let Some(row) = Arc::make_mut(&mut self.policy.roles).get_mut(id) {
             let (namespace, name) = (namespace.into(), name.into());
-            row.bloom = rules.bloom;
-            row.verbs = rules.verbs;
+            if let Some(test) = Arc::make_mut(&mut self.policy.tests).get_mut(id) {
+                *test = rules.test();
+            }
             let before = row.rules.replace(rules);
             row.info = Arc::new(RoleInfo { kind, namespace, name, place });
             self.forget(before);
@@ -280,6 +314,9 @@ impl Editor {
             return false;
         };
         let before = row.rules.take();
+        if let Some(test) = Arc::make_mut(&mut self.policy.tests).get_mut(id) {
+            *test = RoleTest::default();
+        }
         let was_there = before.is_some();
         self.forget(before);
         self.free_if_unused(id);
@@ -293,13 +330,13 @@ impl Editor {
             Some(written) => written,
             None => Written::new(rules, Arc::make_mut(&mut self.policy.vocabulary))?,
         };
-        let hash = self.policy.hasher.hash_one(&written);
+        let hash = self.policy.hasher.of(&written);
         if let Some(shared) = self.rule_sets.find(hash, |set| *set.written() == written) {
             return Some(Arc::clone(shared));
         }
         let set = Arc::new(RuleSet::new(written, Arc::make_mut(&mut self.policy.vocabulary))?);
         let hasher = &self.policy.hasher;
-        self.rule_sets.insert_unique(hash, Arc::clone(&set), |set| hasher.hash_one(set.written()));
+        self.rule_sets.insert_unique(hash, Arc::clone(&set), |set| hasher.of(set.written()));
         Some(set)
     }
 
@@ -308,7 +345,7 @@ impl Editor {
         let Some(set) = set else { return };
         // This one and the table's; older versions may hold more, then the set stays for a while.
         if Arc::strong_count(&set) <= 2 {
-            let hash = self.policy.hasher.hash_one(set.written());
+            let hash = self.policy.hasher.of(set.written());
             if let Ok(entry) = self.rule_sets.find_entry(hash, |other| Arc::ptr_eq(other, &set)) {
                 entry.remove();
             }
@@ -346,7 +383,7 @@ impl Editor {
         role_ref: &RoleRef,
         subjects: &[Subject],
         place: Place,
-        sorted: bool,
+        order: Order,
     ) -> Result<(), TooLarge> {
         let kind = RoleKind::new(&role_ref.kind);
         let role_namespace = if kind == RoleKind::Role { namespace } else { "" };
@@ -354,52 +391,65 @@ impl Editor {
         if let Some(referrers) = self.referrers.get_mut(num::index(role)) {
             *referrers = referrers.saturating_add(1);
         }
-        if namespace.is_empty() {
-            let Policy { cluster, hasher, .. } = &mut self.policy;
-            Arc::make_mut(cluster)
-                .insert(name, role, subjects, place, |asker| hash_asker(hasher, asker), sorted)
-                .ok_or(TooLarge)?;
+        let space = if namespace.is_empty() { None } else { Some(self.space(namespace)?) };
+        let Policy { cluster, cluster_grants, spaces, grants, reach, hasher, .. } =
+            &mut self.policy;
+        let scope = match space {
+            None => Arc::make_mut(cluster),
+            Some(id) => Arc::make_mut(Arc::make_mut(spaces).scopes.get_mut(id).ok_or(TooLarge)?),
+        };
+        let slot = scope.insert(name, role, subjects, place, order).ok_or(TooLarge)?;
+        if order == Order::SealLater {
             return Ok(());
         }
-        let space = self.space(namespace)?;
-        let Policy { spaces, hasher, reach, .. } = &mut self.policy;
-        let scope = Arc::make_mut(spaces).scopes.get_mut(space).ok_or(TooLarge)?;
-        let hashes = Arc::make_mut(scope)
-            .insert(name, role, subjects, place, |asker| hash_asker(hasher, asker), sorted)
-            .ok_or(TooLarge)?;
-        let reach = Arc::make_mut(reach);
-        hashes.into_iter().for_each(|hash| reach.add(hash, space));
+        let mut grants = match space {
+            None => Grants::Cluster(Arc::make_mut(cluster_grants)),
+            Some(_) => Grants::Namespaces(Arc::make_mut(grants)),
+        };
+        scope.enter(slot, hasher, &mut grants).ok_or(TooLarge)?;
+        if let Some(id) = space {
+            let reach = Arc::make_mut(reach);
+            scope.for_askers(slot, |_, asker| reach.add(hasher.asker(asker), id));
+        }
+        if self.policy.grants.is_crowded(self.policy.spaces.scopes.len()) {
+            self.index()?;
+        }
         Ok(())
     }
 
     fn unbind(&mut self, namespace: &str, name: &str) -> bool {
-        let Policy { spaces, cluster, hasher, reach, .. } = &mut self.policy;
+        let Policy { cluster, cluster_grants, spaces, grants, reach, hasher, .. } =
+            &mut self.policy;
         let (scope, space) = if namespace.is_empty() {
             (cluster, None)
         } else {
-            let hash = hasher.hash_one(namespace.as_bytes());
-            let Some(id) = spaces.find(hash, namespace).map(|(id, _)| id) else {
-                return false;
-            };
-            let Some(scope) = Arc::make_mut(spaces).scopes.get_mut(id) else {
-                return false;
-            };
+            let hash = hasher.namespace(namespace);
+            let Some(id) = spaces.find(hash, namespace).map(|(id, _)| id) else { return false };
+            let Some(scope) = Arc::make_mut(spaces).scopes.get_mut(id) else { return false };
             (scope, Some(id))
         };
-        let Some(slot) = scope.find(name) else {
-            return false;
-        };
+        let Some(slot) = scope.find(name) else { return false };
         let role = scope.role(slot);
-        let changed = Arc::make_mut(scope);
-        let hashes = changed.remove(slot);
-        if changed.is_sparse()
-            && let Some(packed) = changed.packed(|asker| hash_asker(hasher, asker))
-        {
-            *changed = packed;
-        }
-        if let Some(space) = space {
+        let mut grants = match space {
+            None => Grants::Cluster(Arc::make_mut(cluster_grants)),
+            Some(_) => Grants::Namespaces(Arc::make_mut(grants)),
+        };
+        scope.leave(slot, hasher, &mut grants);
+        if let Some(id) = space {
             let reach = Arc::make_mut(reach);
-            hashes.into_iter().for_each(|hash| reach.remove(hash, space));
+            scope.for_askers(slot, |_, asker| reach.remove(hasher.asker(asker), id));
+        }
+        let changed = Arc::make_mut(scope);
+        changed.remove(slot);
+        if changed.is_sparse()
+            && let Some(packed) = changed.packed()
+        {
+            changed.slots().for_each(|slot| changed.leave(slot, hasher, &mut grants));
+            // Cannot fail: what is entered has just left.
+            for slot in packed.slots() {
+                let _ = packed.enter(slot, hasher, &mut grants);
+            }
+            *changed = packed;
         }
         if let Some(role) = role {
             self.release(role);
@@ -409,7 +459,7 @@ impl Editor {
 
     // The id of a namespace's scope, made when new.
     fn space(&mut self, namespace: &str) -> Result<u32, TooLarge> {
-        let hash = self.policy.hash_namespace(namespace);
+        let hash = self.policy.hasher.namespace(namespace);
         if let Some((id, _)) = self.policy.spaces.find(hash, namespace) {
             return Ok(id);
         }

@@ -1,7 +1,8 @@
 //! The inverse questions: what may this user do, and who may do this?
 
 use super::eval::askers;
-use super::scope::{RoleId, Scope};
+use super::index::RoleId;
+use super::scope::Scope;
 use super::{BindingRef, Policy};
 use crate::api::authorization::{NonResourceRule, ResourceRule};
 use crate::api::rbac::{PolicyRule, Subject};
@@ -155,14 +156,13 @@ impl Policy {
     #[must_use]
     pub fn namespaces_of(&self, user: &User) -> Vec<&str> {
         let mut ids: Vec<_> =
-            askers(user).flat_map(|asker| self.reach.spaces(self.hash_asker(asker))).collect();
+            askers(user).flat_map(|asker| self.reach.spaces(self.hasher.asker(asker))).collect();
         ids.sort_unstable();
         ids.dedup();
         let scopes = ids.into_iter().filter_map(|id| self.spaces.scopes.get(id));
         // The index goes by hashes; the scope itself knows.
-        let holds = |scope: &&std::sync::Arc<Scope>| {
-            askers(user).any(|asker| scope.any(self.hash_asker(asker), asker, |_| true))
-        };
+        let holds =
+            |scope: &&std::sync::Arc<Scope>| self.held(user, &scope.namespace).next().is_some();
         let mut names: Vec<&str> =
             scopes.filter(holds).map(|scope| scope.namespace.as_str()).collect();
         names.sort_unstable();

@@ -5,9 +5,9 @@
 
 use std::fmt::Write;
 
-use super::eval::askers;
+use super::index::RoleId;
 use super::ruleset::RuleRef;
-use super::scope::{Held, Scope};
+use super::scope::Slot;
 use super::table::RoleInfo;
 use super::{BindingRef, Policy};
 use crate::api::rbac::{PolicyRule, Subject};
@@ -45,7 +45,7 @@ impl Policy {
     pub fn explain(&self, request: &Request<'_>) -> Explanation<'_> {
         let mut explanation = Explanation::default();
         for binding in self.bindings_of(request.user, request.attributes.namespace()) {
-            let (binding, held) = binding;
+            let (binding, subject) = binding;
             let Some(rules) = binding.rules() else {
                 explanation.errors.push(binding.unresolved());
                 continue;
@@ -54,7 +54,7 @@ impl Policy {
             if let Some(rule_index) = allowing
                 && let Some(rule) = rules.rule(rule_index)
             {
-                let subject = binding.scope.subject(held.subject);
+                let subject = binding.scope.subject(subject);
                 let rule = rule.to_rule(&self.vocabulary);
                 explanation.grant = Some(Grant { binding, subject, rule, rule_index });
                 return explanation;
@@ -65,25 +65,22 @@ impl Policy {
 
     /// The bindings that apply to a user, in the order of the visit, each with its first subject
     /// that means the user.
-    pub(super) fn bindings_of(&self, user: &User, namespace: &str) -> Vec<(BindingRef<'_>, Held)> {
+    pub(super) fn bindings_of(&self, user: &User, namespace: &str) -> Vec<(BindingRef<'_>, u32)> {
         let mut all = Vec::new();
         for scope in self.scopes(namespace) {
-            let mut held = self.held(scope, user);
-            held.sort_unstable_by(|a, b| {
-                scope.name(a.slot).cmp(scope.name(b.slot)).then(a.subject.cmp(&b.subject))
+            let of_scope =
+                |(_, subject): (RoleId, u32)| Some((scope.binding_of(subject)?, subject));
+            let mut held: Vec<(Slot, u32)> =
+                self.held(user, &scope.namespace).filter_map(of_scope).collect();
+            held.sort_unstable_by(|(a, first), (b, second)| {
+                scope.name(*a).cmp(scope.name(*b)).then(first.cmp(second))
             });
-            held.dedup_by_key(|held| held.slot);
+            held.dedup_by_key(|(slot, _)| *slot);
             let with_binding =
-                |held: Held| (BindingRef { policy: self, scope, slot: held.slot }, held);
+                |(slot, subject)| (BindingRef { policy: self, scope, slot }, subject);
             all.extend(held.into_iter().map(with_binding));
         }
         all
-    }
-
-    fn held(&self, scope: &Scope, user: &User) -> Vec<Held> {
-        askers(user)
-            .flat_map(|asker| scope.held(self.hash_asker(asker), asker).collect::<Vec<_>>())
-            .collect()
     }
 }
 

@@ -46,12 +46,14 @@
 //! ```
 
 pub mod aggregation;
+mod atoms;
 mod binding;
 mod edit;
 mod enumerate;
 pub mod escalation;
 mod eval;
 mod explain;
+mod index;
 mod principal;
 mod reach;
 mod ruleset;

@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 
 use super::Policy;
 use super::eval::askers;
-use super::scope::{RoleId, Scope};
+use super::index::RoleId;
 use crate::api::Str;
 use crate::authz::Resolved;
 use crate::model::{Attributes, Decision, User, Verdict};
@@ -46,29 +46,26 @@ impl Policy {
     pub fn principal(&self, user: &Arc<User>) -> Principal {
         let mut ids = Vec::new();
         for asker in askers(user) {
-            ids.extend(self.reach.spaces(self.hash_asker(asker)));
+            ids.extend(self.reach.spaces(self.hasher.asker(asker)));
         }
         ids.sort_unstable();
         ids.dedup();
         let mut spaces = HashTable::with_capacity(ids.len());
         for scope in ids.into_iter().filter_map(|id| self.spaces.scopes.get(id)) {
-            let roles = self.roles_in(scope, user);
+            let roles = self.roles_in(&scope.namespace, user);
             if !roles.is_empty() {
                 let namespace = scope.namespace.clone();
-                let hash = self.hash_namespace(&namespace);
+                let hash = self.hasher.namespace(&namespace);
                 let row = SpaceRoles { hash, namespace, roles };
                 spaces.insert_unique(hash, row, |row| row.hash);
             }
         }
-        let cluster = self.roles_in(&self.cluster, user);
+        let cluster = self.roles_in("", user);
         Principal { policy: self.clone(), user: Arc::clone(user), cluster, spaces }
     }
 
-    fn roles_in(&self, scope: &Scope, user: &User) -> Box<[RoleId]> {
-        let mut roles: Vec<RoleId> = Vec::new();
-        for asker in askers(user) {
-            roles.extend(scope.held(self.hash_asker(asker), asker).map(|held| held.role));
-        }
+    fn roles_in(&self, namespace: &str, user: &User) -> Box<[RoleId]> {
+        let mut roles: Vec<RoleId> = self.held(user, namespace).map(|(role, _)| role).collect();
         roles.sort_unstable();
         roles.dedup();
         roles.into()
@@ -90,7 +87,7 @@ impl Principal {
             return &[];
         }
         self.spaces
-            .find(self.policy.hash_namespace(namespace), |row| row.namespace == namespace)
+            .find(self.policy.hasher.namespace(namespace), |row| row.namespace == namespace)
             .map_or(&[], |row| &row.roles)
     }
 }

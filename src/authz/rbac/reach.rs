@@ -23,8 +23,8 @@ pub(super) struct Reach {
 
 #[derive(Debug, Clone, Copy)]
 struct Row {
-    // Hash of the subject, not verified: a false hit costs a look at one namespace.
-    subject: u64,
+    // Part of the hash of the subject, not verified: a false hit costs a look at one namespace.
+    subject: u32,
     space: SpaceId,
     // How many grants of that subject the namespace holds.
     grants: u32,
@@ -38,8 +38,10 @@ impl Row {
     }
 }
 
-fn mix(subject: u64, space: SpaceId) -> u64 {
-    (subject ^ u64::from(space)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31)
+fn mix(subject: u32, space: SpaceId) -> u64 {
+    ((u64::from(subject) << 32) | u64::from(space))
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .rotate_left(31)
 }
 
 impl Reach {
@@ -57,6 +59,7 @@ impl Reach {
         let Some(shard) = self.shards.get_mut(Self::shard(subject)) else {
             return;
         };
+        let subject = num::low32(subject);
         let is_row = |row: &Row| row.subject == subject && row.space == space;
         match Arc::make_mut(shard).entry(mix(subject, space), is_row, Row::hash) {
             Entry::Occupied(mut row) => row.get_mut().grants += 1,
@@ -71,6 +74,7 @@ impl Reach {
         let Some(shard) = self.shards.get_mut(Self::shard(subject)) else {
             return;
         };
+        let subject = num::low32(subject);
         let is_row = |row: &Row| row.subject == subject && row.space == space;
         if let Ok(mut row) = Arc::make_mut(shard).find_entry(mix(subject, space), is_row) {
             let grants = &mut row.get_mut().grants;
@@ -84,6 +88,7 @@ impl Reach {
     /// The namespaces in which a subject of this hash may hold something.
     pub(super) fn spaces(&self, subject: u64) -> impl Iterator<Item = SpaceId> {
         let shard = self.shards.get(Self::shard(subject));
+        let subject = num::low32(subject);
         shard
             .into_iter()
             .flat_map(|shard| shard.iter())

@@ -2,10 +2,10 @@
 //!
 //! Roles with identical rules share one rule set.
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
+use std::sync::Arc;
 
-use super::vocabulary::{Atom, Question, Vocabulary, bloom_bit, spread};
+use super::atoms::{AtomRow, AtomTable, NO_ROW};
+use super::vocabulary::{PATH_BIT, Question, Vocabulary, bloom_bit};
 use crate::api::Str;
 use crate::api::rbac::PolicyRule;
 use crate::model::{Attributes, NonResourceAttributes, ResourceAttributes};
@@ -20,16 +20,16 @@ const MOST_ATOMS: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub(super) struct RuleSet {
     written: Written,
-    table: HashTable<AtomRow>,
+    table: AtomTable,
     named: Box<[NamedRow]>,
     paths: Box<[PathRow]>,
-    /// Signature of the atoms in the table.
-    pub(super) bloom: u64,
-    /// Bits of every verb of the table.
-    pub(super) verbs: u64,
-    /// Some verb has no bit of its own: questions with such a verb are read word by word.
+    // Signature of the atoms in the table, and of paths.
+    bloom: u64,
+    // Bits of every verb.
+    verbs: u64,
+    // Some verb has no bit of its own: questions with such a verb are read word by word.
     rare_verbs: bool,
-    /// There is no table: every question is read word by word.
+    // There is no table: every question is read word by word.
     untabulated: bool,
 }
 
@@ -59,15 +59,6 @@ struct RuleRow {
     urls: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct AtomRow {
-    atom: Atom,
-    // First of the rows for named objects, or NO_ROW.
-    named: u32,
-    // Bits of the verbs that are granted on any name.
-    any_name: u64,
-}
-
 // INVARIANT: `next` is a row before this one, or NO_ROW; so following it ends.
 #[derive(Debug, Clone, Copy)]
 struct NamedRow {
@@ -83,7 +74,15 @@ struct PathRow {
     text: Str,
 }
 
-const NO_ROW: u32 = u32::MAX;
+/// The part of a rule set that most tests end with: dense, so that the roles of a large cluster
+/// stay in a near cache.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RoleTest {
+    bloom: u64,
+    verbs: u64,
+    table: AtomTable,
+    untabulated: bool,
+}
 
 /// One rule, its lists still in numbers.
 #[derive(Debug, Clone, Copy)]
@@ -170,6 +169,7 @@ impl RuleSet {
     /// Builds the table; `None` when there is no room.
     pub(super) fn new(written: Written, vocabulary: &mut Vocabulary) -> Option<Self> {
         let mut set = Self::default();
+        let mut rows: Vec<AtomRow> = Vec::new();
         let mut named = Vec::new();
         let mut paths = Vec::new();
         let pairs = |rule: RuleRef<'_>| rule.groups.len().saturating_mul(rule.resources.len());
@@ -177,10 +177,12 @@ impl RuleSet {
         for (index, rule) in written.rules().enumerate() {
             let (verbs, rare) = vocabulary.verb_mask(rule.verbs);
             set.rare_verbs |= rare;
+            set.verbs |= verbs;
             for url in rule.urls {
                 // All trailing stars are stripped (S-RBAC-10); `*` alone becomes the empty prefix.
                 let prefix = url.ends_with('*');
                 paths.push(PathRow { verbs, prefix, text: url.trim_end_matches('*').into() });
+                set.bloom |= PATH_BIT;
             }
             if set.untabulated {
                 continue;
@@ -188,55 +190,54 @@ impl RuleSet {
             for &group in rule.groups {
                 for &resource in rule.resources {
                     let atom = vocabulary.atom(group, resource)?;
-                    set.grant(atom, verbs, rule.names.is_empty(), num::id(index)?, &mut named)?;
+                    set.bloom |= bloom_bit(atom);
+                    if rule.names.is_empty() {
+                        rows.push(AtomRow { atom, named: NO_ROW, any_name: verbs });
+                    } else {
+                        let (rule, place) = (num::id(index)?, num::id(named.len())?);
+                        named.push(NamedRow { verbs, rule, next: NO_ROW });
+                        rows.push(AtomRow { atom, named: place, any_name: 0 });
+                    }
                 }
             }
+        }
+        set.table = AtomTable::new(rows, |row, next| {
+            // By INVARIANT of the order in which they were made, `next` is older.
+            if let Some(row) = named.get_mut(num::index(row)) {
+                row.next = next;
+            }
+        });
+        if set.untabulated {
+            (set.bloom, set.verbs) = (u64::MAX, u64::MAX);
         }
         set.written = written;
         set.named = named.into();
         set.paths = paths.into();
-        set.table.shrink_to_fit(|row| spread(row.atom));
         Some(set)
     }
 
-    fn grant(
-        &mut self,
-        atom: Atom,
-        verbs: u64,
-        any_name: bool,
-        rule: u32,
-        named: &mut Vec<NamedRow>,
-    ) -> Option<()> {
-        self.bloom |= bloom_bit(atom);
-        self.verbs |= verbs;
-        let mut row =
-            match self.table.entry(spread(atom), |row| row.atom == atom, |row| spread(row.atom)) {
-                Entry::Occupied(occupied) => occupied,
-                Entry::Vacant(vacant) => {
-                    vacant.insert(AtomRow { atom, named: NO_ROW, any_name: 0 })
-                }
-            };
-        let row = row.get_mut();
-        if any_name {
-            row.any_name |= verbs;
-        } else {
-            let next = std::mem::replace(&mut row.named, num::id(named.len())?);
-            named.push(NamedRow { verbs, rule, next });
+    /// What to keep beside the role.
+    pub(super) fn test(&self) -> RoleTest {
+        RoleTest {
+            bloom: self.bloom,
+            verbs: self.verbs,
+            table: self.table.clone(),
+            untabulated: self.untabulated,
         }
-        Some(())
     }
 
     /// Whether some rule grants what is asked.
-    #[inline]
     pub(super) fn allows(&self, question: &Question<'_>, vocabulary: &Vocabulary) -> bool {
         if question.oversized || self.untabulated || (question.rare_verb && self.rare_verbs) {
             return self.first_allowing(question.attributes, vocabulary).is_some();
         }
         match question.attributes {
-            Attributes::Resource(asked) => question
-                .atoms()
-                .filter(|&atom| self.bloom & bloom_bit(atom) != 0)
-                .any(|atom| self.allows_atom(atom, question.verb, asked.name)),
+            Attributes::Resource(asked) => question.atoms().any(|atom| {
+                self.table.find(atom).is_some_and(|row| {
+                    row.any_name & question.verb != 0
+                        || self.allows_name(row.named, question.verb, asked.name)
+                })
+            }),
             Attributes::NonResource(asked) => self.paths.iter().any(|row| {
                 row.verbs & question.verb != 0
                     && if row.prefix {
@@ -248,14 +249,8 @@ impl RuleSet {
         }
     }
 
-    fn allows_atom(&self, atom: Atom, verb: u64, name: &str) -> bool {
-        let Some(row) = self.table.find(spread(atom), |row| row.atom == atom) else {
-            return false;
-        };
-        if row.any_name & verb != 0 {
-            return true;
-        }
-        let mut next = row.named;
+    fn allows_name(&self, first: u32, verb: u64, name: &str) -> bool {
+        let mut next = first;
         while let Some(named) = self.named.get(num::index(next)) {
             // An unnamed request matches only if the empty name is listed (S-RBAC-8, S-RBAC-9).
             if named.verbs & verb != 0
@@ -299,9 +294,43 @@ impl RuleSet {
             + size_of_val(&*self.written.rules)
             + size_of_val(&*self.written.words)
             + size_of_val(&*self.written.texts)
-            + self.table.allocation_size()
+            + self.table.memory()
             + size_of_val(&*self.named)
             + size_of_val(&*self.paths)
+    }
+}
+
+impl RoleTest {
+    /// Whether the signatures meet: without that nothing is granted.
+    #[inline]
+    pub(super) const fn may_allow(&self, question: &Question<'_>) -> bool {
+        (self.bloom & question.bloom != 0 && self.verbs & question.verb != 0)
+            || !question.is_plain()
+    }
+
+    /// Whether the role of this test grants what is asked, given that it [may](Self::may_allow);
+    /// `rules` are fetched only when the test alone cannot tell.
+    #[inline]
+    pub(super) fn allows<'r>(
+        &self,
+        question: &Question<'_>,
+        vocabulary: &Vocabulary,
+        rules: impl FnOnce() -> Option<&'r Arc<RuleSet>>,
+    ) -> bool {
+        if !question.is_plain() {
+            return rules().is_some_and(|rules| rules.allows(question, vocabulary));
+        }
+        let Attributes::Resource(_) = question.attributes else {
+            return rules().is_some_and(|rules| rules.allows(question, vocabulary));
+        };
+        let mut undecided = self.untabulated;
+        for row in question.atoms().filter_map(|atom| self.table.find(atom)) {
+            if row.any_name & question.verb != 0 {
+                return true;
+            }
+            undecided |= row.named != NO_ROW;
+        }
+        undecided && rules().is_some_and(|rules| rules.allows(question, vocabulary))
     }
 }
 

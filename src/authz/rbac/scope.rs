@@ -1,18 +1,13 @@
 //! The bindings of one scope: the cluster, or a namespace.
 //!
-//! A request looks at two scopes at most, and in each only at its own subjects. Everything of a
-//! scope lies in a few flat blocks: a change copies them (they are small, and copying is cheap),
-//! and readers of older versions keep theirs.
+//! What explaining and listing need; deciding looks at the [`index`](super::index) instead.
+//! Everything of a scope lies in a few flat blocks: a change copies them (they are small, and
+//! copying is cheap), and readers of older versions keep theirs.
 
-use hashbrown::HashTable;
-
+use super::index::{Asker, Grants, Hasher, RoleId};
 use crate::api::Str;
 use crate::api::rbac::Subject;
-use crate::model::ServiceAccountName;
 use crate::util::num;
-
-/// A role, by its place in the table of roles.
-pub(super) type RoleId = u32;
 
 /// A binding, by its place in its scope.
 pub(super) type Slot = u32;
@@ -22,7 +17,6 @@ pub(super) type Slot = u32;
 pub(super) struct Scope {
     /// Empty for the cluster.
     pub(super) namespace: Str,
-    grants: HashTable<Grant>,
     bindings: Vec<BindingRow>,
     subjects: Vec<SubjectRow>,
     // Names of bindings and subjects.
@@ -33,14 +27,6 @@ pub(super) struct Scope {
     order: Vec<Slot>,
     // Subjects of bindings that are gone; when they outnumber the rest the scope is packed anew.
     dead_subjects: u32,
-}
-
-/// One subject of one binding, found by the hash of the subject.
-#[derive(Debug, Clone, Copy)]
-struct Grant {
-    hash: u64,
-    role: RoleId,
-    subject: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -81,67 +67,10 @@ enum SubjectKind {
     Other,
 }
 
-/// A subject as a request has it.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Asker<'a> {
-    User(&'a str),
-    Group(&'a str),
-}
-
-/// A grant that a subject of the request holds: a binding and which of its subjects matched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Held {
-    pub(super) slot: Slot,
-    pub(super) subject: u32,
-    pub(super) role: RoleId,
-}
-
 impl Scope {
     /// The scope of a namespace; of the cluster, if the name is empty.
     pub(super) fn new(namespace: Str) -> Self {
         Self { namespace, ..Self::default() }
-    }
-
-    /// Whether some grant held by `asker`, whose hash is `hash`, has a role that passes `test`.
-    #[inline]
-    pub(super) fn any(
-        &self,
-        hash: u64,
-        asker: Asker<'_>,
-        mut test: impl FnMut(RoleId) -> bool,
-    ) -> bool {
-        self.grants.iter_hash(hash).any(|grant| {
-            // The names are compared last: most grants do not pass the test, and a yes needs both.
-            grant.hash == hash && test(grant.role) && self.is_subject(grant.subject, asker)
-        })
-    }
-
-    /// Every grant held by `asker`, in no order.
-    pub(super) fn held(&self, hash: u64, asker: Asker<'_>) -> impl Iterator<Item = Held> {
-        self.grants.iter_hash(hash).filter_map(move |grant| {
-            let row = self.subjects.get(num::index(grant.subject))?;
-            (grant.hash == hash && self.is_subject(grant.subject, asker)).then_some(Held {
-                slot: row.slot,
-                subject: grant.subject,
-                role: grant.role,
-            })
-        })
-    }
-
-    // S-RBAC-14 and S-RBAC-16, to the byte.
-    fn is_subject(&self, subject: u32, asker: Asker<'_>) -> bool {
-        let Some(row) = self.subjects.get(num::index(subject)) else {
-            return false;
-        };
-        match (row.kind, asker) {
-            (SubjectKind::User, Asker::User(name)) => self.name_of(row) == name,
-            (SubjectKind::Group, Asker::Group(name)) => self.name_of(row) == name,
-            (SubjectKind::ServiceAccount, Asker::User(name)) => {
-                let namespace = self.effective_namespace(row);
-                ServiceAccountName::is_username_of(name, namespace, self.name_of(row))
-            }
-            _ => false,
-        }
     }
 
     fn name_of(&self, row: &SubjectRow) -> &str {
@@ -150,14 +79,6 @@ impl Scope {
 
     fn namespace_of(&self, row: &SubjectRow) -> &str {
         self.text_at(row.name_end, row.end)
-    }
-
-    // Empty only for a ClusterRoleBinding, where such a subject has no grant (S-RBAC-16).
-    fn effective_namespace(&self, row: &SubjectRow) -> &str {
-        match self.namespace_of(row) {
-            "" => &self.namespace,
-            given => given,
-        }
     }
 
     fn text_at(&self, start: u32, end: u32) -> &str {
@@ -221,44 +142,42 @@ impl Scope {
         self.order.get(at).copied()
     }
 
-    /// Adds a binding, whose name must be free, and gives the hash of each subject that can match.
-    /// `None` when there is no room.
+    /// The binding of a subject.
+    pub(super) fn binding_of(&self, subject: u32) -> Option<Slot> {
+        self.subjects.get(num::index(subject)).map(|row| row.slot)
+    }
+
+    /// Adds a binding, whose name must be free. `None` when there is no room.
     pub(super) fn insert(
         &mut self,
         name: &str,
         role: RoleId,
         subjects: &[Subject],
         place: Place,
-        hash: impl Fn(Asker<'_>) -> u64,
-        sorted: bool,
-    ) -> Option<Vec<u64>> {
+        order: Order,
+    ) -> Option<Slot> {
         let slot = num::id(self.bindings.len())?;
         let name_start = num::id(self.text.len())?;
         self.text.push_str(name);
         let name_end = num::id(self.text.len())?;
         let subjects_start = num::id(self.subjects.len())?;
-        let mut hashes = Vec::with_capacity(subjects.len());
         for subject in subjects {
-            let id = self.push_subject(slot, subject)?;
-            if let Some(hash) = self.hash_subject(id, &hash) {
-                let grant = Grant { hash, role, subject: id };
-                self.grants.insert_unique(hash, grant, |grant| grant.hash);
-                hashes.push(hash);
-            }
+            self.push_subject(slot, subject)?;
         }
         let subjects_end = num::id(self.subjects.len())?;
-        if sorted {
-            let at = self.order.partition_point(|&other| self.name(other) < name);
-            self.order.insert(at, slot);
-        } else {
-            self.order.push(slot);
-        }
         let row = BindingRow { role, name_start, name_end, subjects_start, subjects_end, place };
         self.bindings.push(row);
-        Some(hashes)
+        match order {
+            Order::Keep => {
+                let at = self.order.partition_point(|&other| self.name(other) < name);
+                self.order.insert(at, slot);
+            }
+            Order::SealLater => self.order.push(slot),
+        }
+        Some(slot)
     }
 
-    fn push_subject(&mut self, slot: Slot, subject: &Subject) -> Option<u32> {
+    fn push_subject(&mut self, slot: Slot, subject: &Subject) -> Option<()> {
         let id = num::id(self.subjects.len())?;
         let (kind, usual_group) = match subject.kind.as_str() {
             "User" => (SubjectKind::User, crate::api::rbac::GROUP),
@@ -276,77 +195,78 @@ impl Scope {
         self.text.push_str(&subject.namespace);
         let end = num::id(self.text.len())?;
         self.subjects.push(SubjectRow { slot, name_start, name_end, end, kind, odd });
-        Some(id)
+        Some(())
     }
 
-    // `None` for a subject that matches nobody.
-    fn hash_subject(&self, id: u32, hash: impl Fn(Asker<'_>) -> u64) -> Option<u64> {
-        let row = self.subjects.get(num::index(id))?;
-        match row.kind {
-            SubjectKind::User => Some(hash(Asker::User(self.name_of(row)))),
-            SubjectKind::Group => Some(hash(Asker::Group(self.name_of(row)))),
-            SubjectKind::ServiceAccount => match self.effective_namespace(row) {
-                "" => None,
-                namespace => {
-                    let username = ServiceAccountName::username(namespace, self.name_of(row));
-                    Some(hash(Asker::User(&username)))
+    /// Calls `with` for each subject of a binding that can match somebody.
+    pub(super) fn for_askers(&self, slot: Slot, mut with: impl FnMut(u32, Asker<'_>)) {
+        for id in self.subjects(slot) {
+            let Some(row) = self.subjects.get(num::index(id)) else { continue };
+            let name = self.name_of(row);
+            match row.kind {
+                SubjectKind::User => with(id, Asker::of_user(name)),
+                SubjectKind::Group => with(id, Asker::Group(name)),
+                SubjectKind::ServiceAccount => {
+                    let namespace = match self.namespace_of(row) {
+                        "" => &self.namespace,
+                        given => given,
+                    };
+                    // Without a namespace, in a ClusterRoleBinding, it is nobody (S-RBAC-16).
+                    if !namespace.is_empty() {
+                        with(id, Asker::ServiceAccount(&format!("{namespace}:{name}")));
+                    }
                 }
-            },
-            SubjectKind::Other => None,
-        }
-    }
-
-    /// Removes a binding and gives the hash of each of its grants.
-    pub(super) fn remove(&mut self, slot: Slot) -> Vec<u64> {
-        self.order.retain(|&other| other != slot);
-        self.remove_grants(&[slot])
-    }
-
-    // One pass over the grants, however many bindings go. INVARIANT: `slots` is sorted.
-    fn remove_grants(&mut self, slots: &[Slot]) -> Vec<u64> {
-        for &slot in slots {
-            let rows = num::id(self.subjects(slot).len()).unwrap_or(u32::MAX);
-            self.dead_subjects = self.dead_subjects.saturating_add(rows.saturating_add(1));
-        }
-        let Self { grants, subjects, .. } = self;
-        let mut hashes = Vec::new();
-        grants.retain(|grant| {
-            let slot = subjects.get(num::index(grant.subject)).map(|row| row.slot);
-            let dies = slot.is_some_and(|slot| slots.binary_search(&slot).is_ok());
-            if dies {
-                hashes.push(grant.hash);
+                // S-RBAC-15.
+                SubjectKind::Other => {}
             }
-            !dies
+        }
+    }
+
+    /// Enters every binding into the index; `None` when there is no room.
+    pub(super) fn enter(&self, slot: Slot, hasher: &Hasher, grants: &mut Grants<'_>) -> Option<()> {
+        let role = self.role(slot)?;
+        let mut entered = Some(());
+        self.for_askers(slot, |id, asker| {
+            let done = grants.insert(hasher, asker, &self.namespace, role, id);
+            entered = entered.and(done);
         });
-        hashes
+        entered
+    }
+
+    /// Takes a binding out of the index.
+    pub(super) fn leave(&self, slot: Slot, hasher: &Hasher, grants: &mut Grants<'_>) {
+        self.for_askers(slot, |id, asker| grants.remove(hasher, asker, &self.namespace, id));
+    }
+
+    /// Removes a binding, which must have left the index.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        self.order.retain(|&other| other != slot);
+        let rows = num::id(self.subjects(slot).len()).unwrap_or(u32::MAX);
+        self.dead_subjects = self.dead_subjects.saturating_add(rows.saturating_add(1));
     }
 
     /// Brings bindings that were added without order into it. Of two with one name the later one
-    /// stays; gives the roles of those that go, and the hash of each of their grants.
-    pub(super) fn seal(&mut self) -> (Vec<RoleId>, Vec<u64>) {
+    /// stays; gives the roles of those that go.
+    pub(super) fn seal(&mut self) -> Vec<RoleId> {
         let mut order = std::mem::take(&mut self.order);
         // Stable, so that of equal names the later one comes last.
         order.sort_by(|&a, &b| self.name(a).cmp(self.name(b)));
         let mut kept: Vec<Slot> = Vec::with_capacity(order.len());
-        let mut losers = Vec::new();
+        let mut dropped = Vec::new();
         for slot in order {
             match kept.last_mut() {
                 Some(last) if self.name(*last) == self.name(slot) => {
-                    losers.push(std::mem::replace(last, slot));
+                    dropped.extend(self.role(std::mem::replace(last, slot)));
                 }
                 _ => kept.push(slot),
             }
         }
         self.order = kept;
-        losers.sort_unstable();
-        let roles = losers.iter().filter_map(|&slot| self.role(slot)).collect();
-        let hashes = if losers.is_empty() { Vec::new() } else { self.remove_grants(&losers) };
-        self.grants.shrink_to_fit(|grant| grant.hash);
         self.bindings.shrink_to_fit();
         self.subjects.shrink_to_fit();
         self.text.shrink_to_fit();
         self.order.shrink_to_fit();
-        (roles, hashes)
+        dropped
     }
 
     /// Whether most of what is held belongs to bindings that are gone.
@@ -354,13 +274,14 @@ impl Scope {
         num::index(self.dead_subjects) > 64 + self.subjects.len() / 2
     }
 
-    /// The same scope without what is gone.
-    pub(super) fn packed(&self, hash: impl Fn(Asker<'_>) -> u64) -> Option<Self> {
+    /// The same scope without what is gone. Slots and subjects have new ids: it must be entered
+    /// into the index anew.
+    pub(super) fn packed(&self) -> Option<Self> {
         let mut packed = Self::new(self.namespace.clone());
         for slot in self.slots() {
             let row = self.binding(slot)?;
             let subjects: Vec<Subject> = self.subjects(slot).map(|id| self.subject(id)).collect();
-            packed.insert(self.name(slot), row.role, &subjects, row.place, &hash, false)?;
+            packed.insert(self.name(slot), row.role, &subjects, row.place, Order::SealLater)?;
         }
         packed.seal();
         Some(packed)
@@ -368,12 +289,20 @@ impl Scope {
 
     /// Bytes held, and how many of them are the text of names.
     pub(super) fn memory(&self) -> (usize, usize) {
-        let rows = self.grants.allocation_size()
-            + self.bindings.capacity() * size_of::<BindingRow>()
+        let rows = self.bindings.capacity() * size_of::<BindingRow>()
             + self.subjects.capacity() * size_of::<SubjectRow>()
             + self.odd.capacity() * size_of::<(u32, Str, Str)>()
             + self.order.capacity() * size_of::<Slot>()
             + size_of::<Self>();
         (rows, self.text.capacity())
     }
+}
+
+/// Where a new binding goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// To its place by name.
+    Keep,
+    /// To the end: many are coming, [`Scope::seal`] sorts them at once.
+    SealLater,
 }

@@ -1,13 +1,13 @@
 //! The compiled policy: what readers hold.
 
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 
+use super::index::{Hasher, Index, RoleId, Table};
 use super::reach::{Reach, SpaceId};
-use super::ruleset::RuleSet;
-use super::scope::{Asker, Place, RoleId, Scope};
+use super::ruleset::{RoleTest, RuleSet};
+use super::scope::{Place, Scope};
 use super::vocabulary::{Question, Vocabulary};
 use crate::api::Str;
 use crate::model::Origin;
@@ -20,9 +20,9 @@ use crate::util::goquote::Quoted;
 /// of view:
 ///
 /// ```text
-///  cluster ─────────────┐
-///  spaces: namespace ───┴► Scope: subject hash ─► role ─► roles ─► RuleSet: (group, resource) ─► verbs
-///  vocabulary: the request's strings ─► numbers
+///  deciding    subject, namespace ─► grants ─► roles ─► RuleSet: (group, resource) ─► verbs
+///              vocabulary: the request's strings ─► numbers
+///  explaining  cluster, spaces: bindings by name, with their subjects and places
 /// ```
 ///
 /// A decision costs one look-up a string of the request, one probe a subject in each of two scopes,
@@ -30,12 +30,16 @@ use crate::util::goquote::Quoted;
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub(super) vocabulary: Arc<Vocabulary>,
+    pub(super) cluster_grants: Arc<Table>,
+    pub(super) grants: Arc<Index>,
     pub(super) cluster: Arc<Scope>,
     pub(super) spaces: Arc<Spaces>,
+    // By role, like `roles`; apart from it so that it stays dense.
+    pub(super) tests: Arc<CowVec<RoleTest>>,
     pub(super) roles: Arc<CowVec<RoleRow>>,
     pub(super) reach: Arc<Reach>,
     pub(super) sources: Arc<Vec<Arc<str>>>,
-    pub(super) hasher: DefaultHashBuilder,
+    pub(super) hasher: Hasher,
 }
 
 /// The scopes of the namespaces.
@@ -50,9 +54,6 @@ pub(super) struct Spaces {
 pub(super) struct RoleRow {
     /// `None`: referred to, but not there.
     pub(super) rules: Option<Arc<RuleSet>>,
-    // Copies from the rule set, so that most tests end here.
-    pub(super) bloom: u64,
-    pub(super) verbs: u64,
     pub(super) info: Arc<RoleInfo>,
 }
 
@@ -127,47 +128,24 @@ impl Spaces {
     }
 }
 
-/// The hash under which the grants of a subject are found.
-#[inline]
-pub(super) fn hash_asker(hasher: &DefaultHashBuilder, asker: Asker<'_>) -> u64 {
-    match asker {
-        Asker::User(name) => hasher.hash_one(name.as_bytes()),
-        // A user and a group of one name are two subjects.
-        Asker::Group(name) => !hasher.hash_one(name.as_bytes()),
-    }
-}
-
 impl Policy {
     pub(super) fn empty() -> Self {
         Self {
             vocabulary: Arc::new(Vocabulary::new()),
+            cluster_grants: Arc::default(),
+            grants: Arc::new(Index::new(0)),
             cluster: Arc::new(Scope::new(Str::default())),
             spaces: Arc::default(),
+            tests: Arc::default(),
             roles: Arc::default(),
             reach: Arc::new(Reach::new()),
             sources: Arc::default(),
-            hasher: DefaultHashBuilder::default(),
+            hasher: Hasher::default(),
         }
     }
 
-    /// The hash under which the grants of a subject are found.
-    #[inline]
-    pub(super) fn hash_asker(&self, asker: Asker<'_>) -> u64 {
-        hash_asker(&self.hasher, asker)
-    }
-
-    #[inline]
-    pub(super) fn hash_namespace(&self, namespace: &str) -> u64 {
-        self.hasher.hash_one(namespace.as_bytes())
-    }
-
     pub(super) fn hash_role(&self, kind: &RoleKind, namespace: &str, name: &str) -> u64 {
-        let mut state = self.hasher.build_hasher();
-        state.write(kind.as_str().as_bytes());
-        state.write(namespace.as_bytes());
-        state.write_u8(0xff);
-        state.write(name.as_bytes());
-        state.finish()
+        self.hasher.of((kind.as_str(), namespace, name))
     }
 
     /// The scope of a namespace, if it holds bindings; none for the empty namespace (S-SAR-5).
@@ -176,27 +154,22 @@ impl Policy {
         if namespace.is_empty() {
             return None;
         }
-        let (_, scope) = self.spaces.find(self.hash_namespace(namespace), namespace)?;
+        let (_, scope) = self.spaces.find(self.hasher.namespace(namespace), namespace)?;
         Some(scope)
     }
 
     /// Whether a role grants what is asked; a role that is not there grants nothing.
     #[inline]
     pub(super) fn role_allows(&self, role: RoleId, question: &Question<'_>) -> bool {
-        let Some(row) = self.roles.get(role) else {
-            return false;
-        };
-        let Some(rules) = &row.rules else {
-            return false;
-        };
-        if question.bloom != 0
-            && !question.rare_verb
-            && !question.oversized
-            && row.bloom & question.bloom == 0
-        {
-            return false;
-        }
-        rules.allows(question, &self.vocabulary)
+        self.tests
+            .get(role)
+            .is_some_and(|test| test.may_allow(question) && self.passes(test, role, question))
+    }
+
+    /// The same for a test that was fetched and whose signature meets the question.
+    #[inline]
+    pub(super) fn passes(&self, test: &RoleTest, role: RoleId, question: &Question<'_>) -> bool {
+        test.allows(question, &self.vocabulary, || self.roles.get(role)?.rules.as_ref())
     }
 
     pub(super) fn origin(&self, place: Place) -> Origin {
@@ -230,7 +203,11 @@ impl Policy {
             strings += text;
         }
         bindings += self.spaces.scopes.memory() + self.spaces.ids.allocation_size();
-        let mut roles = self.roles.memory() + self.vocabulary.memory();
+        for (rows, text) in [self.grants.memory(), self.cluster_grants.memory()] {
+            bindings += rows;
+            strings += text;
+        }
+        let mut roles = self.roles.memory() + self.tests.memory() + self.vocabulary.memory();
         let mut seen = hashbrown::HashSet::new();
         for row in self.roles.iter() {
             roles += size_of::<RoleInfo>();

@@ -6,7 +6,7 @@
 
 use hashbrown::HashTable;
 
-use crate::model::{Attributes, NonResourceAttributes, ResourceAttributes};
+use crate::model::{Attributes, ResourceAttributes};
 use crate::util::intern::Interner;
 use crate::util::num;
 
@@ -14,7 +14,9 @@ use crate::util::num;
 pub(super) type Atom = u32;
 
 /// No such atom.
-const NONE: Atom = Atom::MAX;
+pub(super) const NONE: Atom = Atom::MAX;
+/// The signature bit of paths; some atoms share it.
+pub(super) const PATH_BIT: u64 = 1;
 /// `*` as a group and as a resource.
 const STAR: u32 = 0;
 /// The core group, `""`.
@@ -51,6 +53,23 @@ const VERBS: [&str; 24] = [
     "connect",
     "*",
 ];
+
+/// The numbers of the verbs of nearly every request, without a look-up. A test holds them against
+/// the list above.
+#[inline]
+fn usual_verb(verb: &str) -> Option<u32> {
+    Some(match verb {
+        "get" => 0,
+        "list" => 1,
+        "watch" => 2,
+        "create" => 3,
+        "update" => 4,
+        "patch" => 5,
+        "delete" => 6,
+        "deletecollection" => 7,
+        _ => return None,
+    })
+}
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -89,6 +108,12 @@ pub(super) struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// Whether bits and atoms say all of it, so that no rule needs to be read for what they deny.
+    #[inline]
+    pub(super) const fn is_plain(&self) -> bool {
+        !self.rare_verb && !self.oversized
+    }
+
     /// The atoms that grant what was asked; a rule set needs one of them.
     pub(super) fn atoms(&self) -> impl Iterator<Item = Atom> {
         self.atoms.iter().copied().filter(|&atom| atom != NONE)
@@ -181,8 +206,10 @@ impl Vocabulary {
     }
 
     /// Puts a request in the words of the policy.
+    #[inline]
     pub(super) fn question<'a>(&self, attributes: &'a Attributes<'a>) -> Question<'a> {
-        let (verb, rare_verb) = match self.verbs.get(attributes.verb()) {
+        let number = usual_verb(attributes.verb()).or_else(|| self.verbs.get(attributes.verb()));
+        let (verb, rare_verb) = match number {
             Some(bit) if bit < VERB_BITS => (1 << bit, false),
             known => (1 << VERB_BITS, known.is_some()),
         };
@@ -190,7 +217,7 @@ impl Vocabulary {
             Question { attributes, verb, rare_verb, oversized: false, atoms: [NONE; 6], bloom: 0 };
         match attributes {
             Attributes::Resource(resource) => self.resource_atoms(resource, &mut question),
-            Attributes::NonResource(NonResourceAttributes { .. }) => {}
+            Attributes::NonResource(_) => question.bloom = PATH_BIT,
         }
         question
     }
@@ -266,4 +293,20 @@ fn join<'b>(buffer: &'b mut [u8; COMBINED], resource: &str, sub: &str) -> Option
     *slash = b'/';
     back.copy_from_slice(sub.as_bytes());
     buffer.get(..length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_verbs_have_the_numbers_they_are_interned_with() {
+        let vocabulary = Vocabulary::new();
+        for verb in VERBS {
+            if let Some(number) = usual_verb(verb) {
+                assert_eq!(vocabulary.verbs.get(verb), Some(number), "{verb}");
+            }
+        }
+        assert_eq!(VERBS.iter().filter(|verb| usual_verb(verb).is_some()).count(), 8);
+    }
 }
