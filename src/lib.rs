@@ -5,5 +5,6 @@
 pub mod api;
 pub mod authz;
 pub mod model;
+pub mod snapshot;
 
 mod util;

@@ -1,6 +1,18 @@
 //! Everything that is tested from outside, in one binary: one link step.
 
+#[cfg(feature = "rbac")]
+mod golden_policy;
+#[cfg(feature = "rbac")]
 mod golden_rbac;
+mod plain_yaml;
+#[cfg(feature = "rbac")]
 mod prop_rbac;
 mod reference;
 mod support;
+// The attribute tells clippy that these are tests, helpers included.
+#[cfg(feature = "abac")]
+mod golden_abac;
+#[cfg(feature = "abac")]
+mod reference_abac;
+#[cfg(test)]
+mod tidy;

@@ -14,38 +14,23 @@ pub type StrMap = BTreeMap<Str, Str>;
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectMeta {
     /// The name, unique per kind and namespace.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub name: Str,
     /// The namespace; empty for cluster-scoped objects.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub namespace: Str,
     /// Labels; aggregation selects by them (S-AGG-2).
-    #[serde(
-        deserialize_with = "labels",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(deserialize_with = "labels", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: StrMap,
     /// Set on objects that were read from an API server.
-    #[serde(
-        deserialize_with = "null::or_default",
-        skip_serializing_if = "Str::is_empty"
-    )]
+    #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub resource_version: Str,
 }
 
 /// Go reads a `null` map as empty and a `null` value as the empty string.
 fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<StrMap, D::Error> {
     let map = Option::<BTreeMap<Str, Option<Str>>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(map
-        .into_iter()
-        .map(|(key, value)| (key, value.unwrap_or_default()))
-        .collect())
+    Ok(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
 }
 
 /// A label selector: all of `matchLabels` and all of `matchExpressions` (S-AGG-3).
@@ -53,10 +38,7 @@ fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<StrMap, D
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelector {
     /// Labels that must have exactly these values.
-    #[serde(
-        deserialize_with = "labels",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(deserialize_with = "labels", skip_serializing_if = "BTreeMap::is_empty")]
     pub match_labels: StrMap,
     /// Further requirements.
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]

@@ -3,10 +3,16 @@
 //! The types read what the API server reads: unknown fields are ignored, `null` lists are empty,
 //! and empty references are defaulted as the server does (S-RVAL-1). Nothing here judges.
 
+#[cfg(feature = "abac")]
+pub mod abac;
 pub mod authorization;
+pub mod field;
 pub mod inventory;
 pub mod meta;
+pub mod names;
 pub mod rbac;
+pub mod resources;
+pub mod selector;
 
 mod null;
 

@@ -67,23 +67,13 @@ impl Subject {
     /// A user.
     #[must_use]
     pub fn user(name: impl Into<Str>) -> Self {
-        Self {
-            kind: "User".into(),
-            api_group: GROUP.into(),
-            name: name.into(),
-            ..Self::default()
-        }
+        Self { kind: "User".into(), api_group: GROUP.into(), name: name.into(), ..Self::default() }
     }
 
     /// A group.
     #[must_use]
     pub fn group(name: impl Into<Str>) -> Self {
-        Self {
-            kind: "Group".into(),
-            api_group: GROUP.into(),
-            name: name.into(),
-            ..Self::default()
-        }
+        Self { kind: "Group".into(), api_group: GROUP.into(), name: name.into(), ..Self::default() }
     }
 
     /// A service account.
@@ -112,27 +102,18 @@ impl<'de> Deserialize<'de> for Subject {
             #[serde(deserialize_with = "null::or_default")]
             namespace: Str,
         }
-        let AsWritten {
-            kind,
-            mut api_group,
-            name,
-            namespace,
-        } = AsWritten::deserialize(deserializer)?;
+        let AsWritten { kind, mut api_group, name, namespace } =
+            AsWritten::deserialize(deserializer)?;
         // S-RVAL-1; service accounts are in the empty group.
         if api_group.is_empty() && (kind == "User" || kind == "Group") {
             api_group = GROUP.into();
         }
-        Ok(Self {
-            kind,
-            api_group,
-            name,
-            namespace,
-        })
+        Ok(Self { kind, api_group, name, namespace })
     }
 }
 
 /// The role that a binding grants.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleRef {
     /// Defaulted on reading, not consulted in evaluation (S-RBAC-22).
@@ -143,25 +124,24 @@ pub struct RoleRef {
     pub name: Str,
 }
 
+/// A reference that is absent is defaulted too (S-RVAL-1).
+impl Default for RoleRef {
+    fn default() -> Self {
+        Self { api_group: GROUP.into(), kind: Str::default(), name: Str::default() }
+    }
+}
+
 impl RoleRef {
     /// A reference to a ClusterRole.
     #[must_use]
     pub fn cluster_role(name: impl Into<Str>) -> Self {
-        Self {
-            api_group: GROUP.into(),
-            kind: "ClusterRole".into(),
-            name: name.into(),
-        }
+        Self { api_group: GROUP.into(), kind: "ClusterRole".into(), name: name.into() }
     }
 
     /// A reference to a Role of the binding's namespace.
     #[must_use]
     pub fn role(name: impl Into<Str>) -> Self {
-        Self {
-            api_group: GROUP.into(),
-            kind: "Role".into(),
-            name: name.into(),
-        }
+        Self { api_group: GROUP.into(), kind: "Role".into(), name: name.into() }
     }
 }
 
@@ -177,19 +157,11 @@ impl<'de> Deserialize<'de> for RoleRef {
             #[serde(deserialize_with = "null::or_default")]
             name: Str,
         }
-        let AsWritten {
-            mut api_group,
-            kind,
-            name,
-        } = AsWritten::deserialize(deserializer)?;
+        let AsWritten { mut api_group, kind, name } = AsWritten::deserialize(deserializer)?;
         if api_group.is_empty() {
             api_group = GROUP.into();
         }
-        Ok(Self {
-            api_group,
-            kind,
-            name,
-        })
+        Ok(Self { api_group, kind, name })
     }
 }
 
@@ -342,19 +314,10 @@ impl Object {
     /// What identifies it.
     #[must_use]
     pub fn key(&self) -> ObjectKey {
-        let ObjectMeta {
-            name, namespace, ..
-        } = self.metadata();
-        let namespace = if self.kind().is_namespaced() {
-            namespace.clone()
-        } else {
-            Str::default()
-        };
-        ObjectKey {
-            kind: self.kind(),
-            namespace,
-            name: name.clone(),
-        }
+        let ObjectMeta { name, namespace, .. } = self.metadata();
+        let namespace =
+            if self.kind().is_namespaced() { namespace.clone() } else { Str::default() };
+        ObjectKey { kind: self.kind(), namespace, name: name.clone() }
     }
 }
 
@@ -385,13 +348,7 @@ impl std::fmt::Display for ObjectKey {
         if self.namespace.is_empty() {
             write!(f, "{} `{}`", self.kind.as_str(), self.name)
         } else {
-            write!(
-                f,
-                "{} `{}/{}`",
-                self.kind.as_str(),
-                self.namespace,
-                self.name
-            )
+            write!(f, "{} `{}/{}`", self.kind.as_str(), self.namespace, self.name)
         }
     }
 }

@@ -1,13 +1,48 @@
 //! The engines that answer "may this user do this?". Everything they need is passed in; nothing
 //! is opened.
 
-use crate::api::authorization::{NonResourceRule, ResourceRule};
-use crate::model::{Request, User, Verdict};
-
+#[cfg(feature = "abac")]
+pub mod abac;
+mod chain;
 #[cfg(feature = "rbac")]
 pub mod rbac;
+mod trivial;
 
-/// Anything that can answer a request. Open: bring your own and put it into a chain.
+use std::sync::Arc;
+
+pub use chain::{Chain, ChainPrincipal};
+pub use trivial::{AlwaysAllow, AlwaysDeny, SuperUser};
+
+use crate::api::authorization::{NonResourceRule, ResourceRule};
+use crate::model::{Attributes, Request, User, Verdict};
+
+/// Anything that can answer a request. Open: bring your own and put it into a [`Chain`].
+///
+/// ```
+/// use portcullis::authz::{Authorizer, Chain, Rules};
+/// use portcullis::model::{Request, ResourceAttributes, User, Verdict};
+///
+/// /// Nobody deletes anything on a Friday.
+/// struct Freeze;
+///
+/// impl Authorizer for Freeze {
+///     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
+///         match request.attributes.verb() {
+///             "delete" => Verdict::deny("change freeze"),
+///             _ => Verdict::no_opinion(""),
+///         }
+///     }
+///
+///     fn rules_for(&self, _: &User, _: &str) -> Rules {
+///         Rules::default() // It grants nothing.
+///     }
+/// }
+///
+/// let chain = Chain::new().with("Freeze", Freeze);
+/// let jane = User::new("jane");
+/// let delete = Request::resource(&jane, ResourceAttributes::new("delete", "pods"));
+/// assert_eq!(chain.authorize(&delete).reason(), "change freeze");
+/// ```
 pub trait Authorizer: Send + Sync {
     /// Answers one request. Must not block.
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a>;
@@ -16,6 +51,20 @@ pub trait Authorizer: Send + Sync {
     ///
     /// An authorizer that cannot list answers [`Rules::incomplete`].
     fn rules_for(&self, user: &User, namespace: &str) -> Rules;
+
+    /// Does whatever depends on the user alone, for callers that decide often for one identity.
+    /// `None`: there is nothing to gain, ask [`Self::authorize`] each time.
+    fn resolve(&self, user: &Arc<User>) -> Option<Box<dyn Resolved>> {
+        let _ = user;
+        None
+    }
+}
+
+/// An authorizer that has met its user: it answers exactly as the authorizer it came from did at
+/// that moment, whatever happens to the policy later.
+pub trait Resolved: Send + Sync {
+    /// Answers one request of that user.
+    fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a>;
 }
 
 /// What a subject may do, as far as an authorizer can list it.
@@ -35,10 +84,6 @@ impl Rules {
     /// The answer of an authorizer that cannot list what it grants.
     #[must_use]
     pub fn incomplete(error: impl Into<String>) -> Self {
-        Self {
-            incomplete: true,
-            errors: vec![error.into()],
-            ..Self::default()
-        }
+        Self { incomplete: true, errors: vec![error.into()], ..Self::default() }
     }
 }

@@ -88,11 +88,7 @@ pub struct Verdict<'a> {
 impl<'a> Verdict<'a> {
     /// An answer with a ready reason.
     pub fn new(decision: Decision, reason: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            decision,
-            reason: Reason::Text(reason.into()),
-            errors: Vec::new(),
-        }
+        Self { decision, reason: Reason::Text(reason.into()), errors: Vec::new() }
     }
 
     /// A yes.
@@ -126,20 +122,18 @@ impl<'a> Verdict<'a> {
         user: &'a User,
         attributes: &'a Attributes<'a>,
     ) -> Self {
-        Self {
-            decision,
-            reason: Reason::Deferred {
-                by,
-                user,
-                attributes,
-            },
-            errors: Vec::new(),
-        }
+        Self { decision, reason: Reason::Deferred { by, user, attributes }, errors: Vec::new() }
     }
 
     /// The same answer with an error beside it.
     pub fn with_error(mut self, error: impl Into<String>) -> Self {
         self.errors.push(error.into());
+        self
+    }
+
+    /// The same answer with these errors instead of the ones it had.
+    pub fn with_errors(mut self, errors: Vec<String>) -> Self {
+        self.errors = errors;
         self
     }
 
@@ -154,15 +148,8 @@ impl<'a> Verdict<'a> {
     pub fn reason(&self) -> Cow<'_, str> {
         match &self.reason {
             Reason::Text(text) => Cow::Borrowed(text),
-            Reason::Deferred {
-                by,
-                user,
-                attributes,
-            } => {
-                let request = Request {
-                    user,
-                    attributes: **attributes,
-                };
+            Reason::Deferred { by, user, attributes } => {
+                let request = Request { user, attributes: **attributes };
                 Cow::Owned(by.reason(&request, self.decision))
             }
         }
@@ -174,17 +161,9 @@ impl<'a> Verdict<'a> {
     pub fn path(&self) -> Vec<Step> {
         match &self.reason {
             Reason::Text(_) => Vec::new(),
-            Reason::Deferred {
-                by,
-                user,
-                attributes,
-            } => by.path(
-                &Request {
-                    user,
-                    attributes: **attributes,
-                },
-                self.decision,
-            ),
+            Reason::Deferred { by, user, attributes } => {
+                by.path(&Request { user, attributes: **attributes }, self.decision)
+            }
         }
     }
 }

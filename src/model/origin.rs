@@ -23,11 +23,7 @@ impl Origin {
     /// A place in a source.
     #[must_use]
     pub fn new(source: impl Into<Arc<str>>, document: u32, line: u32) -> Self {
-        Self {
-            source: source.into(),
-            document,
-            line,
-        }
+        Self { source: source.into(), document, line }
     }
 
     /// A source without places, such as a watch or a test.

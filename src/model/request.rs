@@ -23,20 +23,14 @@ impl<'a> Request<'a> {
     /// A question about a resource.
     #[must_use]
     pub const fn resource(user: &'a User, attributes: ResourceAttributes<'a>) -> Self {
-        Self {
-            user,
-            attributes: Attributes::Resource(attributes),
-        }
+        Self { user, attributes: Attributes::Resource(attributes) }
     }
 
     /// A question about a path that is not a resource.
     #[must_use]
     pub const fn non_resource(user: &'a User, verb: &'a str, path: &'a str) -> Self {
         let attributes = NonResourceAttributes { verb, path };
-        Self {
-            user,
-            attributes: Attributes::NonResource(attributes),
-        }
+        Self { user, attributes: Attributes::NonResource(attributes) }
     }
 }
 
@@ -103,11 +97,7 @@ impl<'a> ResourceAttributes<'a> {
     /// A verb on a resource of the core group, at cluster scope.
     #[must_use]
     pub fn new(verb: &'a str, resource: &'a str) -> Self {
-        Self {
-            verb,
-            resource,
-            ..Self::default()
-        }
+        Self { verb, resource, ..Self::default() }
     }
 
     /// In this API group.

@@ -20,10 +20,7 @@ impl<R> Copy for Selector<'_, R> {}
 
 impl<R> Default for Selector<'_, R> {
     fn default() -> Self {
-        Self {
-            requirements: &[],
-            parse_error: None,
-        }
+        Self { requirements: &[], parse_error: None }
     }
 }
 

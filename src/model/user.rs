@@ -51,10 +51,7 @@ impl User {
     /// A user with a name and nothing else.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            ..Self::default()
-        }
+        Self { name: name.into(), ..Self::default() }
     }
 
     /// The same user with these groups instead of the ones it had.
@@ -149,9 +146,8 @@ impl<'a> ServiceAccountName<'a> {
     /// # Errors
     /// When the prefix is missing, the rest is not two parts, or a part is not a legal name.
     pub fn parse(username: &'a str) -> Result<Self, ServiceAccountNameError> {
-        let rest = username
-            .strip_prefix(names::SERVICE_ACCOUNT_PREFIX)
-            .ok_or(ServiceAccountNameError)?;
+        let rest =
+            username.strip_prefix(names::SERVICE_ACCOUNT_PREFIX).ok_or(ServiceAccountNameError)?;
         let (namespace, name) = rest.split_once(':').ok_or(ServiceAccountNameError)?;
         if name.contains(':') || !is_dns1123_label(namespace) || !is_dns1123_subdomain(name) {
             return Err(ServiceAccountNameError);
@@ -192,9 +188,7 @@ fn is_label_text(text: &str) -> bool {
     let is_alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     text.as_bytes().first().is_some_and(is_alphanumeric)
         && text.as_bytes().last().is_some_and(is_alphanumeric)
-        && text
-            .bytes()
-            .all(|byte| is_alphanumeric(&byte) || byte == b'-')
+        && text.bytes().all(|byte| is_alphanumeric(&byte) || byte == b'-')
 }
 
 #[cfg(test)]
@@ -214,31 +208,15 @@ mod tests {
             "system:serviceaccount:n.s:a",
             "ns:a",
         ] {
-            assert_eq!(
-                ServiceAccountName::parse(bad),
-                Err(ServiceAccountNameError),
-                "{bad}"
-            );
+            assert_eq!(ServiceAccountName::parse(bad), Err(ServiceAccountNameError), "{bad}");
         }
     }
 
     #[test]
     fn the_literal_match_validates_nothing() {
-        assert!(ServiceAccountName::is_username_of(
-            "system:serviceaccount::",
-            "",
-            ""
-        ));
-        assert!(ServiceAccountName::is_username_of(
-            "system:serviceaccount:a:b:c",
-            "a:b",
-            "c"
-        ));
-        assert!(!ServiceAccountName::is_username_of(
-            "system:serviceaccount:a:b",
-            "a",
-            "bc"
-        ));
+        assert!(ServiceAccountName::is_username_of("system:serviceaccount::", "", ""));
+        assert!(ServiceAccountName::is_username_of("system:serviceaccount:a:b:c", "a:b", "c"));
+        assert!(!ServiceAccountName::is_username_of("system:serviceaccount:a:b", "a", "bc"));
     }
 
     #[test]

@@ -28,9 +28,7 @@ impl<T: Clone> CowVec<T> {
     /// The element at `id`.
     #[inline]
     pub(crate) fn get(&self, id: u32) -> Option<&T> {
-        self.chunks
-            .get(num::index(id >> CHUNK_BITS))?
-            .get(num::index(id & MASK))
+        self.chunks.get(num::index(id >> CHUNK_BITS))?.get(num::index(id & MASK))
     }
 
     /// The element at `id`, to be changed in this version only.
@@ -69,11 +67,7 @@ impl<T: Clone> CowVec<T> {
     /// Bytes held, without what the elements themselves point to.
     pub(crate) fn memory(&self) -> usize {
         self.chunks.capacity() * size_of::<Arc<Vec<T>>>()
-            + self
-                .chunks
-                .iter()
-                .map(|c| 40 + c.capacity() * size_of::<T>())
-                .sum::<usize>()
+            + self.chunks.iter().map(|c| 40 + c.capacity() * size_of::<T>()).sum::<usize>()
     }
 }
 
@@ -93,9 +87,6 @@ mod tests {
         assert_eq!((first.get(130), second.get(130)), (Some(&130), Some(&7)));
         assert_eq!((first.len(), second.len()), (300, 301));
         assert_eq!(first.get(300), None);
-        assert_eq!(
-            first.iter().copied().collect::<Vec<_>>(),
-            (0..300).collect::<Vec<_>>()
-        );
+        assert_eq!(first.iter().copied().collect::<Vec<_>>(), (0..300).collect::<Vec<_>>());
     }
 }

@@ -31,9 +31,7 @@ impl Interner {
     #[inline]
     pub(crate) fn get_bytes(&self, string: &[u8]) -> Option<u32> {
         let hash = self.hasher.hash_one(string);
-        self.table
-            .find(hash, |&id| self.resolve(id).as_bytes() == string)
-            .copied()
+        self.table.find(hash, |&id| self.resolve(id).as_bytes() == string).copied()
     }
 
     /// The number of a string, interning it if it is new; `None` when there is no room for it.
@@ -45,16 +43,9 @@ impl Interner {
         let end = num::id(self.text.len().checked_add(string.len())?)?;
         self.text.push_str(string);
         self.ends.push(end);
-        let Self {
-            text,
-            ends,
-            table,
-            hasher,
-        } = self;
+        let Self { text, ends, table, hasher } = self;
         let hash = hasher.hash_one(string.as_bytes());
-        table.insert_unique(hash, id, |&id| {
-            hasher.hash_one(resolve(text, ends, id).as_bytes())
-        });
+        table.insert_unique(hash, id, |&id| hasher.hash_one(resolve(text, ends, id).as_bytes()));
         Some(id)
     }
 
@@ -62,11 +53,6 @@ impl Interner {
     #[inline]
     pub(crate) fn resolve(&self, id: u32) -> &str {
         resolve(&self.text, &self.ends, id)
-    }
-
-    /// How many strings there are.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
     }
 
     /// Bytes held.
@@ -78,14 +64,8 @@ impl Interner {
 #[inline]
 fn resolve<'t>(text: &'t str, ends: &[u32], id: u32) -> &'t str {
     let id = num::index(id);
-    let start = id
-        .checked_sub(1)
-        .and_then(|before| ends.get(before))
-        .copied()
-        .unwrap_or(0);
-    ends.get(id)
-        .and_then(|&end| text.get(num::index(start)..num::index(end)))
-        .unwrap_or("")
+    let start = id.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+    ends.get(id).and_then(|&end| text.get(num::index(start)..num::index(end))).unwrap_or("")
 }
 
 #[cfg(test)]
@@ -96,10 +76,7 @@ mod tests {
     fn strings_keep_their_numbers_and_unknown_ones_have_none() {
         let mut interner = Interner::default();
         let words = ["pods", "", "pods/log", "ünï"];
-        let ids: Vec<u32> = words
-            .iter()
-            .map(|word| interner.intern(word).unwrap())
-            .collect();
+        let ids: Vec<u32> = words.iter().map(|word| interner.intern(word).unwrap()).collect();
         assert_eq!(ids, [0, 1, 2, 3]);
         assert_eq!(interner.intern("pods"), Some(0));
         assert_eq!(interner.get("Pods"), None);

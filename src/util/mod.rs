@@ -2,6 +2,11 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod cowvec;
+#[cfg(feature = "abac")]
+pub(crate) mod gojson;
 pub(crate) mod goquote;
 pub(crate) mod intern;
+pub(crate) mod nearest;
 pub(crate) mod num;
+#[cfg(feature = "abac")]
+pub(crate) mod yaml_scalar;

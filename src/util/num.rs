@@ -2,10 +2,7 @@
 
 /// A table index as the machine counts. Lossless wherever the crate builds for 32 bits and more.
 #[inline]
-#[expect(
-    clippy::as_conversions,
-    reason = "u32 to usize loses nothing on 32-bit and wider targets"
-)]
+#[expect(clippy::as_conversions, reason = "u32 to usize loses nothing on 32-bit and wider targets")]
 pub(crate) const fn index(id: u32) -> usize {
     id as usize
 }

@@ -23,25 +23,12 @@ pub(crate) struct Answer {
 impl Reference {
     pub(crate) fn new(inventory: &Inventory) -> Self {
         let mut reference = Self::default();
-        let Inventory {
-            cluster_roles,
-            roles,
-            cluster_role_bindings,
-            role_bindings,
-            ..
-        } = inventory;
-        cluster_roles
-            .iter()
-            .for_each(|o| reference.apply(&o.value.clone().into()));
-        roles
-            .iter()
-            .for_each(|o| reference.apply(&o.value.clone().into()));
-        cluster_role_bindings
-            .iter()
-            .for_each(|o| reference.apply(&o.value.clone().into()));
-        role_bindings
-            .iter()
-            .for_each(|o| reference.apply(&o.value.clone().into()));
+        let Inventory { cluster_roles, roles, cluster_role_bindings, role_bindings, .. } =
+            inventory;
+        cluster_roles.iter().for_each(|o| reference.apply(&o.value.clone().into()));
+        roles.iter().for_each(|o| reference.apply(&o.value.clone().into()));
+        cluster_role_bindings.iter().for_each(|o| reference.apply(&o.value.clone().into()));
+        role_bindings.iter().for_each(|o| reference.apply(&o.value.clone().into()));
         reference
     }
 
@@ -56,8 +43,7 @@ impl Reference {
                 self.roles.insert((namespace, name), role.rules);
             }
             Object::ClusterRoleBinding(binding) => {
-                self.cluster_role_bindings
-                    .insert(name, (binding.role_ref, binding.subjects));
+                self.cluster_role_bindings.insert(name, (binding.role_ref, binding.subjects));
             }
             Object::RoleBinding(binding) => {
                 let of_namespace = self.role_bindings.entry(namespace).or_default();
@@ -74,9 +60,7 @@ impl Reference {
             Kind::Role => drop(self.roles.remove(&(namespace, name))),
             Kind::ClusterRoleBinding => drop(self.cluster_role_bindings.remove(&name)),
             Kind::RoleBinding => {
-                self.role_bindings
-                    .get_mut(&namespace)
-                    .map(|of| of.remove(&name));
+                self.role_bindings.get_mut(&namespace).map(|of| of.remove(&name));
             }
         }
     }
@@ -101,17 +85,14 @@ impl Reference {
     fn resolve(&self, role_ref: &RoleRef, namespace: &str) -> Result<&Vec<PolicyRule>, String> {
         let name = role_ref.name.to_string();
         match role_ref.kind.as_str() {
-            "ClusterRole" => self.cluster_roles.get(&name).ok_or(format!(
-                "clusterrole.rbac.authorization.k8s.io {} not found",
-                quote(&name)
-            )),
+            "ClusterRole" => self
+                .cluster_roles
+                .get(&name)
+                .ok_or(format!("clusterrole.rbac.authorization.k8s.io {} not found", quote(&name))),
             "Role" => self
                 .roles
                 .get(&(namespace.to_owned(), name.clone()))
-                .ok_or(format!(
-                    "role.rbac.authorization.k8s.io {} not found",
-                    quote(&name)
-                )),
+                .ok_or(format!("role.rbac.authorization.k8s.io {} not found", quote(&name))),
             kind => Err(format!("unsupported role reference kind: {}", quote(kind))),
         }
     }
@@ -138,10 +119,7 @@ impl Reference {
                             } else {
                                 &subject.namespace
                             };
-                            format!(
-                                "ServiceAccount {}",
-                                quote(&format!("{}/{of}", subject.name))
-                            )
+                            format!("ServiceAccount {}", quote(&format!("{}/{of}", subject.name)))
                         }
                         kind => format!("{kind} {}", quote(&subject.name)),
                     };
@@ -151,10 +129,7 @@ impl Reference {
                         role_ref.kind,
                         quote(&role_ref.name),
                     );
-                    return Answer {
-                        allowed: true,
-                        reason,
-                    };
+                    return Answer { allowed: true, reason };
                 }
                 Ok(_) => {}
             }
@@ -164,10 +139,7 @@ impl Reference {
             [one] => format!("RBAC: {one}"),
             many => format!("RBAC: [{}]", many.join(", ")),
         };
-        Answer {
-            allowed: false,
-            reason,
-        }
+        Answer { allowed: false, reason }
     }
 
     /// S-WHO-2: subjects of every binding that grants it, and the errors.
@@ -209,12 +181,20 @@ fn quote(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            '\u{e000}'..='\u{f8ff}' | '\u{a0}' | '\u{200b}'..='\u{200f}' => {
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\r' => quoted.push_str("\\r"),
+            '\u{e000}'..='\u{f8ff}'
+            | '\u{a0}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{feff}' => {
                 quoted.push_str(&format!("\\u{:04x}", u32::from(character)));
             }
             '\0'..='\u{1f}' | '\u{7f}' => {
                 quoted.push_str(&format!("\\x{:02x}", u32::from(character)));
             }
+            '\u{e0000}'.. => quoted.push_str(&format!("\\U{:08x}", u32::from(character))),
             other => quoted.push(other),
         }
     }
@@ -226,16 +206,9 @@ fn quote(text: &str) -> String {
 pub(crate) fn applies(subject: &Subject, user: &User, namespace: &str) -> bool {
     match subject.kind.as_str() {
         "User" => user.name == subject.name.as_str(),
-        "Group" => user
-            .groups
-            .iter()
-            .any(|group| *group == subject.name.as_str()),
+        "Group" => user.groups.iter().any(|group| *group == subject.name.as_str()),
         "ServiceAccount" => {
-            let of = if subject.namespace.is_empty() {
-                namespace
-            } else {
-                &subject.namespace
-            };
+            let of = if subject.namespace.is_empty() { namespace } else { &subject.namespace };
             !of.is_empty() && user.name == format!("system:serviceaccount:{of}:{}", subject.name)
         }
         _ => false,

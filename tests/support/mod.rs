@@ -7,10 +7,8 @@ use std::path::PathBuf;
 /// The recorded answers and dumps, if this checkout has them beside it. A clone without them
 /// passes its tests: callers print a line and return.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("PORTCULLIS_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("PORTCULLIS_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let found = root.join(path);
     if !found.exists() {
         eprintln!("skipped: {} is not there", found.display());
@@ -21,9 +19,7 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
 
 /// A file of this repository's corpus.
 pub(crate) fn corpus(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/corpus")
-        .join(path)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(path)
 }
 
 /// Each line of an NDJSON file, parsed.

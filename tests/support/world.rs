@@ -127,9 +127,7 @@ impl Expected {
     pub(crate) fn is_reason(&self, reason: &str) -> bool {
         if self.allowed {
             let others = self.reasons.iter().flatten();
-            return std::iter::once(&self.reason)
-                .chain(others)
-                .any(|known| known == reason);
+            return std::iter::once(&self.reason).chain(others).any(|known| known == reason);
         }
         reason_parts(&self.reason) == reason_parts(reason)
     }
@@ -143,10 +141,7 @@ pub(crate) fn reason_parts(reason: &str) -> BTreeSet<String> {
 /// `[a, b]` as a set.
 pub(crate) fn error_parts(text: &str) -> BTreeSet<String> {
     let text = text.strip_prefix("RBAC: ").unwrap_or(text);
-    match text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
+    match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(list) => list.split(", ").map(str::to_owned).collect(),
         None if text.is_empty() => BTreeSet::new(),
         None => [text.to_owned()].into(),
@@ -164,7 +159,8 @@ pub(crate) fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpectedSubjects {
-    pub(crate) subjects: Vec<Subject>,
+    /// `null` where the question was none.
+    pub(crate) subjects: Option<Vec<Subject>>,
     #[serde(default)]
     pub(crate) error: String,
 }

@@ -20,11 +20,7 @@ impl<'p> BindingRef<'p> {
     /// `ClusterRoleBinding` or `RoleBinding`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        if self.scope.namespace.is_empty() {
-            "ClusterRoleBinding"
-        } else {
-            "RoleBinding"
-        }
+        if self.scope.namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" }
     }
 
     /// The namespace; empty for a ClusterRoleBinding.
@@ -61,21 +57,13 @@ impl<'p> BindingRef<'p> {
     #[must_use]
     pub fn role_rules(&self) -> Option<Vec<PolicyRule>> {
         let rules = self.rules()?;
-        Some(
-            rules
-                .rules()
-                .map(|rule| self.policy.write_rule(rule))
-                .collect(),
-        )
+        Some(rules.rules().map(|rule| self.policy.write_rule(rule)).collect())
     }
 
     /// Where it was read.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        self.scope
-            .place(self.slot)
-            .map(|place| self.policy.origin(place))
-            .unwrap_or_default()
+        self.scope.place(self.slot).map(|place| self.policy.origin(place)).unwrap_or_default()
     }
 
     /// Where its role was read.
@@ -120,9 +108,5 @@ static NO_ROLE: RoleInfo = RoleInfo {
     kind: RoleKind::ClusterRole,
     namespace: crate::api::Str::const_new(""),
     name: crate::api::Str::const_new(""),
-    place: super::scope::Place {
-        source: u32::MAX,
-        document: 0,
-        line: 0,
-    },
+    place: super::scope::Place { source: u32::MAX, document: 0, line: 0 },
 };

@@ -90,27 +90,35 @@ impl Editor {
     }
 
     /// An editor of the policy that an inventory holds. Of two objects with one name the later
-    /// one counts. Aggregated roles have the rules they are stored with.
+    /// one counts. Aggregated roles have the rules they are stored with; see
+    /// [`Self::load_with_rules`] for others.
     ///
     /// # Errors
     /// When the policy is too large for its tables.
     pub fn load(inventory: &Inventory) -> Result<Self, TooLarge> {
+        Self::load_with_rules(inventory, |_| None)
+    }
+
+    /// The same, with other rules for some ClusterRoles: `rules` is asked with the place of each
+    /// in the inventory.
+    ///
+    /// # Errors
+    /// When the policy is too large for its tables.
+    pub fn load_with_rules<'r>(
+        inventory: &Inventory,
+        rules: impl Fn(usize) -> Option<&'r [PolicyRule]>,
+    ) -> Result<Self, TooLarge> {
         let mut editor = Self::new();
-        for role in &inventory.cluster_roles {
+        for (index, role) in inventory.cluster_roles.iter().enumerate() {
             let place = editor.place(&role.origin)?;
             let name = &role.value.metadata.name;
-            editor.define(RoleKind::ClusterRole, "", name, &role.value.rules, place)?;
+            let rules = rules(index).unwrap_or(&role.value.rules);
+            editor.define(RoleKind::ClusterRole, "", name, rules, place)?;
         }
         for role in &inventory.roles {
             let place = editor.place(&role.origin)?;
             let meta = &role.value.metadata;
-            editor.define(
-                RoleKind::Role,
-                &meta.namespace,
-                &meta.name,
-                &role.value.rules,
-                place,
-            )?;
+            editor.define(RoleKind::Role, &meta.namespace, &meta.name, &role.value.rules, place)?;
         }
         for binding in &inventory.cluster_role_bindings {
             let (value, place) = (&binding.value, editor.place(&binding.origin)?);
@@ -121,14 +129,7 @@ impl Editor {
             let (value, place) = (&binding.value, editor.place(&binding.origin)?);
             let meta = &value.metadata;
             let (role_ref, subjects) = (&value.role_ref, &value.subjects);
-            editor.bind(
-                &meta.namespace,
-                &meta.name,
-                role_ref,
-                subjects,
-                place,
-                false,
-            )?;
+            editor.bind(&meta.namespace, &meta.name, role_ref, subjects, place, false)?;
         }
         editor.seal();
         Ok(editor)
@@ -163,22 +164,12 @@ impl Editor {
     pub fn apply(&mut self, object: &Object, origin: &Origin) -> Result<(), TooLarge> {
         let place = self.place(origin)?;
         match object {
-            Object::ClusterRole(role) => self.define(
-                RoleKind::ClusterRole,
-                "",
-                &role.metadata.name,
-                &role.rules,
-                place,
-            ),
+            Object::ClusterRole(role) => {
+                self.define(RoleKind::ClusterRole, "", &role.metadata.name, &role.rules, place)
+            }
             Object::Role(role) => {
                 let meta = &role.metadata;
-                self.define(
-                    RoleKind::Role,
-                    &meta.namespace,
-                    &meta.name,
-                    &role.rules,
-                    place,
-                )
+                self.define(RoleKind::Role, &meta.namespace, &meta.name, &role.rules, place)
             }
             Object::ClusterRoleBinding(binding) => {
                 let name = &binding.metadata.name;
@@ -215,11 +206,7 @@ impl Editor {
                 new
             }
         };
-        Ok(Place {
-            source,
-            document: origin.document,
-            line: origin.line,
-        })
+        Ok(Place { source, document: origin.document, line: origin.line })
     }
 
     // === roles ===
@@ -230,9 +217,7 @@ impl Editor {
                 row.info.name == name && row.info.namespace == namespace && row.info.kind == *kind
             })
         };
-        self.role_ids
-            .find(self.policy.hash_role(kind, namespace, name), is_role)
-            .copied()
+        self.role_ids.find(self.policy.hash_role(kind, namespace, name), is_role).copied()
     }
 
     // The id of a role, whether it exists or not.
@@ -242,18 +227,8 @@ impl Editor {
         }
         let hash = self.policy.hash_role(&kind, namespace, name);
         let (namespace, name) = (namespace.into(), name.into());
-        let info = RoleInfo {
-            kind,
-            namespace,
-            name,
-            place: Place::default(),
-        };
-        let row = RoleRow {
-            rules: None,
-            bloom: 0,
-            verbs: 0,
-            info: Arc::new(info),
-        };
+        let info = RoleInfo { kind, namespace, name, place: Place::default() };
+        let row = RoleRow { rules: None, bloom: 0, verbs: 0, info: Arc::new(info) };
         let roles = Arc::make_mut(&mut self.policy.roles);
         let id = match self.free_roles.pop() {
             Some(id) => {
@@ -291,12 +266,7 @@ impl Editor {
             row.bloom = rules.bloom;
             row.verbs = rules.verbs;
             let before = row.rules.replace(rules);
-            row.info = Arc::new(RoleInfo {
-                kind,
-                namespace,
-                name,
-                place,
-            });
+            row.info = Arc::new(RoleInfo { kind, namespace, name, place });
             self.forget(before);
         }
         Ok(())
@@ -327,13 +297,9 @@ impl Editor {
         if let Some(shared) = self.rule_sets.find(hash, |set| *set.written() == written) {
             return Some(Arc::clone(shared));
         }
-        let set = Arc::new(RuleSet::new(
-            written,
-            Arc::make_mut(&mut self.policy.vocabulary),
-        )?);
+        let set = Arc::new(RuleSet::new(written, Arc::make_mut(&mut self.policy.vocabulary))?);
         let hasher = &self.policy.hasher;
-        self.rule_sets
-            .insert_unique(hash, Arc::clone(&set), |set| hasher.hash_one(set.written()));
+        self.rule_sets.insert_unique(hash, Arc::clone(&set), |set| hasher.hash_one(set.written()));
         Some(set)
     }
 
@@ -343,10 +309,7 @@ impl Editor {
         // This one and the table's; older versions may hold more, then the set stays for a while.
         if Arc::strong_count(&set) <= 2 {
             let hash = self.policy.hasher.hash_one(set.written());
-            if let Ok(entry) = self
-                .rule_sets
-                .find_entry(hash, |other| Arc::ptr_eq(other, &set))
-            {
+            if let Ok(entry) = self.rule_sets.find_entry(hash, |other| Arc::ptr_eq(other, &set)) {
                 entry.remove();
             }
         }
@@ -367,9 +330,7 @@ impl Editor {
             return;
         }
         let info = Arc::clone(&row.info);
-        let hash = self
-            .policy
-            .hash_role(&info.kind, &info.namespace, &info.name);
+        let hash = self.policy.hash_role(&info.kind, &info.namespace, &info.name);
         if let Ok(entry) = self.role_ids.find_entry(hash, |&other| other == id) {
             entry.remove();
             self.free_roles.push(id);
@@ -388,51 +349,23 @@ impl Editor {
         sorted: bool,
     ) -> Result<(), TooLarge> {
         let kind = RoleKind::new(&role_ref.kind);
-        let role_namespace = if kind == RoleKind::Role {
-            namespace
-        } else {
-            ""
-        };
+        let role_namespace = if kind == RoleKind::Role { namespace } else { "" };
         let role = self.role(kind, role_namespace, &role_ref.name)?;
         if let Some(referrers) = self.referrers.get_mut(num::index(role)) {
             *referrers = referrers.saturating_add(1);
         }
         if namespace.is_empty() {
-            let Policy {
-                cluster, hasher, ..
-            } = &mut self.policy;
+            let Policy { cluster, hasher, .. } = &mut self.policy;
             Arc::make_mut(cluster)
-                .insert(
-                    name,
-                    role,
-                    subjects,
-                    place,
-                    |asker| hash_asker(hasher, asker),
-                    sorted,
-                )
+                .insert(name, role, subjects, place, |asker| hash_asker(hasher, asker), sorted)
                 .ok_or(TooLarge)?;
             return Ok(());
         }
         let space = self.space(namespace)?;
-        let Policy {
-            spaces,
-            hasher,
-            reach,
-            ..
-        } = &mut self.policy;
-        let scope = Arc::make_mut(spaces)
-            .scopes
-            .get_mut(space)
-            .ok_or(TooLarge)?;
+        let Policy { spaces, hasher, reach, .. } = &mut self.policy;
+        let scope = Arc::make_mut(spaces).scopes.get_mut(space).ok_or(TooLarge)?;
         let hashes = Arc::make_mut(scope)
-            .insert(
-                name,
-                role,
-                subjects,
-                place,
-                |asker| hash_asker(hasher, asker),
-                sorted,
-            )
+            .insert(name, role, subjects, place, |asker| hash_asker(hasher, asker), sorted)
             .ok_or(TooLarge)?;
         let reach = Arc::make_mut(reach);
         hashes.into_iter().for_each(|hash| reach.add(hash, space));
@@ -440,13 +373,7 @@ impl Editor {
     }
 
     fn unbind(&mut self, namespace: &str, name: &str) -> bool {
-        let Policy {
-            spaces,
-            cluster,
-            hasher,
-            reach,
-            ..
-        } = &mut self.policy;
+        let Policy { spaces, cluster, hasher, reach, .. } = &mut self.policy;
         let (scope, space) = if namespace.is_empty() {
             (cluster, None)
         } else {
@@ -472,9 +399,7 @@ impl Editor {
         }
         if let Some(space) = space {
             let reach = Arc::make_mut(reach);
-            hashes
-                .into_iter()
-                .for_each(|hash| reach.remove(hash, space));
+            hashes.into_iter().for_each(|hash| reach.remove(hash, space));
         }
         if let Some(role) = role {
             self.release(role);
@@ -491,9 +416,7 @@ impl Editor {
         let spaces = Arc::make_mut(&mut self.policy.spaces);
         let scope = Arc::new(Scope::new(Str::from(namespace)));
         let id = spaces.scopes.push(scope).ok_or(TooLarge)?;
-        spaces
-            .ids
-            .insert_unique(hash, (hash, id), |(hash, _)| *hash);
+        spaces.ids.insert_unique(hash, (hash, id), |(hash, _)| *hash);
         Ok(id)
     }
 }

@@ -72,11 +72,7 @@ impl Policy {
         let mut who = WhoCan::default();
         for scope in self.scopes(attributes.namespace()) {
             for slot in scope.slots() {
-                let binding = BindingRef {
-                    policy: self,
-                    scope,
-                    slot,
-                };
+                let binding = BindingRef { policy: self, scope, slot };
                 let Some(role) = scope.role(slot) else {
                     continue;
                 };
@@ -89,11 +85,7 @@ impl Policy {
                 match *answer {
                     Answer::Rule(rule_index) => {
                         let rows = scope.subjects(slot);
-                        who.rows.extend(rows.map(|subject| Row {
-                            binding,
-                            subject,
-                            rule_index,
-                        }));
+                        who.rows.extend(rows.map(|subject| Row { binding, subject, rule_index }));
                     }
                     Answer::Unresolved => who.errors.push(binding.unresolved()),
                     Answer::No | Answer::Unknown => {}
@@ -118,9 +110,7 @@ impl Policy {
         if !self.role_allows(role, question) {
             return Answer::No;
         }
-        rules
-            .first_allowing(attributes, &self.vocabulary)
-            .map_or(Answer::No, Answer::Rule)
+        rules.first_allowing(attributes, &self.vocabulary).map_or(Answer::No, Answer::Rule)
     }
 
     /// Everything that RBAC allows a user in a namespace, in the order of the visit, duplicates
@@ -157,24 +147,15 @@ impl Policy {
     /// The bindings that apply to a user, cluster-wide ones first, each scope by name; whether or
     /// not their role is there.
     pub fn bindings_for(&self, user: &User, namespace: &str) -> Vec<BindingRef<'_>> {
-        self.bindings_of(user, namespace)
-            .into_iter()
-            .map(|(binding, _)| binding)
-            .collect()
+        self.bindings_of(user, namespace).into_iter().map(|(binding, _)| binding).collect()
     }
 
     /// Every binding: cluster-wide ones first, then by namespace, each scope by name.
     pub fn all_bindings(&self) -> impl Iterator<Item = BindingRef<'_>> {
         let mut spaces: Vec<_> = self.spaces.scopes.iter().map(|scope| &**scope).collect();
         spaces.sort_by(|a, b| a.namespace.cmp(&b.namespace));
-        std::iter::once(&*self.cluster)
-            .chain(spaces)
-            .flat_map(move |scope| {
-                scope.slots().map(move |slot| BindingRef {
-                    policy: self,
-                    scope,
-                    slot,
-                })
-            })
+        std::iter::once(&*self.cluster).chain(spaces).flat_map(move |scope| {
+            scope.slots().map(move |slot| BindingRef { policy: self, scope, slot })
+        })
     }
 }

@@ -56,12 +56,7 @@ impl Policy {
             {
                 let subject = binding.scope.subject(held.subject);
                 let rule = rule.to_rule(&self.vocabulary);
-                explanation.grant = Some(Grant {
-                    binding,
-                    subject,
-                    rule,
-                    rule_index,
-                });
+                explanation.grant = Some(Grant { binding, subject, rule, rule_index });
                 return explanation;
             }
         }
@@ -75,22 +70,11 @@ impl Policy {
         for scope in self.scopes(namespace) {
             let mut held = self.held(scope, user);
             held.sort_unstable_by(|a, b| {
-                scope
-                    .name(a.slot)
-                    .cmp(scope.name(b.slot))
-                    .then(a.subject.cmp(&b.subject))
+                scope.name(a.slot).cmp(scope.name(b.slot)).then(a.subject.cmp(&b.subject))
             });
             held.dedup_by_key(|held| held.slot);
-            let with_binding = |held: Held| {
-                (
-                    BindingRef {
-                        policy: self,
-                        scope,
-                        slot: held.slot,
-                    },
-                    held,
-                )
-            };
+            let with_binding =
+                |held: Held| (BindingRef { policy: self, scope, slot: held.slot }, held);
             all.extend(held.into_iter().map(with_binding));
         }
         all
@@ -98,11 +82,7 @@ impl Policy {
 
     fn held(&self, scope: &Scope, user: &User) -> Vec<Held> {
         askers(user)
-            .flat_map(|asker| {
-                scope
-                    .held(self.hash_asker(asker), asker)
-                    .collect::<Vec<_>>()
-            })
+            .flat_map(|asker| scope.held(self.hash_asker(asker), asker).collect::<Vec<_>>())
             .collect()
     }
 }
@@ -112,24 +92,12 @@ impl Grant<'_> {
     #[must_use]
     pub fn describe(&self) -> String {
         let mut text = self.binding.describe();
-        let Subject {
-            kind,
-            name,
-            namespace,
-            ..
-        } = &self.subject;
+        let Subject { kind, name, namespace, .. } = &self.subject;
         // Writing to a string cannot fail.
         let _ = if kind == "ServiceAccount" {
-            let namespace: &str = if namespace.is_empty() {
-                self.binding.namespace()
-            } else {
-                namespace
-            };
-            write!(
-                text,
-                " to ServiceAccount {}",
-                Quoted(&format!("{name}/{namespace}"))
-            )
+            let namespace: &str =
+                if namespace.is_empty() { self.binding.namespace() } else { namespace };
+            write!(text, " to ServiceAccount {}", Quoted(&format!("{name}/{namespace}")))
         } else {
             write!(text, " to {kind} {}", Quoted(name))
         };
@@ -143,50 +111,30 @@ impl Grant<'_> {
         let role: &RoleInfo = binding.role_info();
         let bound = match (self.subject.kind.as_str(), self.subject.namespace.as_str()) {
             ("ServiceAccount", "") => {
-                format!(
-                    "ServiceAccount {}/{}",
-                    binding.namespace(),
-                    self.subject.name
-                )
+                format!("ServiceAccount {}/{}", binding.namespace(), self.subject.name)
             }
             ("ServiceAccount", of) => format!("ServiceAccount {of}/{}", self.subject.name),
             (kind, _) => format!("{kind} {}", self.subject.name),
         };
         vec![
-            Step {
-                kind: "subject",
-                text: bound,
-                origin: None,
-            },
+            Step { kind: "subject", text: bound, origin: None },
             Step {
                 kind: binding.kind(),
                 text: qualified(binding.namespace(), binding.name()),
                 origin: Some(binding.origin()),
             },
             Step {
-                kind: if role.namespace.is_empty() {
-                    "ClusterRole"
-                } else {
-                    "Role"
-                },
+                kind: if role.namespace.is_empty() { "ClusterRole" } else { "Role" },
                 text: qualified(&role.namespace, &role.name),
                 origin: Some(binding.role_origin()),
             },
-            Step {
-                kind: "rule",
-                text: render_rule(self.rule_index, &self.rule),
-                origin: None,
-            },
+            Step { kind: "rule", text: render_rule(self.rule_index, &self.rule), origin: None },
         ]
     }
 }
 
 fn qualified(namespace: &str, name: &str) -> String {
-    if namespace.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{namespace}/{name}")
-    }
+    if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") }
 }
 
 /// `rules[2]: verbs [get list], apiGroups [""], resources [pods]`.
@@ -203,13 +151,7 @@ fn render_rule(index: u32, rule: &PolicyRule) -> String {
         if !list.is_empty() {
             let words: Vec<String> = list
                 .iter()
-                .map(|word| {
-                    if word.is_empty() {
-                        "\"\"".to_owned()
-                    } else {
-                        word.to_string()
-                    }
-                })
+                .map(|word| if word.is_empty() { "\"\"".to_owned() } else { word.to_string() })
                 .collect();
             // Writing to a string cannot fail.
             let _ = write!(text, "{separator}{label} [{}]", words.join(" "));

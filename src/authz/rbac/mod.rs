@@ -45,9 +45,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod aggregation;
 mod binding;
 mod edit;
 mod enumerate;
+pub mod escalation;
 mod eval;
 mod explain;
 mod principal;
@@ -55,6 +57,7 @@ mod reach;
 mod ruleset;
 mod scope;
 mod table;
+pub mod validation;
 mod vocabulary;
 
 pub use binding::BindingRef;
@@ -64,7 +67,9 @@ pub use explain::{Explanation, Grant};
 pub use principal::Principal;
 pub use table::{Memory, Policy};
 
-use super::{Authorizer, Rules};
+use std::sync::Arc;
+
+use super::{Authorizer, Resolved, Rules};
 use crate::api::inventory::Inventory;
 use crate::model::{Decision, Request, User, Verdict};
 
@@ -80,15 +85,15 @@ impl Policy {
 
 impl Authorizer for Policy {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        let decision = if self.allows(request) {
-            Decision::Allow
-        } else {
-            Decision::NoOpinion
-        };
+        let decision = if self.allows(request) { Decision::Allow } else { Decision::NoOpinion };
         Verdict::deferred(decision, self, request)
     }
 
     fn rules_for(&self, user: &User, namespace: &str) -> Rules {
         self.rules_of(user, namespace)
+    }
+
+    fn resolve(&self, user: &Arc<User>) -> Option<Box<dyn Resolved>> {
+        Some(Box::new(self.principal(user)))
     }
 }

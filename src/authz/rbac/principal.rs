@@ -1,19 +1,34 @@
 //! A user resolved once, for callers that decide often for one identity.
 
+use std::sync::Arc;
+
 use hashbrown::HashTable;
 
 use super::Policy;
 use super::eval::askers;
 use super::scope::{RoleId, Scope};
 use crate::api::Str;
-use crate::model::{Attributes, User};
+use crate::authz::Resolved;
+use crate::model::{Attributes, Decision, User, Verdict};
 
-/// The roles that a user holds, cluster-wide and by namespace.
+/// A user, the roles held cluster-wide and by namespace, and the policy that says so.
 ///
-/// Numbers of one version of one policy: ask only the policy that made it. `snapshot::Principal`
-/// holds both together and is what callers use.
-#[derive(Debug, Clone, Default)]
+/// ```
+/// use portcullis::api::inventory::Inventory;
+/// use portcullis::authz::Resolved;
+/// use portcullis::authz::rbac::Policy;
+/// use portcullis::model::{Attributes, ResourceAttributes, User};
+///
+/// let policy = Policy::compile(&Inventory::default())?;
+/// let jane = policy.principal(&User::new("jane").into());
+/// let get = Attributes::Resource(ResourceAttributes::new("get", "pods"));
+/// assert!(!jane.authorize(&get).is_allowed());
+/// # Ok::<(), portcullis::authz::rbac::TooLarge>(())
+/// ```
+#[derive(Debug, Clone)]
 pub struct Principal {
+    policy: Policy,
+    user: Arc<User>,
     cluster: Box<[RoleId]>,
     spaces: HashTable<SpaceRoles>,
 }
@@ -26,9 +41,9 @@ struct SpaceRoles {
 }
 
 impl Policy {
-    /// Resolves a user: what [`Policy::allows_principal`] then needs, and nothing of the subjects.
+    /// Resolves a user once: decisions of the principal touch no subject any more.
     #[must_use]
-    pub fn principal(&self, user: &User) -> Principal {
+    pub fn principal(&self, user: &Arc<User>) -> Principal {
         let mut ids = Vec::new();
         for asker in askers(user) {
             ids.extend(self.reach.spaces(self.hash_asker(asker)));
@@ -41,51 +56,48 @@ impl Policy {
             if !roles.is_empty() {
                 let namespace = scope.namespace.clone();
                 let hash = self.hash_namespace(&namespace);
-                let row = SpaceRoles {
-                    hash,
-                    namespace,
-                    roles,
-                };
+                let row = SpaceRoles { hash, namespace, roles };
                 spaces.insert_unique(hash, row, |row| row.hash);
             }
         }
-        Principal {
-            cluster: self.roles_in(&self.cluster, user),
-            spaces,
-        }
+        let cluster = self.roles_in(&self.cluster, user);
+        Principal { policy: self.clone(), user: Arc::clone(user), cluster, spaces }
     }
 
     fn roles_in(&self, scope: &Scope, user: &User) -> Box<[RoleId]> {
         let mut roles: Vec<RoleId> = Vec::new();
         for asker in askers(user) {
-            roles.extend(
-                scope
-                    .held(self.hash_asker(asker), asker)
-                    .map(|held| held.role),
-            );
+            roles.extend(scope.held(self.hash_asker(asker), asker).map(|held| held.role));
         }
         roles.sort_unstable();
         roles.dedup();
         roles.into()
     }
+}
 
-    /// Whether a user that this policy resolved may do what is asked: as [`Policy::allows`] says.
+impl Principal {
+    /// Whether the user may do what is asked: as [`Policy::allows`] says.
     #[must_use]
-    pub fn allows_principal(&self, principal: &Principal, attributes: &Attributes<'_>) -> bool {
-        let question = self.question(attributes);
-        let allow = |roles: &[RoleId]| roles.iter().any(|&role| self.role_allows(role, &question));
-        allow(&principal.cluster) || allow(self.roles_of(principal, attributes.namespace()))
+    pub fn allows(&self, attributes: &Attributes<'_>) -> bool {
+        let question = self.policy.question(attributes);
+        let allow =
+            |roles: &[RoleId]| roles.iter().any(|&role| self.policy.role_allows(role, &question));
+        allow(&self.cluster) || allow(self.roles_in(attributes.namespace()))
     }
 
-    fn roles_of<'a>(&self, principal: &'a Principal, namespace: &str) -> &'a [RoleId] {
-        if namespace.is_empty() || principal.spaces.is_empty() {
+    fn roles_in(&self, namespace: &str) -> &[RoleId] {
+        if namespace.is_empty() || self.spaces.is_empty() {
             return &[];
         }
-        principal
-            .spaces
-            .find(self.hash_namespace(namespace), |row| {
-                row.namespace == namespace
-            })
+        self.spaces
+            .find(self.policy.hash_namespace(namespace), |row| row.namespace == namespace)
             .map_or(&[], |row| &row.roles)
+    }
+}
+
+impl Resolved for Principal {
+    fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
+        let decision = if self.allows(attributes) { Decision::Allow } else { Decision::NoOpinion };
+        Verdict::deferred_for(decision, &self.policy, &self.user, attributes)
     }
 }

@@ -39,16 +39,12 @@ impl Row {
 }
 
 fn mix(subject: u64, space: SpaceId) -> u64 {
-    (subject ^ u64::from(space))
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        .rotate_left(31)
+    (subject ^ u64::from(space)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31)
 }
 
 impl Reach {
     pub(super) fn new() -> Self {
-        Self {
-            shards: vec![Arc::default(); SHARDS],
-        }
+        Self { shards: vec![Arc::default(); SHARDS] }
     }
 
     fn shard(subject: u64) -> usize {
@@ -65,11 +61,7 @@ impl Reach {
         match Arc::make_mut(shard).entry(mix(subject, space), is_row, Row::hash) {
             Entry::Occupied(mut row) => row.get_mut().grants += 1,
             Entry::Vacant(place) => {
-                place.insert(Row {
-                    subject,
-                    space,
-                    grants: 1,
-                });
+                place.insert(Row { subject, space, grants: 1 });
             }
         }
     }
@@ -108,10 +100,7 @@ impl Reach {
 
     /// Bytes held.
     pub(super) fn memory(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| 48 + shard.allocation_size())
-            .sum()
+        self.shards.iter().map(|shard| 48 + shard.allocation_size()).sum()
     }
 }
 

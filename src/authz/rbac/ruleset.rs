@@ -138,19 +138,9 @@ impl Written {
             let names = num::id(texts.len())?;
             texts.extend(rule.non_resource_urls.iter().cloned());
             let urls = num::id(texts.len())?;
-            rows.push(RuleRow {
-                verbs,
-                groups,
-                resources,
-                names,
-                urls,
-            });
+            rows.push(RuleRow { verbs, groups, resources, names, urls });
         }
-        Some(Self {
-            rules: rows.into(),
-            words: words.into(),
-            texts: texts.into(),
-        })
+        Some(Self { rules: rows.into(), words: words.into(), texts: texts.into() })
     }
 
     fn rules(&self) -> impl Iterator<Item = RuleRef<'_>> {
@@ -159,9 +149,7 @@ impl Written {
 
     fn rule(&self, index: u32) -> Option<RuleRef<'_>> {
         let row = self.rules.get(num::index(index))?;
-        let before = index
-            .checked_sub(1)
-            .and_then(|before| self.rules.get(num::index(before)));
+        let before = index.checked_sub(1).and_then(|before| self.rules.get(num::index(before)));
         let (word, text) = before.map_or((0, 0), |before| (before.resources, before.urls));
         Some(RuleRef {
             verbs: slice(&self.words, word, row.verbs),
@@ -192,11 +180,7 @@ impl RuleSet {
             for url in rule.urls {
                 // All trailing stars are stripped (S-RBAC-10); `*` alone becomes the empty prefix.
                 let prefix = url.ends_with('*');
-                paths.push(PathRow {
-                    verbs,
-                    prefix,
-                    text: url.trim_end_matches('*').into(),
-                });
+                paths.push(PathRow { verbs, prefix, text: url.trim_end_matches('*').into() });
             }
             if set.untabulated {
                 continue;
@@ -204,13 +188,7 @@ impl RuleSet {
             for &group in rule.groups {
                 for &resource in rule.resources {
                     let atom = vocabulary.atom(group, resource)?;
-                    set.grant(
-                        atom,
-                        verbs,
-                        rule.names.is_empty(),
-                        num::id(index)?,
-                        &mut named,
-                    )?;
+                    set.grant(atom, verbs, rule.names.is_empty(), num::id(index)?, &mut named)?;
                 }
             }
         }
@@ -232,16 +210,11 @@ impl RuleSet {
         self.bloom |= bloom_bit(atom);
         self.verbs |= verbs;
         let mut row =
-            match self
-                .table
-                .entry(spread(atom), |row| row.atom == atom, |row| spread(row.atom))
-            {
+            match self.table.entry(spread(atom), |row| row.atom == atom, |row| spread(row.atom)) {
                 Entry::Occupied(occupied) => occupied,
-                Entry::Vacant(vacant) => vacant.insert(AtomRow {
-                    atom,
-                    named: NO_ROW,
-                    any_name: 0,
-                }),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(AtomRow { atom, named: NO_ROW, any_name: 0 })
+                }
             };
         let row = row.get_mut();
         if any_name {
@@ -257,9 +230,7 @@ impl RuleSet {
     #[inline]
     pub(super) fn allows(&self, question: &Question<'_>, vocabulary: &Vocabulary) -> bool {
         if question.oversized || self.untabulated || (question.rare_verb && self.rare_verbs) {
-            return self
-                .first_allowing(question.attributes, vocabulary)
-                .is_some();
+            return self.first_allowing(question.attributes, vocabulary).is_some();
         }
         match question.attributes {
             Attributes::Resource(asked) => question
@@ -288,10 +259,7 @@ impl RuleSet {
         while let Some(named) = self.named.get(num::index(next)) {
             // An unnamed request matches only if the empty name is listed (S-RBAC-8, S-RBAC-9).
             if named.verbs & verb != 0
-                && self
-                    .written
-                    .rule(named.rule)
-                    .is_some_and(|r| r.names.iter().any(|n| n == name))
+                && self.written.rule(named.rule).is_some_and(|r| r.names.iter().any(|n| n == name))
             {
                 return true;
             }
@@ -306,10 +274,7 @@ impl RuleSet {
         attributes: &Attributes<'_>,
         vocabulary: &Vocabulary,
     ) -> Option<u32> {
-        let allowing = self
-            .written
-            .rules()
-            .position(|rule| rule.allows(attributes, vocabulary))?;
+        let allowing = self.written.rules().position(|rule| rule.allows(attributes, vocabulary))?;
         num::id(allowing)
     }
 
@@ -368,9 +333,7 @@ impl RuleRef<'_> {
     /// The rule as it was written.
     pub(super) fn to_rule(self, vocabulary: &Vocabulary) -> PolicyRule {
         let words = |ids: &[u32], interner: &crate::util::intern::Interner| {
-            ids.iter()
-                .map(|&id| Str::from(interner.resolve(id)))
-                .collect()
+            ids.iter().map(|&id| Str::from(interner.resolve(id))).collect()
         };
         PolicyRule {
             verbs: words(self.verbs, &vocabulary.verbs),
@@ -391,9 +354,7 @@ fn is_resource(entry: &str, asked: &ResourceAttributes<'_>) -> bool {
         return entry == asked.resource;
     }
     let is_of = |resource: &str| {
-        entry
-            .strip_prefix(resource)
-            .and_then(|rest| rest.strip_prefix('/'))
+        entry.strip_prefix(resource).and_then(|rest| rest.strip_prefix('/'))
             == Some(asked.subresource)
     };
     is_of(asked.resource) || is_of("*")

@@ -99,10 +99,7 @@ pub(super) struct Held {
 impl Scope {
     /// The scope of a namespace; of the cluster, if the name is empty.
     pub(super) fn new(namespace: Str) -> Self {
-        Self {
-            namespace,
-            ..Self::default()
-        }
+        Self { namespace, ..Self::default() }
     }
 
     /// Whether some grant held by `asker`, whose hash is `hash`, has a role that passes `test`.
@@ -164,9 +161,7 @@ impl Scope {
     }
 
     fn text_at(&self, start: u32, end: u32) -> &str {
-        self.text
-            .get(num::index(start)..num::index(end))
-            .unwrap_or("")
+        self.text.get(num::index(start)..num::index(end)).unwrap_or("")
     }
 
     /// The live bindings, by name.
@@ -176,8 +171,7 @@ impl Scope {
 
     /// The name of a binding.
     pub(super) fn name(&self, slot: Slot) -> &str {
-        self.binding(slot)
-            .map_or("", |row| self.text_at(row.name_start, row.name_end))
+        self.binding(slot).map_or("", |row| self.text_at(row.name_start, row.name_end))
     }
 
     /// The role that a binding refers to.
@@ -192,8 +186,7 @@ impl Scope {
 
     /// The ids of the subjects of a binding, in order.
     pub(super) fn subjects(&self, slot: Slot) -> std::ops::Range<u32> {
-        self.binding(slot)
-            .map_or(0..0, |row| row.subjects_start..row.subjects_end)
+        self.binding(slot).map_or(0..0, |row| row.subjects_start..row.subjects_end)
     }
 
     /// A subject as it was written.
@@ -208,12 +201,7 @@ impl Scope {
             && let Ok(at) = self.odd.binary_search_by_key(&subject, |(id, ..)| *id)
             && let Some((_, kind, api_group)) = self.odd.get(at)
         {
-            return Subject {
-                kind: kind.clone(),
-                api_group: api_group.clone(),
-                name,
-                namespace,
-            };
+            return Subject { kind: kind.clone(), api_group: api_group.clone(), name, namespace };
         }
         let usual = match row.kind {
             SubjectKind::User => Subject::user(name),
@@ -229,10 +217,7 @@ impl Scope {
 
     /// The slot of the binding of this name. Only once sealed.
     pub(super) fn find(&self, name: &str) -> Option<Slot> {
-        let at = self
-            .order
-            .binary_search_by(|&slot| self.name(slot).cmp(name))
-            .ok()?;
+        let at = self.order.binary_search_by(|&slot| self.name(slot).cmp(name)).ok()?;
         self.order.get(at).copied()
     }
 
@@ -256,11 +241,7 @@ impl Scope {
         for subject in subjects {
             let id = self.push_subject(slot, subject)?;
             if let Some(hash) = self.hash_subject(id, &hash) {
-                let grant = Grant {
-                    hash,
-                    role,
-                    subject: id,
-                };
+                let grant = Grant { hash, role, subject: id };
                 self.grants.insert_unique(hash, grant, |grant| grant.hash);
                 hashes.push(hash);
             }
@@ -272,14 +253,7 @@ impl Scope {
         } else {
             self.order.push(slot);
         }
-        let row = BindingRow {
-            role,
-            name_start,
-            name_end,
-            subjects_start,
-            subjects_end,
-            place,
-        };
+        let row = BindingRow { role, name_start, name_end, subjects_start, subjects_end, place };
         self.bindings.push(row);
         Some(hashes)
     }
@@ -294,22 +268,14 @@ impl Scope {
         };
         let odd = kind == SubjectKind::Other || subject.api_group != usual_group;
         if odd {
-            self.odd
-                .push((id, subject.kind.clone(), subject.api_group.clone()));
+            self.odd.push((id, subject.kind.clone(), subject.api_group.clone()));
         }
         let name_start = num::id(self.text.len())?;
         self.text.push_str(&subject.name);
         let name_end = num::id(self.text.len())?;
         self.text.push_str(&subject.namespace);
         let end = num::id(self.text.len())?;
-        self.subjects.push(SubjectRow {
-            slot,
-            name_start,
-            name_end,
-            end,
-            kind,
-            odd,
-        });
+        self.subjects.push(SubjectRow { slot, name_start, name_end, end, kind, odd });
         Some(id)
     }
 
@@ -342,9 +308,7 @@ impl Scope {
             let rows = num::id(self.subjects(slot).len()).unwrap_or(u32::MAX);
             self.dead_subjects = self.dead_subjects.saturating_add(rows.saturating_add(1));
         }
-        let Self {
-            grants, subjects, ..
-        } = self;
+        let Self { grants, subjects, .. } = self;
         let mut hashes = Vec::new();
         grants.retain(|grant| {
             let slot = subjects.get(num::index(grant.subject)).map(|row| row.slot);
@@ -376,11 +340,7 @@ impl Scope {
         self.order = kept;
         losers.sort_unstable();
         let roles = losers.iter().filter_map(|&slot| self.role(slot)).collect();
-        let hashes = if losers.is_empty() {
-            Vec::new()
-        } else {
-            self.remove_grants(&losers)
-        };
+        let hashes = if losers.is_empty() { Vec::new() } else { self.remove_grants(&losers) };
         self.grants.shrink_to_fit(|grant| grant.hash);
         self.bindings.shrink_to_fit();
         self.subjects.shrink_to_fit();
@@ -400,14 +360,7 @@ impl Scope {
         for slot in self.slots() {
             let row = self.binding(slot)?;
             let subjects: Vec<Subject> = self.subjects(slot).map(|id| self.subject(id)).collect();
-            packed.insert(
-                self.name(slot),
-                row.role,
-                &subjects,
-                row.place,
-                &hash,
-                false,
-            )?;
+            packed.insert(self.name(slot), row.role, &subjects, row.place, &hash, false)?;
         }
         packed.seal();
         Some(packed)

@@ -120,13 +120,10 @@ impl RoleInfo {
 impl Spaces {
     #[inline]
     pub(super) fn find(&self, hash: u64, namespace: &str) -> Option<(SpaceId, &Arc<Scope>)> {
-        self.ids
-            .iter_hash(hash)
-            .filter(|(of, _)| *of == hash)
-            .find_map(|&(_, id)| {
-                let scope = self.scopes.get(id)?;
-                (scope.namespace == namespace).then_some((id, scope))
-            })
+        self.ids.iter_hash(hash).filter(|(of, _)| *of == hash).find_map(|&(_, id)| {
+            let scope = self.scopes.get(id)?;
+            (scope.namespace == namespace).then_some((id, scope))
+        })
     }
 }
 
@@ -179,9 +176,7 @@ impl Policy {
         if namespace.is_empty() {
             return None;
         }
-        let (_, scope) = self
-            .spaces
-            .find(self.hash_namespace(namespace), namespace)?;
+        let (_, scope) = self.spaces.find(self.hash_namespace(namespace), namespace)?;
         Some(scope)
     }
 
@@ -205,9 +200,7 @@ impl Policy {
     }
 
     pub(super) fn origin(&self, place: Place) -> Origin {
-        let source = usize::try_from(place.source)
-            .ok()
-            .and_then(|id| self.sources.get(id));
+        let source = usize::try_from(place.source).ok().and_then(|id| self.sources.get(id));
         match source {
             Some(source) => Origin::new(Arc::clone(source), place.document, place.line),
             None => Origin::default(),
@@ -223,11 +216,7 @@ impl Policy {
 
     /// The namespaces that hold RoleBindings, in no order.
     pub fn namespaces(&self) -> impl Iterator<Item = &str> {
-        let held = self
-            .spaces
-            .scopes
-            .iter()
-            .filter(|scope| scope.slots().len() > 0);
+        let held = self.spaces.scopes.iter().filter(|scope| scope.slots().len() > 0);
         held.map(|scope| scope.namespace.as_str())
     }
 
@@ -251,12 +240,7 @@ impl Policy {
                 roles += rules.memory();
             }
         }
-        Memory {
-            bindings,
-            strings,
-            roles,
-            reach: self.reach.memory(),
-        }
+        Memory { bindings, strings, roles, reach: self.reach.memory() }
     }
 }
 

@@ -98,9 +98,7 @@ impl Question<'_> {
 /// Spreads an atom over a 64-bit hash (Fibonacci hashing; atoms are our own small numbers).
 #[inline]
 pub(super) fn spread(atom: Atom) -> u64 {
-    u64::from(atom)
-        .wrapping_add(1)
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    u64::from(atom).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// The signature bit of an atom.
@@ -153,11 +151,7 @@ impl Vocabulary {
             return Some(atom);
         }
         let atom = num::id(self.pairs.len()).filter(|&atom| atom != NONE)?;
-        let pair = Pair {
-            group,
-            resource,
-            atom,
-        };
+        let pair = Pair { group, resource, atom };
         self.pairs.insert_unique(pair.hash(), pair, Pair::hash);
         if group == STAR
             && let Some(slot) = self.any_group.get_mut(num::index(resource))
@@ -192,14 +186,8 @@ impl Vocabulary {
             Some(bit) if bit < VERB_BITS => (1 << bit, false),
             known => (1 << VERB_BITS, known.is_some()),
         };
-        let mut question = Question {
-            attributes,
-            verb,
-            rare_verb,
-            oversized: false,
-            atoms: [NONE; 6],
-            bloom: 0,
-        };
+        let mut question =
+            Question { attributes, verb, rare_verb, oversized: false, atoms: [NONE; 6], bloom: 0 };
         match attributes {
             Attributes::Resource(resource) => self.resource_atoms(resource, &mut question),
             Attributes::NonResource(NonResourceAttributes { .. }) => {}
@@ -208,11 +196,7 @@ impl Vocabulary {
     }
 
     fn resource_atoms(&self, asked: &ResourceAttributes<'_>, question: &mut Question<'_>) {
-        let group = if asked.group.is_empty() {
-            Some(CORE)
-        } else {
-            self.groups.get(asked.group)
-        };
+        let group = if asked.group.is_empty() { Some(CORE) } else { self.groups.get(asked.group) };
         let mut set = |slot: usize, atom: Option<Atom>| {
             if let Some(atom) = atom.filter(|&atom| atom != NONE)
                 && let Some(place) = question.atoms.get_mut(slot)
@@ -223,10 +207,7 @@ impl Vocabulary {
         };
         // `*` covers resources and all their subresources (S-RBAC-6).
         set(0, self.any_group.get(num::index(STAR)).copied());
-        set(
-            1,
-            group.and_then(|group| self.any_resource.get(num::index(group)).copied()),
-        );
+        set(1, group.and_then(|group| self.any_resource.get(num::index(group)).copied()));
         let mut of_resource = |slot: usize, resource: Option<u32>| {
             let Some(resource) = resource else { return };
             set(slot, self.any_group.get(num::index(resource)).copied());
@@ -250,15 +231,9 @@ impl Vocabulary {
 
     #[inline]
     fn pair(&self, group: u32, resource: u32) -> Option<Atom> {
-        let wanted = Pair {
-            group,
-            resource,
-            atom: NONE,
-        };
+        let wanted = Pair { group, resource, atom: NONE };
         self.pairs
-            .find(wanted.hash(), |pair| {
-                pair.group == group && pair.resource == resource
-            })
+            .find(wanted.hash(), |pair| pair.group == group && pair.resource == resource)
             .map(|pair| pair.atom)
     }
 

@@ -1,0 +1,300 @@
+//! Several authorizers, asked in order.
+
+use std::sync::Arc;
+
+use super::{Authorizer, Resolved, Rules, SuperUser};
+use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict};
+
+/// Authorizers in order: the first that allows or denies decides (S-CHAIN-1).
+///
+/// The built-in `system:masters` step stands before all of them, as in the API server, unless
+/// [`Chain::without_super_user`] leaves it out.
+///
+/// ```
+/// use portcullis::authz::{AlwaysAllow, AlwaysDeny, Authorizer, Chain};
+/// use portcullis::model::{Request, User};
+///
+/// let chain = Chain::new().with("AlwaysDeny", AlwaysDeny);
+/// let jane = User::new("jane");
+/// let request = Request::non_resource(&jane, "get", "/healthz");
+/// assert_eq!(chain.authorize(&request).reason(), "Everything is forbidden.");
+///
+/// let chain = chain.with("AlwaysAllow", AlwaysAllow);
+/// assert!(chain.authorize(&request).is_allowed());
+///
+/// let root = User::new("root").with_groups(["system:masters"]);
+/// assert!(Chain::new().authorize(&Request::non_resource(&root, "get", "/")).is_allowed());
+/// ```
+#[derive(Clone, Default)]
+pub struct Chain {
+    members: Vec<Member>,
+    no_super_user: bool,
+}
+
+#[derive(Clone)]
+struct Member {
+    name: Arc<str>,
+    authorizer: Arc<dyn Authorizer>,
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.names().collect();
+        f.debug_struct("Chain")
+            .field("members", &names)
+            .field("no_super_user", &self.no_super_user)
+            .finish()
+    }
+}
+
+impl Chain {
+    /// A chain of the built-in step alone: everybody else gets no opinion.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same chain with one more authorizer at its end.
+    #[must_use]
+    pub fn with(self, name: &str, authorizer: impl Authorizer + 'static) -> Self {
+        self.with_shared(name, Arc::new(authorizer))
+    }
+
+    /// The same for an authorizer that is held elsewhere too.
+    #[must_use]
+    pub fn with_shared(mut self, name: &str, authorizer: Arc<dyn Authorizer>) -> Self {
+        self.members.push(Member { name: name.into(), authorizer });
+        self
+    }
+
+    /// The same chain without the built-in `system:masters` step. No API server runs like this;
+    /// it serves to see what the policy alone says.
+    #[must_use]
+    pub fn without_super_user(mut self) -> Self {
+        self.no_super_user = true;
+        self
+    }
+
+    /// The names of the members, in order; the built-in step has none.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|member| &*member.name)
+    }
+
+    fn is_super_user(&self, user: &User) -> bool {
+        !self.no_super_user && user.is_member(crate::model::groups::MASTERS)
+    }
+
+    /// Resolves a user once, for callers that decide often for one identity.
+    ///
+    /// ```
+    /// use portcullis::authz::{AlwaysDeny, Chain};
+    /// use portcullis::model::{Attributes, ResourceAttributes, User};
+    ///
+    /// let chain = Chain::new().with("AlwaysDeny", AlwaysDeny);
+    /// let root = chain.principal(&User::new("root").with_groups(["system:masters"]).into());
+    /// let get = Attributes::Resource(ResourceAttributes::new("get", "secrets"));
+    /// assert!(root.authorize(&get).is_allowed());
+    /// assert!(!chain.principal(&User::new("jane").into()).authorize(&get).is_allowed());
+    /// ```
+    #[must_use]
+    pub fn principal(&self, user: &Arc<User>) -> ChainPrincipal {
+        let resolve = |member: &Member| match member.authorizer.resolve(user) {
+            Some(resolved) => resolved,
+            None => Box::new(Unresolved {
+                authorizer: Arc::clone(&member.authorizer),
+                user: Arc::clone(user),
+            }),
+        };
+        ChainPrincipal {
+            chain: self.clone(),
+            user: Arc::clone(user),
+            is_super_user: self.is_super_user(user),
+            members: self.members.iter().map(resolve).collect(),
+        }
+    }
+}
+
+// What the members had said: a collected no opinion keeps their errors (S-CHAIN-2).
+fn walk<'a>(verdicts: impl Iterator<Item = Verdict<'a>>) -> Result<Verdict<'a>, Vec<String>> {
+    // Does not allocate until there is an error.
+    let mut errors = Vec::new();
+    for verdict in verdicts {
+        match verdict.decision {
+            Decision::Allow | Decision::Deny => return Ok(verdict),
+            Decision::NoOpinion => errors.extend(verdict.errors),
+        }
+    }
+    Err(errors)
+}
+
+impl Authorizer for Chain {
+    fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
+        if self.is_super_user(request.user) {
+            return Verdict::deferred(Decision::Allow, &SuperUser, request);
+        }
+        let ask = |member: &'a Member| member.authorizer.authorize(request);
+        walk(self.members.iter().map(ask)).unwrap_or_else(|errors| {
+            Verdict::deferred(Decision::NoOpinion, self, request).with_errors(errors)
+        })
+    }
+
+    /// Lists concatenated in order (S-CHAIN-4).
+    fn rules_for(&self, user: &User, namespace: &str) -> Rules {
+        let mut all = Rules::default();
+        for member in &self.members {
+            let rules = member.authorizer.rules_for(user, namespace);
+            all.resource.extend(rules.resource);
+            all.non_resource.extend(rules.non_resource);
+            all.incomplete |= rules.incomplete;
+            all.errors.extend(rules.errors);
+        }
+        all
+    }
+}
+
+impl Explain for Chain {
+    /// The reasons of those without an opinion, one a line (S-CHAIN-2).
+    fn reason(&self, request: &Request<'_>, _: Decision) -> String {
+        let mut reasons: Vec<String> = Vec::new();
+        for member in &self.members {
+            let reason = member.authorizer.authorize(request).reason().into_owned();
+            if !reason.is_empty() {
+                reasons.push(reason);
+            }
+        }
+        reasons.join("\n")
+    }
+
+    fn path(&self, _: &Request<'_>, _: Decision) -> Vec<Step> {
+        Vec::new()
+    }
+}
+
+/// A user whom every member of a chain has met.
+///
+/// Answers as the chain did when it was made; take a new one when the policy has changed.
+pub struct ChainPrincipal {
+    chain: Chain,
+    user: Arc<User>,
+    is_super_user: bool,
+    members: Box<[Box<dyn Resolved>]>,
+}
+
+impl std::fmt::Debug for ChainPrincipal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChainPrincipal").field("user", &self.user.name).finish_non_exhaustive()
+    }
+}
+
+impl ChainPrincipal {
+    /// Whom it stands for.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// Answers one request of the user.
+    pub fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
+        if self.is_super_user {
+            return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes);
+        }
+        let ask = |member: &'a Box<dyn Resolved>| member.authorize(attributes);
+        walk(self.members.iter().map(ask)).unwrap_or_else(|errors| {
+            Verdict::deferred_for(Decision::NoOpinion, &self.chain, &self.user, attributes)
+                .with_errors(errors)
+        })
+    }
+}
+
+/// An authorizer that gains nothing from meeting its user beforehand.
+struct Unresolved {
+    authorizer: Arc<dyn Authorizer>,
+    user: Arc<User>,
+}
+
+impl Resolved for Unresolved {
+    fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
+        // The verdict outlives a request made here, so its reason is written at once.
+        let request = Request { user: &self.user, attributes: *attributes };
+        let verdict = self.authorizer.authorize(&request);
+        let mut owned = Verdict::new(verdict.decision, verdict.reason().into_owned());
+        owned.errors.clone_from(&verdict.errors);
+        owned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authz::{AlwaysAllow, AlwaysDeny};
+
+    struct Fixed(Decision, &'static str, Option<&'static str>);
+
+    impl Authorizer for Fixed {
+        fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
+            let verdict = Verdict::new(self.0, self.1);
+            match self.2 {
+                Some(error) => verdict.with_error(error),
+                None => verdict,
+            }
+        }
+
+        fn rules_for(&self, _: &User, _: &str) -> Rules {
+            Rules::incomplete("cannot list")
+        }
+    }
+
+    fn ask(chain: &Chain, user: &User) -> (Decision, String, Vec<String>) {
+        let request = Request::non_resource(user, "get", "/");
+        let verdict = chain.authorize(&request);
+        let direct = (verdict.decision, verdict.reason().into_owned(), verdict.errors.clone());
+        let principal = chain.principal(&user.clone().into());
+        let resolved = principal.authorize(&request.attributes);
+        let resolved = (resolved.decision, resolved.reason().into_owned(), resolved.errors.clone());
+        assert_eq!(direct, resolved);
+        direct
+    }
+
+    #[test]
+    fn the_first_that_allows_or_denies_decides_and_what_came_before_is_forgotten() {
+        let unsure = || Fixed(Decision::NoOpinion, "unsure", Some("broken"));
+        let chain = Chain::new().with("a", unsure()).with("b", Fixed(Decision::Deny, "no", None));
+        let jane = User::new("jane");
+        assert_eq!(ask(&chain, &jane), (Decision::Deny, "no".to_owned(), vec![]));
+        let chain = chain.with("c", AlwaysAllow);
+        assert_eq!(ask(&chain, &jane).0, Decision::Deny);
+        let chain = Chain::new().with("a", unsure()).with("c", AlwaysAllow);
+        assert_eq!(ask(&chain, &jane), (Decision::Allow, String::new(), vec![]));
+    }
+
+    #[test]
+    fn without_an_opinion_reasons_and_errors_are_collected() {
+        let chain = Chain::new()
+            .with("a", Fixed(Decision::NoOpinion, "first", Some("broken")))
+            .with("b", Fixed(Decision::NoOpinion, "", None))
+            .with("c", AlwaysDeny);
+        let (decision, reason, errors) = ask(&chain, &User::new("jane"));
+        assert_eq!(decision, Decision::NoOpinion);
+        assert_eq!(reason, "first\nEverything is forbidden.");
+        assert_eq!(errors, ["broken"]);
+    }
+
+    #[test]
+    fn masters_pass_before_a_deny_and_only_while_the_step_is_there() {
+        let root = User::new("root").with_groups(["system:masters"]);
+        let chain = Chain::new().with("a", Fixed(Decision::Deny, "no", None));
+        assert_eq!(ask(&chain, &root), (Decision::Allow, String::new(), vec![]));
+        assert_eq!(ask(&chain.clone().without_super_user(), &root).0, Decision::Deny);
+        assert_eq!(ask(&chain, &User::new("system:masters")).0, Decision::Deny);
+    }
+
+    #[test]
+    fn rules_are_concatenated_and_one_incomplete_list_makes_the_whole_incomplete() {
+        let chain =
+            Chain::new().with("a", AlwaysAllow).with("b", Fixed(Decision::NoOpinion, "", None));
+        let rules = chain.rules_for(&User::new("jane"), "ns");
+        assert_eq!((rules.resource.len(), rules.non_resource.len()), (1, 1));
+        assert!(rules.incomplete);
+        assert_eq!(rules.errors, ["cannot list"]);
+    }
+}

@@ -1,0 +1,17 @@
+//! One policy, compiled whole: what was said becomes what it means.
+//!
+//! [`compile`] is the only way across, and it is pure: the same inventory and configuration give
+//! the same answers. [`Live`] keeps a policy that changes while readers decide.
+//!
+//! Absent on purpose: reading files (see `source`), clocks, and any default answer: without a
+//! policy there is nothing to ask.
+
+mod compile;
+mod config;
+#[cfg(feature = "rbac")]
+mod live;
+
+pub use compile::{CompileError, Notice, Snapshot, compile};
+pub use config::{Config, Mode, ModeError, SuperUserStep};
+#[cfg(feature = "rbac")]
+pub use live::{ApplyError, Change, Live};
