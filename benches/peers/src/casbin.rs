@@ -6,8 +6,9 @@
 use std::collections::HashSet;
 use std::error::Error;
 
+use casbin::function_map::OperatorFunction;
 use casbin::rhai::Dynamic;
-use casbin::{CoreApi, DefaultModel, Enforcer, MemoryAdapter, MgmtApi, OperatorFunction};
+use casbin::{CoreApi, DefaultModel, Enforcer, MemoryAdapter, MgmtApi};
 use portcullis::api::Str;
 
 use crate::Peer;

@@ -1,6 +1,7 @@
 //! Portcullis itself, and what the API server does.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use portcullis::api::inventory::Inventory;
 use portcullis::authz::rbac::{Policy, Principal};
@@ -28,22 +29,19 @@ impl Peer for Indexed<'_> {
 }
 
 /// The engine, for users whose grants it keeps at hand.
-pub(crate) struct Resolved<'w> {
-    policy: &'w Policy,
-    queries: Vec<(Principal, &'w Query)>,
-}
+pub(crate) struct Resolved<'w>(Vec<(Principal, &'w Query)>);
 
 impl<'w> Resolved<'w> {
-    pub(crate) fn new(policy: &'w Policy, queries: &'w [Query]) -> Self {
-        let resolve = |query: &'w Query| (policy.principal(&query.user), query);
-        Self { policy, queries: queries.iter().map(resolve).collect() }
+    pub(crate) fn new(policy: &Policy, queries: &'w [Query]) -> Self {
+        let resolve = |query: &'w Query| (policy.principal(&Arc::new(query.user.clone())), query);
+        Self(queries.iter().map(resolve).collect())
     }
 }
 
 impl Peer for Resolved<'_> {
     fn allows(&mut self, index: usize) -> Result<bool, Box<dyn Error>> {
-        let (principal, query) = &self.queries[index];
-        Ok(self.policy.allows_principal(principal, &query.asked.attributes()))
+        let (principal, query) = &self.0[index];
+        Ok(principal.allows(&query.asked.attributes()))
     }
 }
 
