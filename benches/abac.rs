@@ -4,6 +4,9 @@
 //! them one after the other, so its cost is that of the last line; ours should not depend on
 //! either. Every class asserts its answer.
 
+#![expect(clippy::unwrap_used, reason = "a bench on a policy that does not load must stop")]
+#![expect(clippy::print_stdout, reason = "the size of the policy belongs to the report")]
+
 use std::fmt::Write;
 use std::hint::black_box;
 

@@ -6,5 +6,7 @@ pub mod api;
 pub mod authz;
 pub mod model;
 pub mod snapshot;
+#[cfg(feature = "files")]
+pub mod source;
 
 mod util;

@@ -1,5 +1,13 @@
 //! Escalation and the default policy against what Kubernetes itself answered.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "what is wrong with a test's own files stops the test"
+)]
+
 use std::collections::BTreeMap;
 
 use portcullis::api::rbac::{
@@ -334,8 +342,8 @@ fn matches(rule: &PolicyRule, case: &Case) -> bool {
     };
     has(&rule.api_groups, &case.group)
         && (has(&rule.resources, &combined)
-            || !any.is_empty() && rule.resources.iter().any(|resource| resource == &any))
-        && (rule.resource_names.is_empty() || rule.resource_names.iter().any(|n| n == &case.name))
+            || !any.is_empty() && rule.resources.iter().any(|resource| *resource == any))
+        && (rule.resource_names.is_empty() || rule.resource_names.iter().any(|n| *n == case.name))
 }
 
 #[test]
@@ -358,4 +366,36 @@ fn the_sample_cluster_answers_its_questions() {
     // Every allow has its twin.
     let allowed = cases.iter().filter(|case| case.expect == "allow").count();
     assert!(cases.len() - allowed >= allowed);
+}
+
+/// A dump of a cluster without a controller manager: aggregated roles are stored empty.
+#[test]
+fn a_dump_is_believed_and_what_its_aggregated_roles_lack_is_told() {
+    let Some(text) = shared("real-cluster/dump/rbac.json") else { return };
+    let mut objects = items(&text);
+    objects.retain(|object| object["kind"] == "ClusterRole");
+    let roles = cluster_roles(&by_key(objects));
+    let roles: Vec<&ClusterRole> = roles.iter().collect();
+    let (aggregated, _) = compute(&roles);
+    let differing: Vec<usize> =
+        aggregated.iter().filter(|one| one.differs).map(|one| one.role).collect();
+    assert!(!differing.is_empty());
+
+    let stored = resolve(&roles, Aggregation::Auto);
+    let warned: Vec<usize> = stored.warnings.iter().map(|warning| warning.role).collect();
+    let mut expected = differing.clone();
+    expected.sort_unstable();
+    assert_eq!(warned, expected);
+    assert!(roles.iter().zip(&stored.rules).all(|(role, rules)| role.rules == **rules));
+
+    let computed = resolve(&roles, Aggregation::Computed);
+    assert!(differing.iter().all(|role| computed.rules[*role].len() > stored.rules[*role].len()));
+    // What was computed is what the next sync would compute.
+    let filled: Vec<ClusterRole> = roles
+        .iter()
+        .zip(&computed.rules)
+        .map(|(role, rules)| ClusterRole { rules: rules.to_vec(), ..(*role).clone() })
+        .collect();
+    let (again, _) = compute(&filled.iter().collect::<Vec<_>>());
+    assert!(again.iter().all(|one| !one.differs));
 }

@@ -30,6 +30,46 @@ pub struct Inventory {
     pub namespaces: Vec<Str>,
     /// Service accounts that were read, as (namespace, name).
     pub service_accounts: Vec<(Str, Str)>,
+    /// What the CustomResourceDefinitions that were read define.
+    pub custom_resources: Vec<CustomResource>,
+    /// Pods and workloads that were read, with the service account each runs as.
+    pub pods: Vec<PodIdentity>,
+}
+
+/// The resource that a CustomResourceDefinition defines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomResource {
+    /// The API group.
+    pub group: Str,
+    /// The kind, as manifests spell it.
+    pub kind: Str,
+    /// The name in rules and URLs.
+    pub plural: Str,
+    /// The singular; the kind in lower case when the definition has none.
+    pub singular: Str,
+    /// Further names that kubectl knows.
+    pub short_names: Vec<Str>,
+    /// Groups of resources it belongs to, such as `all`.
+    pub categories: Vec<Str>,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// The versions that are served, in the order of the definition.
+    pub versions: Vec<Str>,
+    /// `status`, `scale`, both or none.
+    pub subresources: Vec<Str>,
+}
+
+/// A pod, or a workload that makes pods, and who it is to the API server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PodIdentity {
+    /// `Pod`, `Deployment`, `CronJob`, ….
+    pub kind: Str,
+    /// The namespace.
+    pub namespace: Str,
+    /// The name of the pod or workload.
+    pub name: Str,
+    /// The service account; `default` when the object names none.
+    pub service_account: Str,
 }
 
 impl Inventory {

@@ -20,7 +20,7 @@ pub struct ObjectMeta {
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub namespace: Str,
     /// Labels; aggregation selects by them (S-AGG-2).
-    #[serde(deserialize_with = "labels", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "string_map", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: StrMap,
     /// Set on objects that were read from an API server.
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
@@ -28,7 +28,9 @@ pub struct ObjectMeta {
 }
 
 /// Go reads a `null` map as empty and a `null` value as the empty string.
-fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<StrMap, D::Error> {
+pub(super) fn string_map<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<StrMap, D::Error> {
     let map = Option::<BTreeMap<Str, Option<Str>>>::deserialize(deserializer)?.unwrap_or_default();
     Ok(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
 }
@@ -38,7 +40,7 @@ fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<StrMap, D
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelector {
     /// Labels that must have exactly these values.
-    #[serde(deserialize_with = "labels", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "string_map", skip_serializing_if = "BTreeMap::is_empty")]
     pub match_labels: StrMap,
     /// Further requirements.
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]

@@ -8,13 +8,15 @@ pub mod abac;
 pub mod authorization;
 pub mod field;
 pub mod inventory;
+#[cfg(feature = "k8s-openapi")]
+pub mod k8s_openapi;
 pub mod meta;
 pub mod names;
 pub mod rbac;
 pub mod resources;
 pub mod selector;
 
-mod null;
+pub(crate) mod null;
 
 /// The string of the wire types: up to 24 bytes without an allocation.
 pub use compact_str::CompactString as Str;

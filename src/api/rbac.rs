@@ -95,7 +95,7 @@ impl<'de> Deserialize<'de> for Subject {
         struct AsWritten {
             #[serde(deserialize_with = "null::or_default")]
             kind: Str,
-            #[serde(deserialize_with = "null::or_default")]
+            #[serde(deserialize_with = "group")]
             api_group: Str,
             #[serde(deserialize_with = "null::or_default")]
             name: Str,
@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for Subject {
             AsWritten::deserialize(deserializer)?;
         // S-RVAL-1; service accounts are in the empty group.
         if api_group.is_empty() && (kind == "User" || kind == "Group") {
-            api_group = GROUP.into();
+            api_group = Str::const_new(GROUP);
         }
         Ok(Self { kind, api_group, name, namespace })
     }
@@ -150,7 +150,7 @@ impl<'de> Deserialize<'de> for RoleRef {
         #[derive(Deserialize, Default)]
         #[serde(rename_all = "camelCase", default, rename = "RoleRef")]
         struct AsWritten {
-            #[serde(deserialize_with = "null::or_default")]
+            #[serde(deserialize_with = "group")]
             api_group: Str,
             #[serde(deserialize_with = "null::or_default")]
             kind: Str,
@@ -159,10 +159,42 @@ impl<'de> Deserialize<'de> for RoleRef {
         }
         let AsWritten { mut api_group, kind, name } = AsWritten::deserialize(deserializer)?;
         if api_group.is_empty() {
-            api_group = GROUP.into();
+            api_group = Str::const_new(GROUP);
         }
         Ok(Self { api_group, kind, name })
     }
+}
+
+/// An API group. Nearly all of them are [`GROUP`], one letter too long to be stored in place, so
+/// that one is shared.
+fn group<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Str, D::Error> {
+    struct Group;
+
+    impl<'de> serde::de::Visitor<'de> for Group {
+        type Value = Str;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E>(self, group: &str) -> Result<Str, E> {
+            Ok(if group == GROUP { Str::const_new(GROUP) } else { group.into() })
+        }
+
+        fn visit_unit<E>(self) -> Result<Str, E> {
+            Ok(Str::default())
+        }
+
+        fn visit_none<E>(self) -> Result<Str, E> {
+            Ok(Str::default())
+        }
+
+        fn visit_some<D: serde::Deserializer<'de>>(self, inner: D) -> Result<Str, D::Error> {
+            inner.deserialize_str(self)
+        }
+    }
+
+    deserializer.deserialize_option(Group)
 }
 
 /// Selects the ClusterRoles whose rules fill this one (S-AGG-2).
@@ -185,7 +217,7 @@ pub struct ClusterRole {
     #[serde(deserialize_with = "null::list")]
     pub rules: Vec<PolicyRule>,
     /// Present on aggregated roles: a controller writes `rules` (S-AGG-4).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "null::optional", skip_serializing_if = "Option::is_none")]
     pub aggregation_rule: Option<AggregationRule>,
 }
 

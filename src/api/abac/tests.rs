@@ -123,6 +123,11 @@ fn yaml_that_is_no_policy_is_refused() {
         "--- {<<: 1}",
         "- user",
         "\tuser: alice",
+        "user: a\u{1}",
+        "user: a\u{7f}",
+        "user: a\u{feff}",
+        "user: a\u{85}b",
+        "user: a\u{2028}b",
     ] {
         assert!(Statement::parse(line).is_err(), "{line}: {:?}", Statement::parse(line));
     }

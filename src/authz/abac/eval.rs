@@ -47,8 +47,18 @@ impl Table {
         };
         match *question {
             Question::Resource { namespace, resource, group, shapes, reads } => {
+                let mut shapes = subject.reach(reads).shapes.intersection(shapes);
+                for (known, term, without) in [
+                    (subject.namespaces, namespace, Shapes::ANY_NAMESPACE),
+                    (subject.resources, resource, Shapes::ANY_RESOURCE),
+                    (subject.groups, group, Shapes::ANY_GROUP),
+                ] {
+                    if !known.contains(term) {
+                        shapes.retain(without);
+                    }
+                }
                 let pick = |term, named| if named { term } else { TermId::ANY };
-                subject.reach(reads).shapes.intersection(shapes).any(|shape| {
+                shapes.any(|shape| {
                     let key = ResourceKey {
                         subject: id,
                         namespace: pick(namespace, shape & 1 != 0),
@@ -59,6 +69,7 @@ impl Table {
                 })
             }
             Question::Path { path, whole, reads } => {
+                let whole = whole.filter(|term| subject.paths.contains(*term));
                 let verbs = whole.and_then(|term| self.paths.get(&(id, term)));
                 verbs.is_some_and(|verbs: &Verbs| verbs.cover(reads))
                     || subject.reach(reads).has_prefix_of(path)

@@ -5,8 +5,8 @@
 //! of such keys, and each subject knows which of them occur, so that a decision probes only those.
 //! Paths have a key of their own, and prefixes of paths are kept sorted per subject.
 //!
-//! Memory: about 56 bytes a line for the keys, 72 a subject, 40 a distinct string, and the lines
-//! themselves (text and fields, about 350 bytes each), which only explanations and lists look at.
+//! Memory: ten thousand lines (1.8 MB of text) over 3,300 subjects take about 6 MB, most of it the
+//! lines themselves, text and fields, which only explanations and lists look at.
 
 use hashbrown::HashMap;
 
@@ -103,8 +103,16 @@ impl Shapes {
     }
 
     /// Whether `test` holds for one of the shapes; the widest is tried first.
-    pub(super) fn any(self, mut test: impl FnMut(u8) -> bool) -> bool {
-        (0..8_u8).any(|shape| self.0 & (1 << shape) != 0 && test(shape))
+    pub(super) fn any(self, mut test: impl FnMut(u32) -> bool) -> bool {
+        let mut rest = self.0;
+        while rest != 0 {
+            if test(rest.trailing_zeros()) {
+                return true;
+            }
+            // Takes the lowest bit away.
+            rest &= rest.wrapping_sub(1);
+        }
+        false
     }
 
     fn insert(&mut self, key: &ResourceKey) {
@@ -112,6 +120,27 @@ impl Shapes {
         self.0 |= side(Self::ANY_NAMESPACE, key.namespace)
             & side(Self::ANY_RESOURCE, key.resource)
             & side(Self::ANY_GROUP, key.group);
+    }
+}
+
+/// Which terms may occur: a set that is sometimes wrong, and only in saying yes.
+// PERF: spares nearly every probe for a subject that has lines, but none about this namespace.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Maybe(u64);
+
+impl Maybe {
+    fn insert(&mut self, term: TermId) {
+        self.0 |= Self::bit(term);
+    }
+
+    /// Whether the term may occur; `false` is certain.
+    pub(super) const fn contains(self, term: TermId) -> bool {
+        self.0 & Self::bit(term) != 0
+    }
+
+    const fn bit(term: TermId) -> u64 {
+        // Ids are given out one after the other, so their low bits are spread evenly.
+        1 << (term.0 % u64::BITS)
     }
 }
 
@@ -133,6 +162,14 @@ pub(super) struct Subject {
     pub(super) read: Reach,
     /// For other verbs: the lines that are not read-only.
     pub(super) other: Reach,
+    /// The namespaces of its lines.
+    pub(super) namespaces: Maybe,
+    /// The resources of its lines.
+    pub(super) resources: Maybe,
+    /// The API groups of its lines.
+    pub(super) groups: Maybe,
+    /// The whole paths of its lines.
+    pub(super) paths: Maybe,
     /// Its lines by index, ascending.
     pub(super) lines: Vec<usize>,
 }
@@ -217,6 +254,10 @@ impl Table {
         // Every line has a path, and the empty path is one like any other (S-ABAC-17).
         self.paths.entry((subject, path)).and_modify(widen).or_insert(verbs);
         if let Some(known) = self.subjects.get_mut(subject.index()) {
+            known.namespaces.insert(key.namespace);
+            known.resources.insert(key.resource);
+            known.groups.insert(key.group);
+            known.paths.insert(path);
             known.read.shapes.insert(&key);
             if verbs == Verbs::All {
                 known.other.shapes.insert(&key);

@@ -1,5 +1,7 @@
 use super::*;
-use crate::api::meta::LabelSelectorRequirement;
+use crate::api::Str;
+use crate::api::meta::{LabelSelector, LabelSelectorRequirement};
+use crate::api::rbac::AggregationRule;
 
 fn rule(resource: &str) -> PolicyRule {
     PolicyRule {

@@ -1,0 +1,280 @@
+//! Where objects end up: the inventory, and the report of what was met on the way.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
+
+use super::object::Outcome;
+use super::text::length;
+use super::{LoadError, LoadOptions, Loaded, Notice, Progress, Skipped};
+use crate::api::Str;
+use crate::api::inventory::{Inventory, Sourced};
+use crate::api::meta::ObjectMeta;
+use crate::api::rbac::{Kind, Object};
+use crate::model::Origin;
+
+/// How many objects are taken between two calls of `progress`.
+const PROGRESS_STEP: usize = 4096;
+
+/// Takes outcomes one by one.
+pub(super) struct Collector<'a> {
+    pub(super) options: &'a LoadOptions,
+    progress: &'a mut dyn FnMut(Progress<'_>),
+    loaded: Loaded,
+    /// Where each RBAC object stands in the list of its kind.
+    index: HashTable<(Kind, usize)>,
+    hasher: DefaultHashBuilder,
+    /// Objects that were replaced, to be dropped at the end.
+    replaced: Vec<(Kind, usize)>,
+    source: Source,
+    done: u64,
+    total: u64,
+}
+
+/// What is being read.
+struct Source {
+    name: Arc<str>,
+    /// Length of its text.
+    text: u64,
+    /// Its size on disk.
+    size: u64,
+    document: u32,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(
+        options: &'a LoadOptions,
+        progress: &'a mut dyn FnMut(Progress<'_>),
+        total: u64,
+    ) -> Self {
+        Self {
+            options,
+            progress,
+            loaded: Loaded::default(),
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            replaced: Vec::new(),
+            source: Source { name: Arc::from(""), text: 0, size: 0, document: 0 },
+            done: 0,
+            total,
+        }
+    }
+
+    /// The bytes of text begun so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.loaded.report.bytes
+    }
+
+    /// Begins a source.
+    pub(super) fn begin(&mut self, name: Arc<str>, text: usize, size: u64) {
+        self.done += self.source.size;
+        self.source = Source { name, text: length(text), size, document: 0 };
+        self.loaded.report.files += 1;
+        self.loaded.report.bytes += length(text);
+        self.report_progress(0);
+    }
+
+    /// Begins a document of the source, empty or not: documents are counted as they are seen.
+    pub(super) fn begin_document(&mut self) {
+        self.source.document += 1;
+    }
+
+    /// A document that is not empty was read to its end.
+    pub(super) fn end_document(&mut self) {
+        self.loaded.report.documents += 1;
+    }
+
+    /// A place in the current document.
+    pub(super) fn origin(&self, line: u32) -> Origin {
+        Origin::new(Arc::clone(&self.source.name), self.source.document, line)
+    }
+
+    pub(super) fn notice(&mut self, notice: Notice) {
+        self.loaded.report.notices.push(notice);
+    }
+
+    /// Tells how far within the current source reading is.
+    pub(super) fn report_progress(&mut self, offset: usize) {
+        let Source { name, text, size, .. } = &self.source;
+        let within = length(offset).saturating_mul(*size).checked_div(*text).unwrap_or_default();
+        let done = self.done.saturating_add(within);
+        let objects = self.loaded.report.objects;
+        (self.progress)(Progress { source: name, done, total: self.total, objects });
+    }
+
+    /// Takes what stands on `line` of the current document, `offset` bytes into the source.
+    pub(super) fn add(
+        &mut self,
+        line: u32,
+        offset: usize,
+        outcome: Outcome,
+    ) -> Result<(), LoadError> {
+        let origin = self.origin(line);
+        match outcome {
+            Outcome::Rbac { object, old, everyone } => self.add_rbac(origin, object, old, everyone),
+            Outcome::Namespace(name) => self.loaded.inventory.namespaces.push(name),
+            Outcome::ServiceAccount { mut namespace, name } => {
+                self.default_namespace(&mut namespace);
+                self.loaded.inventory.service_accounts.push((namespace, name));
+            }
+            Outcome::CustomResource(resource) => {
+                self.loaded.inventory.custom_resources.push(resource);
+            }
+            Outcome::Pod(mut pod) => {
+                self.default_namespace(&mut pod.namespace);
+                self.loaded.inventory.pods.push(pod);
+            }
+            Outcome::Other(kind) => {
+                *self.loaded.report.other_kinds.entry(kind).or_default() += 1;
+                return Ok(());
+            }
+            Outcome::Skipped { header, reason } => {
+                let (kind, namespace, name) = (header.kind, header.namespace, header.name);
+                let skipped = Skipped { origin, kind, namespace, name, reason };
+                if self.options.strict {
+                    return Err(LoadError::Skipped(Box::new(skipped)));
+                }
+                self.loaded.report.skipped.push(skipped);
+                return Ok(());
+            }
+            Outcome::Unreadable { kind, reason } => {
+                self.notice(Notice::Unreadable { origin, kind, reason });
+                return Ok(());
+            }
+        }
+        self.loaded.report.objects += 1;
+        if self.loaded.report.objects.is_multiple_of(PROGRESS_STEP) {
+            self.report_progress(offset);
+        }
+        Ok(())
+    }
+
+    fn add_rbac(
+        &mut self,
+        origin: Origin,
+        mut object: Object,
+        old: Option<&'static str>,
+        everyone: bool,
+    ) {
+        let kind = object.kind();
+        let namespace = &mut metadata_mut(&mut object).namespace;
+        if kind.is_namespaced() {
+            self.default_namespace(namespace);
+        } else if !namespace.is_empty() {
+            let namespace = std::mem::take(namespace);
+            let (origin, key) = (origin.clone(), object.key());
+            self.notice(Notice::NamespaceIgnored { origin, key, namespace });
+        }
+        if let Some(version) = old {
+            let (origin, key) = (origin.clone(), object.key());
+            self.notice(Notice::OldVersion { origin, key, version, everyone });
+        }
+        self.index(&origin, &object);
+        self.loaded.inventory.push(object, origin);
+    }
+
+    /// Remembers where the object will stand, and the one it replaces. Objects without a name,
+    /// which no API server stores, cannot be told apart and replace nothing.
+    fn index(&mut self, origin: &Origin, object: &Object) {
+        let ObjectMeta { namespace, name, .. } = object.metadata();
+        if name.is_empty() {
+            return;
+        }
+        let kind = object.kind();
+        let Self { index, hasher, loaded: Loaded { inventory, .. }, .. } = self;
+        let next = (kind, inventory.count(kind));
+        let entry = index.entry(
+            hasher.hash_one((kind, namespace.as_str(), name.as_str())),
+            |at| at.0 == kind && identity(inventory, *at) == Some((namespace, name)),
+            |at| {
+                let (namespace, name) = identity(inventory, *at).unwrap_or((&EMPTY, &EMPTY));
+                hasher.hash_one((at.0, namespace.as_str(), name.as_str()))
+            },
+        );
+        let earlier = match entry {
+            Entry::Vacant(vacant) => {
+                vacant.insert(next);
+                return;
+            }
+            Entry::Occupied(mut occupied) => std::mem::replace(occupied.get_mut(), next),
+        };
+        if let Some(place) = place(inventory, earlier) {
+            let (origin, earlier) = (origin.clone(), place.clone());
+            self.notice(Notice::Duplicate { origin, earlier, key: object.key() });
+        }
+        self.replaced.push(earlier);
+    }
+
+    fn default_namespace(&mut self, namespace: &mut Str) {
+        if namespace.is_empty() {
+            namespace.clone_from(&self.options.default_namespace);
+            self.loaded.report.defaulted_namespace += 1;
+        }
+    }
+
+    /// Drops what was replaced and hands everything over.
+    pub(super) fn finish(mut self) -> Loaded {
+        self.done += self.source.size;
+        self.source = Source { name: Arc::from(""), text: 0, size: 0, document: 0 };
+        self.report_progress(0);
+        let replaced = |kind| {
+            let of_kind = self.replaced.iter().filter(move |at| at.0 == kind);
+            let mut places: Vec<usize> = of_kind.map(|at| at.1).collect();
+            places.sort_unstable();
+            places
+        };
+        let inventory = &mut self.loaded.inventory;
+        drop_at(&mut inventory.cluster_roles, &replaced(Kind::ClusterRole));
+        drop_at(&mut inventory.cluster_role_bindings, &replaced(Kind::ClusterRoleBinding));
+        drop_at(&mut inventory.roles, &replaced(Kind::Role));
+        drop_at(&mut inventory.role_bindings, &replaced(Kind::RoleBinding));
+        self.loaded
+    }
+}
+
+static EMPTY: Str = Str::const_new("");
+
+/// Drops the items at these places, which are in ascending order.
+fn drop_at<T>(items: &mut Vec<T>, places: &[usize]) {
+    let mut places = places.iter().peekable();
+    let mut at = 0;
+    items.retain(|_| {
+        let drop = places.next_if(|place| **place == at).is_some();
+        at += 1;
+        !drop
+    });
+}
+
+fn metadata_mut(object: &mut Object) -> &mut ObjectMeta {
+    match object {
+        Object::ClusterRole(object) => &mut object.metadata,
+        Object::ClusterRoleBinding(object) => &mut object.metadata,
+        Object::Role(object) => &mut object.metadata,
+        Object::RoleBinding(object) => &mut object.metadata,
+    }
+}
+
+fn identity(inventory: &Inventory, (kind, at): (Kind, usize)) -> Option<(&Str, &Str)> {
+    let metadata = match kind {
+        Kind::ClusterRole => inventory.cluster_roles.get(at).map(|it| &it.value.metadata),
+        Kind::ClusterRoleBinding => {
+            inventory.cluster_role_bindings.get(at).map(|it| &it.value.metadata)
+        }
+        Kind::Role => inventory.roles.get(at).map(|it| &it.value.metadata),
+        Kind::RoleBinding => inventory.role_bindings.get(at).map(|it| &it.value.metadata),
+    };
+    metadata.map(|metadata| (&metadata.namespace, &metadata.name))
+}
+
+fn place(inventory: &Inventory, (kind, at): (Kind, usize)) -> Option<&Origin> {
+    fn of<T>(items: &[Sourced<T>], at: usize) -> Option<&Origin> {
+        items.get(at).map(|item| &item.origin)
+    }
+    match kind {
+        Kind::ClusterRole => of(&inventory.cluster_roles, at),
+        Kind::ClusterRoleBinding => of(&inventory.cluster_role_bindings, at),
+        Kind::Role => of(&inventory.roles, at),
+        Kind::RoleBinding => of(&inventory.role_bindings, at),
+    }
+}

@@ -1,0 +1,341 @@
+//! What an object is: the same answer for both readings of it, the quick one ([`Wide`]) and the
+//! exact one ([`Node`]).
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::node::{Node, Value};
+use super::old::{self, Version};
+use super::wire::{Definition, Metadata, PodMaker, Wide};
+use super::{SkipReason, WrongType};
+use crate::api::Str;
+use crate::api::inventory::{CustomResource, PodIdentity};
+use crate::api::rbac::{ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding};
+
+/// What an object turned out to be.
+pub(super) enum Outcome {
+    /// Policy. The version when it is an old one, and whether v1alpha1's `*` was expanded.
+    Rbac {
+        object: Object,
+        old: Option<&'static str>,
+        everyone: bool,
+    },
+    Namespace(Str),
+    ServiceAccount {
+        namespace: Str,
+        name: Str,
+    },
+    CustomResource(CustomResource),
+    Pod(PodIdentity),
+    /// Of no interest.
+    Other(String),
+    /// Policy that could not be read.
+    Skipped {
+        header: Header,
+        reason: SkipReason,
+    },
+    /// Not policy, and could not be read.
+    Unreadable {
+        kind: Str,
+        reason: WrongType,
+    },
+}
+
+/// What an object says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) kind: Str,
+    pub(super) namespace: Str,
+    pub(super) name: Str,
+}
+
+/// What the items of a typed list leave out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Inherited {
+    pub(super) api_version: String,
+    pub(super) kind: String,
+}
+
+/// What `apiVersion` and `kind` say.
+pub(super) enum Class {
+    Rbac(Kind, Version),
+    /// A list, and what its items are when they do not say.
+    List(Inherited),
+    Namespace,
+    ServiceAccount,
+    CustomResource,
+    Pod,
+    Other,
+    /// No kind at all.
+    None,
+    Refused(SkipReason),
+}
+
+/// Decides by `apiVersion` and `kind` alone.
+pub(super) fn classify(api_version: &str, kind: &str) -> Class {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    if kind.is_empty() {
+        return Class::None;
+    }
+    if let Some(item) = kind.strip_suffix("List") {
+        let api_version = if item.is_empty() { String::new() } else { api_version.to_owned() };
+        return Class::List(Inherited { api_version, kind: item.to_owned() });
+    }
+    if group == GROUP {
+        return match (Kind::from_name(kind), Version::from_name(version)) {
+            (Some(kind), Some(version)) => Class::Rbac(kind, version),
+            (Some(_), None) => Class::Refused(unknown_version(api_version, kind)),
+            (None, _) => Class::Refused(SkipReason::UnknownKind {
+                group: group.to_owned(),
+                kind: kind.to_owned(),
+                suggestion: suggest(kind),
+            }),
+        };
+    }
+    match (group, kind) {
+        // Old OpenShift policy too; and a group that is nearly ours is a slip.
+        (_, kind)
+            if Kind::from_name(kind).is_some()
+                && (group.is_empty() || group.starts_with("rbac.")) =>
+        {
+            Class::Refused(unknown_version(api_version, kind))
+        }
+        ("", "Namespace") => Class::Namespace,
+        ("", "ServiceAccount") => Class::ServiceAccount,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => Class::CustomResource,
+        ("", "Pod" | "ReplicationController")
+        | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+        | ("batch", "Job" | "CronJob") => Class::Pod,
+        _ => Class::Other,
+    }
+}
+
+fn unknown_version(api_version: &str, kind: &str) -> SkipReason {
+    SkipReason::UnknownVersion { api_version: api_version.to_owned(), kind: kind.to_owned() }
+}
+
+/// The kind that was probably meant: spelt alike but for case, or for two slips.
+fn suggest(kind: &str) -> Option<&'static str> {
+    let known = [Kind::ClusterRole, Kind::ClusterRoleBinding, Kind::Role, Kind::RoleBinding];
+    known.into_iter().map(Kind::as_str).find(|known| {
+        known.eq_ignore_ascii_case(kind) || (kind.len() < 32 && distance(known, kind) <= 2)
+    })
+}
+
+/// How many letters must be inserted, dropped or replaced.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (slot, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = *slot;
+            left = replaced.min(diagonal + 1).min(left + 1);
+            *slot = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// `Deployment.apps`, as kinds of no interest are counted.
+pub(super) fn other_kind(api_version: &str, kind: &str) -> String {
+    match api_version.split_once('/') {
+        Some((group, _)) => format!("{kind}.{group}"),
+        None => kind.to_owned(),
+    }
+}
+
+/// How documents are counted that say no kind.
+pub(super) const NO_KIND: &str = "(no kind)";
+
+// === the quick reading ===
+
+/// The object of a JSON value that was read in one go; `None` asks for the exact reading.
+pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome> {
+    let given = !wide.kind.0.is_empty() || !wide.api_version.0.is_empty();
+    let (api_version, kind) = if given {
+        (wide.api_version.0.as_ref(), wide.kind.0.as_ref())
+    } else {
+        (inherited.api_version.as_str(), inherited.kind.as_str())
+    };
+    Some(match classify(api_version, kind) {
+        Class::Rbac(kind, version) => {
+            if version == Version::V1Alpha1 {
+                return None;
+            }
+            let (metadata, rules) = (wide.metadata.into_meta(), wide.rules);
+            let (subjects, role_ref) = (wide.subjects, wide.role_ref);
+            let object = match kind {
+                Kind::ClusterRole => {
+                    let aggregation_rule = wide.aggregation_rule;
+                    ClusterRole { metadata, rules, aggregation_rule }.into()
+                }
+                Kind::ClusterRoleBinding => {
+                    ClusterRoleBinding { metadata, subjects, role_ref }.into()
+                }
+                Kind::Role => Role { metadata, rules }.into(),
+                Kind::RoleBinding => RoleBinding { metadata, subjects, role_ref }.into(),
+            };
+            Outcome::Rbac { object, old: version.old_name(), everyone: false }
+        }
+        Class::Namespace => Outcome::Namespace(wide.metadata.name),
+        Class::ServiceAccount => {
+            let Metadata { namespace, name, .. } = wide.metadata;
+            Outcome::ServiceAccount { namespace, name }
+        }
+        Class::CustomResource => Outcome::CustomResource(custom_resource(spec(wide.spec)?)),
+        Class::Pod => Outcome::Pod(pod(kind, wide.metadata, spec(wide.spec)?)),
+        Class::Other => Outcome::Other(other_kind(api_version, kind)),
+        Class::None if wide.rules.is_empty() && wide.subjects.is_empty() => {
+            Outcome::Other(NO_KIND.to_owned())
+        }
+        Class::List(_) | Class::None | Class::Refused(_) => return None,
+    })
+}
+
+fn spec<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> Option<T> {
+    raw.map_or_else(|| Some(T::default()), |raw| serde_json::from_str(raw.get()).ok())
+}
+
+// === the exact reading ===
+
+/// The object of a tree; lists are the caller's business and count as of no interest here.
+pub(super) fn from_node(mut node: Node, inherited: &Inherited) -> Outcome {
+    if !matches!(node.value, Value::Map(_)) {
+        return Outcome::Other("(not an object)".to_owned());
+    }
+    let (api_version, kind) = kind_of(&node, inherited);
+    let metadata = node.get("metadata");
+    let text = |field| Str::from(metadata.map_or("", |metadata| metadata.text(field)));
+    let header =
+        Header { kind: kind.as_str().into(), namespace: text("namespace"), name: text("name") };
+    let class = classify(&api_version, &kind);
+    match class {
+        Class::Rbac(kind, version) => match rbac(&mut node, kind, version) {
+            Ok(outcome) => outcome,
+            Err(reason) => Outcome::Skipped { header, reason: reason.into() },
+        },
+        Class::Namespace | Class::ServiceAccount | Class::CustomResource | Class::Pod => {
+            names(&node, &class, &kind)
+                .unwrap_or_else(|reason| Outcome::Unreadable { kind: header.kind, reason })
+        }
+        Class::Other | Class::List(_) => Outcome::Other(other_kind(&api_version, &kind)),
+        Class::None => {
+            let policy =
+                ["rules", "subjects", "roleRef"].iter().any(|field| node.get(field).is_some());
+            if policy {
+                Outcome::Skipped { header, reason: SkipReason::NoKind }
+            } else {
+                Outcome::Other(NO_KIND.to_owned())
+            }
+        }
+        Class::Refused(reason) => Outcome::Skipped { header, reason },
+    }
+}
+
+/// `apiVersion` and `kind`, its own or those of its list.
+pub(super) fn kind_of(node: &Node, inherited: &Inherited) -> (String, String) {
+    match (node.text("apiVersion"), node.text("kind")) {
+        ("", "") => (inherited.api_version.clone(), inherited.kind.clone()),
+        (api_version, kind) => (api_version.to_owned(), kind.to_owned()),
+    }
+}
+
+fn rbac(node: &mut Node, kind: Kind, version: Version) -> Result<Outcome, WrongType> {
+    let everyone = version == Version::V1Alpha1 && old::subjects_to_v1(node)?;
+    metadata(node)?;
+    let object = match kind {
+        Kind::ClusterRole => read::<ClusterRole>(node)?.into(),
+        Kind::ClusterRoleBinding => read::<ClusterRoleBinding>(node)?.into(),
+        Kind::Role => read::<Role>(node)?.into(),
+        Kind::RoleBinding => read::<RoleBinding>(node)?.into(),
+    };
+    Ok(Outcome::Rbac { object, old: version.old_name(), everyone })
+}
+
+fn names(node: &Node, class: &Class, kind: &str) -> Result<Outcome, WrongType> {
+    let metadata = metadata(node)?;
+    Ok(match class {
+        Class::Namespace => Outcome::Namespace(metadata.name),
+        Class::ServiceAccount => {
+            Outcome::ServiceAccount { namespace: metadata.namespace, name: metadata.name }
+        }
+        Class::CustomResource => Outcome::CustomResource(custom_resource(field(node, "spec")?)),
+        _ => Outcome::Pod(pod(kind, metadata, field(node, "spec")?)),
+    })
+}
+
+fn metadata(node: &Node) -> Result<Metadata, WrongType> {
+    field(node, "metadata")
+}
+
+/// A field of an object; the default when it is missing or `null`.
+fn field<'a, T: Deserialize<'a> + Default>(node: &'a Node, name: &str) -> Result<T, WrongType> {
+    match node.get(name) {
+        Some(value) if !value.is_null() => {
+            T::deserialize(value).map_err(|error| error.finish(name))
+        }
+        _ => Ok(T::default()),
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(node: &'a Node) -> Result<T, WrongType> {
+    T::deserialize(node).map_err(|error| error.finish(""))
+}
+
+// === what names tell ===
+
+fn custom_resource(definition: Definition) -> CustomResource {
+    let Definition { group, scope, names, version, versions, subresources } = definition;
+    let everywhere = subresources;
+    let (status, scale) = versions.iter().filter(|version| version.served).fold(
+        (everywhere.status.is_some(), everywhere.scale.is_some()),
+        |(status, scale), version| {
+            let own = &version.subresources;
+            (status || own.status.is_some(), scale || own.scale.is_some())
+        },
+    );
+    let mut served: Vec<Str> =
+        versions.into_iter().filter(|version| version.served).map(|version| version.name).collect();
+    if served.is_empty() && !version.is_empty() {
+        served.push(version);
+    }
+    let singular =
+        if names.singular.is_empty() { names.kind.to_lowercase() } else { names.singular };
+    let subresources = [("status", status), ("scale", scale)];
+    CustomResource {
+        group,
+        kind: names.kind,
+        plural: names.plural,
+        singular,
+        short_names: names.short_names,
+        categories: names.categories,
+        namespaced: scope == "Namespaced",
+        versions: served,
+        subresources: subresources
+            .into_iter()
+            .filter_map(|(name, there)| there.then(|| Str::const_new(name)))
+            .collect(),
+    }
+}
+
+fn pod(kind: &str, metadata: Metadata, spec: PodMaker) -> PodIdentity {
+    let spec = match kind {
+        "Pod" => spec,
+        "CronJob" => spec.job_template.into_spec().template.into_spec(),
+        _ => spec.template.into_spec(),
+    };
+    let named = [spec.service_account_name, spec.service_account].into_iter();
+    let service_account =
+        named.into_iter().find(|name| !name.is_empty()).unwrap_or(Str::const_new("default"));
+    PodIdentity {
+        kind: kind.into(),
+        namespace: metadata.namespace,
+        name: metadata.name,
+        service_account,
+    }
+}

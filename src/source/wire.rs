@@ -1,0 +1,282 @@
+//! The parts of objects that are read besides the RBAC types: all of `metadata`, to find the same
+//! type errors as the API server, and the few fields that tell names.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::api::meta::{ObjectMeta, StrMap};
+use crate::api::rbac::{AggregationRule, PolicyRule, RoleRef, Subject};
+use crate::api::{Str, null};
+
+/// Every field that decides what an object says, whatever its kind, read in one pass. When this
+/// reads, the type of the kind reads; when it fails, [`Node`](super::node::Node) says why.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Wide<'a> {
+    #[serde(borrow)]
+    pub(super) api_version: Text<'a>,
+    #[serde(borrow)]
+    pub(super) kind: Text<'a>,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) metadata: Metadata,
+    #[serde(deserialize_with = "null::list")]
+    pub(super) rules: Vec<PolicyRule>,
+    #[serde(deserialize_with = "null::list")]
+    pub(super) subjects: Vec<Subject>,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) role_ref: RoleRef,
+    #[serde(deserialize_with = "null::optional")]
+    pub(super) aggregation_rule: Option<AggregationRule>,
+    #[serde(borrow)]
+    pub(super) spec: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) items: Option<Vec<&'a RawValue>>,
+}
+
+/// A string that is borrowed where possible; `null` is empty.
+#[derive(Default)]
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Text<'de>, E> {
+                Ok(Text::default())
+            }
+
+            fn visit_none<E>(self) -> Result<Text<'de>, E> {
+                Ok(Text::default())
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Text<'de>, D::Error> {
+                inner.deserialize_str(self)
+            }
+        }
+
+        deserializer.deserialize_option(TextVisitor)
+    }
+}
+
+/// All of `metadata`, as the API server types it. The fields without a use are here because a
+/// value of the wrong type in them makes the server refuse the object.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Metadata {
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) name: Str,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) namespace: Str,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) resource_version: Str,
+    labels: Option<std::collections::BTreeMap<Str, Option<Str>>>,
+    #[serde(rename = "annotations")]
+    _annotations: Option<Map<AnyStr>>,
+    #[serde(rename = "finalizers")]
+    _finalizers: Option<Vec<Option<AnyStr>>>,
+    #[serde(rename = "ownerReferences", deserialize_with = "null::list")]
+    _owner_references: Vec<OwnerReference>,
+    #[serde(rename = "generateName")]
+    _generate_name: Option<AnyStr>,
+    #[serde(rename = "uid")]
+    _uid: Option<AnyStr>,
+    #[serde(rename = "selfLink")]
+    _self_link: Option<AnyStr>,
+    #[serde(rename = "creationTimestamp")]
+    _creation_timestamp: Option<AnyStr>,
+    #[serde(rename = "deletionTimestamp")]
+    _deletion_timestamp: Option<AnyStr>,
+    #[serde(rename = "generation")]
+    _generation: Option<i64>,
+    #[serde(rename = "deletionGracePeriodSeconds")]
+    _deletion_grace_period_seconds: Option<i64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct OwnerReference {
+    #[serde(rename = "apiVersion")]
+    _api_version: Option<AnyStr>,
+    #[serde(rename = "kind")]
+    _kind: Option<AnyStr>,
+    #[serde(rename = "name")]
+    _name: Option<AnyStr>,
+    #[serde(rename = "uid")]
+    _uid: Option<AnyStr>,
+    #[serde(rename = "controller")]
+    _controller: Option<bool>,
+    #[serde(rename = "blockOwnerDeletion")]
+    _block_owner_deletion: Option<bool>,
+}
+
+impl Metadata {
+    /// The part that decisions need.
+    pub(super) fn into_meta(self) -> ObjectMeta {
+        let labels: StrMap = self
+            .labels
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(key, value)| (key, value.unwrap_or_default()))
+            .collect();
+        ObjectMeta {
+            name: self.name,
+            namespace: self.namespace,
+            labels,
+            resource_version: self.resource_version,
+        }
+    }
+}
+
+/// Some string.
+struct AnyStr;
+
+impl<'de> Deserialize<'de> for AnyStr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyStrVisitor;
+
+        impl Visitor<'_> for AnyStrVisitor {
+            type Value = AnyStr;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<AnyStr, E> {
+                Ok(AnyStr)
+            }
+        }
+
+        deserializer.deserialize_str(AnyStrVisitor)
+    }
+}
+
+/// A map whose values, when not `null`, are of a type.
+struct Map<T>(std::marker::PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MapVisitor<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for MapVisitor<T> {
+            type Value = Map<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Map<T>, A::Error> {
+                while access.next_entry::<AnyStr, Option<T>>()?.is_some() {}
+                Ok(Map(self.0))
+            }
+        }
+
+        deserializer.deserialize_map(MapVisitor(std::marker::PhantomData))
+    }
+}
+
+/// `spec` of a pod and of what makes pods; which path is used depends on the kind.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct PodMaker {
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) service_account_name: Str,
+    /// The old name of the same.
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) service_account: Str,
+    /// Of Deployments and the like.
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) template: Inner,
+    /// Of CronJobs.
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) job_template: Inner,
+}
+
+/// Something that has a `spec` in turn.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Inner {
+    #[serde(deserialize_with = "null::optional")]
+    pub(super) spec: Option<Box<PodMaker>>,
+}
+
+impl Inner {
+    /// What is inside; nothing when there is nothing.
+    pub(super) fn into_spec(self) -> PodMaker {
+        self.spec.map_or_else(PodMaker::default, |spec| *spec)
+    }
+}
+
+/// `spec` of a CustomResourceDefinition, v1 and v1beta1.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Definition {
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) group: Str,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) scope: Str,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) names: Names,
+    /// v1beta1 could name a single version here.
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) version: Str,
+    #[serde(deserialize_with = "null::list")]
+    pub(super) versions: Vec<Version>,
+    /// v1beta1 had them for all versions.
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) subresources: Subresources,
+}
+
+/// The names of a custom resource.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Names {
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) kind: Str,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) plural: Str,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) singular: Str,
+    #[serde(deserialize_with = "null::list")]
+    pub(super) short_names: Vec<Str>,
+    #[serde(deserialize_with = "null::list")]
+    pub(super) categories: Vec<Str>,
+}
+
+/// One version of a custom resource.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Version {
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) name: Str,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) served: bool,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) subresources: Subresources,
+}
+
+/// Which subresources there are; their content does not matter.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Subresources {
+    pub(super) status: Option<serde::de::IgnoredAny>,
+    pub(super) scale: Option<serde::de::IgnoredAny>,
+}

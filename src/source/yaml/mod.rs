@@ -1,0 +1,295 @@
+//! YAML: documents between lines of dashes, each an object or a list of objects.
+//!
+//! The items of a list are turned into objects one by one, so that a dump of a cluster is never in
+//! memory as a tree.
+
+mod scalar;
+mod split;
+mod tree;
+
+use std::borrow::Cow;
+
+use saphyr_parser::Event;
+
+use super::collect::Collector;
+use super::node::{MapBuilder, Node, Value};
+use super::object::{self, Class, Header, Inherited, Outcome};
+use super::text::Lines;
+use super::{Limits, LoadError, Notice, SkipReason};
+use crate::api::Str;
+use crate::api::rbac::Kind;
+use split::{Piece, Pieces};
+use tree::{Broken, Key, Tree};
+
+/// Reads a text from a byte offset to its end.
+pub(super) fn read(
+    text: &str,
+    offset: usize,
+    collector: &mut Collector<'_>,
+) -> Result<(), LoadError> {
+    let line = Lines::new(text).at(offset);
+    for piece in Pieces::new(text, offset, line) {
+        collector.begin_document();
+        match piece {
+            Piece::Document { text, offset, line } => document(text, offset, line, collector)?,
+            Piece::BadSeparator { line } => {
+                let message = "text follows the dashes that separate documents; put it on the next \
+                               line";
+                return Err(LoadError::Yaml {
+                    origin: collector.origin(line),
+                    message: message.to_owned(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn document(
+    text: &str,
+    offset: usize,
+    line: u32,
+    collector: &mut Collector<'_>,
+) -> Result<(), LoadError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let limits = collector.options.limits;
+    let read = version(text, line).and_then(|()| read_tabbed(text, line, &limits));
+    let (document, duplicates) = match read {
+        Ok(read) => read,
+        Err(broken) => {
+            return Err(match broken {
+                Broken::Syntax { line, message } => {
+                    LoadError::Yaml { origin: collector.origin(line), message }
+                }
+                Broken::Tab { line, .. } => LoadError::Yaml {
+                    origin: collector.origin(line),
+                    message: "a tab follows a colon, as many times before; use spaces".to_owned(),
+                },
+                Broken::TooDeep { line } => {
+                    LoadError::TooDeep { origin: collector.origin(line), limit: limits.max_depth }
+                }
+                Broken::Aliases { line } => LoadError::Aliases {
+                    origin: collector.origin(line),
+                    limit: limits.max_alias_nodes,
+                },
+            });
+        }
+    };
+    let first = document.line;
+    for (field, line) in duplicates {
+        let origin = collector.origin(first);
+        collector.notice(Notice::DuplicateField { origin, line, field });
+    }
+    document.commit(offset, collector)
+}
+
+/// Reads a document. Tabs after colons are replaced by spaces where the parser meets them, which
+/// is the only way to know that they stand in no text; each costs a reading, so only so many are.
+fn read_tabbed(
+    text: &str,
+    line: u32,
+    limits: &Limits,
+) -> Result<(Document, Vec<(Str, u32)>), Broken> {
+    /// More than anybody types by hand.
+    const MOST_TABS: usize = 50;
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..MOST_TABS {
+        let mut document = Document::default();
+        let mut tree = Tree::new(&text, line, limits);
+        match document.read(&mut tree) {
+            Err(Broken::Tab { line: at, column }) => {
+                let before = at.saturating_sub(line);
+                text = Cow::Owned(without_tab(&text, before, column));
+            }
+            Err(broken) => return Err(broken),
+            Ok(()) => return Ok((document, tree.duplicates)),
+        }
+    }
+    let mut tree = Tree::new(&text, line, limits);
+    let mut document = Document::default();
+    document.read(&mut tree).map(|()| (document, tree.duplicates))
+}
+
+/// The text with the tabs before a column of a line, which is counted from 0, as spaces.
+fn without_tab(text: &str, line: u32, column: usize) -> String {
+    let mut lines: Vec<Cow<'_, str>> = text.split('\n').map(Cow::Borrowed).collect();
+    if let Some(line) = usize::try_from(line).ok().and_then(|line| lines.get_mut(line)) {
+        let replaced = |(at, character)| match character {
+            '\t' if at < column => ' ',
+            _ => character,
+        };
+        *line = Cow::Owned(line.chars().enumerate().map(replaced).collect());
+    }
+    lines.join("\n")
+}
+
+/// Kubernetes reads YAML 1.1 and refuses a document that says it is anything else.
+fn version(text: &str, first: u32) -> Result<(), Broken> {
+    if !text.starts_with(['%', '#']) {
+        return Ok(());
+    }
+    for (line, text) in (first..).zip(text.lines()) {
+        if text.starts_with("---") {
+            break;
+        }
+        let Some(version) = text.strip_prefix("%YAML") else { continue };
+        if version.split_whitespace().next() != Some("1.1") {
+            let message = "only version 1.1 is read; remove the `%YAML` line".to_owned();
+            return Err(Broken::Syntax { line, message });
+        }
+    }
+    Ok(())
+}
+
+/// What was found in one document, not yet in the collector.
+#[derive(Default)]
+struct Document {
+    /// The line of its first value; 0 when it is empty.
+    line: u32,
+    /// The items of the list it may be.
+    items: Vec<(u32, Item)>,
+    /// Everything, when it is no list; all but the items, when it is.
+    root: Option<Node>,
+}
+
+/// An item of a list: done, or waiting for the kind of the list, which may come after it.
+enum Item {
+    Done(Box<Outcome>),
+    Waiting(Node),
+}
+
+impl Document {
+    fn read(&mut self, tree: &mut Tree<'_>) -> Result<(), Broken> {
+        loop {
+            match tree.next()? {
+                (Event::StreamStart | Event::DocumentStart(_), _) => {}
+                (Event::StreamEnd, _) => return Ok(()),
+                (Event::DocumentEnd, _) => break,
+                (Event::MappingStart(0, _), line) => self.root_map(tree, line)?,
+                (event, line) => {
+                    self.line = line;
+                    self.root = Some(tree.node(event, line)?);
+                }
+            }
+        }
+        // kubectl reads the first document of a piece and drops the rest without a word.
+        match tree.next()? {
+            (Event::StreamEnd, _) => Ok(()),
+            (_, line) => {
+                let message = "Kubernetes ignores what follows `...`; put `---` before it";
+                Err(Broken::Syntax { line, message: message.to_owned() })
+            }
+        }
+    }
+
+    /// The map at the top of a document, the items of a list taken out as they come.
+    fn root_map(&mut self, tree: &mut Tree<'_>, line: u32) -> Result<(), Broken> {
+        self.line = line;
+        tree.enter(line)?;
+        let mut fields = MapBuilder::default();
+        while let Some((key, key_line)) = tree.key()? {
+            let (event, line) = tree.next()?;
+            let items = matches!(&key, Key::Name(name) if name == "items");
+            let value = if items && matches!(event, Event::SequenceStart(0, _)) {
+                tree.enter(line)?;
+                self.items.clear();
+                loop {
+                    match tree.next()? {
+                        (Event::SequenceEnd, _) => break,
+                        (event, line) => self.item(tree.node(event, line)?),
+                    }
+                }
+                tree.leave();
+                Node::new(Value::List(Vec::new()), line)
+            } else {
+                tree.node(event, line)?
+            };
+            tree.set(&mut fields, key, key_line, value)?;
+        }
+        tree.leave();
+        self.root = Some(Node::new(Value::Map(fields.finish()), line));
+        Ok(())
+    }
+
+    fn item(&mut self, node: Node) {
+        let line = node.line;
+        let own = !node.text("kind").is_empty() && node.get("items").is_none();
+        self.items.push((
+            line,
+            match own {
+                true => Item::Done(Box::new(object::from_node(node, &Inherited::default()))),
+                false => Item::Waiting(node),
+            },
+        ));
+    }
+
+    /// Hands everything over.
+    fn commit(self, offset: usize, collector: &mut Collector<'_>) -> Result<(), LoadError> {
+        let Self { line, items, root: Some(root) } = self else { return Ok(()) };
+        if root.is_null() {
+            return Ok(());
+        }
+        collector.end_document();
+        let none = Inherited::default();
+        let (api_version, kind) = object::kind_of(&root, &none);
+        match object::classify(&api_version, &kind) {
+            Class::List(inherited) if root.get("items").is_some() && !items.is_empty() => {
+                for (line, item) in items {
+                    match item {
+                        Item::Done(outcome) => collector.add(line, offset, *outcome)?,
+                        Item::Waiting(node) => take(node, &inherited, offset, collector)?,
+                    }
+                }
+                Ok(())
+            }
+            _ if matches!(root.value, Value::List(_)) => bare_list(root, offset, collector),
+            _ => {
+                let root = Node::new(root.value, line);
+                take(root, &none, offset, collector)
+            }
+        }
+    }
+}
+
+/// An object, or a list within a list.
+fn take(
+    node: Node,
+    inherited: &Inherited,
+    offset: usize,
+    collector: &mut Collector<'_>,
+) -> Result<(), LoadError> {
+    let (api_version, kind) = object::kind_of(&node, inherited);
+    let line = node.line;
+    if let Class::List(inner) = object::classify(&api_version, &kind)
+        && let Some(Node { value: Value::List(_), .. }) = node.get("items")
+        && let Value::Map(fields) = node.value
+    {
+        let items = fields.into_iter().find(|(name, _)| name == "items");
+        if let Some((_, Node { value: Value::List(items), .. })) = items {
+            for item in items {
+                take(item, &inner, offset, collector)?;
+            }
+        }
+        return Ok(());
+    }
+    collector.add(line, offset, object::from_node(node, inherited))
+}
+
+/// A document that is a list and no object: of no interest, unless policy stands in it.
+fn bare_list(root: Node, offset: usize, collector: &mut Collector<'_>) -> Result<(), LoadError> {
+    let line = root.line;
+    let Value::List(items) = &root.value else { return Ok(()) };
+    let policy = |item: &&Node| Kind::from_name(item.text("kind")).is_some();
+    for item in items.iter().filter(policy) {
+        let metadata = item.get("metadata");
+        let text = |field| Str::from(metadata.map_or("", |metadata| metadata.text(field)));
+        let header = Header {
+            kind: item.text("kind").into(),
+            namespace: text("namespace"),
+            name: text("name"),
+        };
+        let reason = SkipReason::BareList;
+        collector.add(item.line, offset, Outcome::Skipped { header, reason })?;
+    }
+    collector.add(line, offset, object::from_node(root, &Inherited::default()))
+}
