@@ -1,5 +1,6 @@
 //! How long the RBAC engine takes: to decide, to resolve a user, to list who can, to change, and to
-//! compile. Ids are `rbac/operation/shape/bindings`.
+//! compile. Ids are `rbac/operation/shape/bindings`; `snapshot/…` is the same through the chain that
+//! callers hold, with its `system:masters` step.
 //!
 //! Questions are decided in batches of 64, one batch an iteration, walking through 50,000 shuffled
 //! ones: neither they nor the tables they touch are in a cache by the time they come round again.
@@ -12,12 +13,14 @@ mod world;
 
 use std::error::Error;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use portcullis::api::rbac::{Object, RoleBinding};
 use portcullis::authz::rbac::{Editor, Policy};
 use portcullis::model::Origin;
+use portcullis::snapshot::{self, Config, Live, Mode, Snapshot};
 
 use world::queries::{Class, Query};
 use world::reference::Linear;
@@ -42,7 +45,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         if bindings <= MEDIUM {
             verify(&world, &policy);
         }
-        decide(&mut criterion, &world, &policy);
+        let snapshot = snapshot::compile(&world.inventory, &Config::new([Mode::Rbac]))?;
+        decide(&mut criterion, &world, &policy, &snapshot);
         resolve(&mut criterion, &world, &policy);
         who_can(&mut criterion, &world, &policy);
         change(&mut criterion, &world)?;
@@ -75,30 +79,33 @@ fn verify(world: &World, policy: &Policy) {
 }
 
 /// `rbac/authorize/<class>/<bindings>`: one decision for a user who was not seen before.
-fn decide(criterion: &mut Criterion, world: &World, policy: &Policy) {
+fn decide(criterion: &mut Criterion, world: &World, policy: &Policy, snapshot: &Snapshot) {
     for class in [Class::ServiceAccount, Class::Person, Class::Path] {
         let queries = world.questioner().ask(class, MIX);
         let name = format!("rbac/authorize/{}", class.name());
         run(criterion, &name, world, &queries, BATCH, |query| {
             policy.allows(&query.request()) == query.allowed
         });
+        let name = format!("snapshot/authorize/{}", class.name());
+        run(criterion, &name, world, &queries, BATCH, |query| {
+            snapshot.authorize(&query.request()).is_allowed() == query.allowed
+        });
     }
 }
 
-/// `rbac/principal/resolve/<bindings>`: everything a user holds; and
+/// `rbac/resolve/<class>/<bindings>`: everything a user holds; and
 /// `rbac/principal/<class>/<bindings>`: one decision for a user who is resolved already.
 fn resolve(criterion: &mut Criterion, world: &World, policy: &Policy) {
-    let people = world.questioner().ask(Class::Person, RESOLVED);
-    run(criterion, "rbac/principal/resolve", world, &people, 1, |query| {
-        black_box(policy.principal(&query.user.clone().into()));
-        true
-    });
     for class in [Class::ServiceAccount, Class::Person] {
         let queries = world.questioner().ask(class, RESOLVED);
-        let resolved: Vec<_> = queries
-            .iter()
-            .map(|query| (policy.principal(&query.user.clone().into()), query))
-            .collect();
+        let users: Vec<_> = queries.iter().map(|query| Arc::new(query.user.clone())).collect();
+        let name = format!("rbac/resolve/{}", class.name());
+        run(criterion, &name, world, &users, 1, |user| {
+            black_box(policy.principal(user));
+            true
+        });
+        let resolved: Vec<_> =
+            users.iter().map(|user| policy.principal(user)).zip(&queries).collect();
         let name = format!("rbac/principal/{}", class.name());
         run(criterion, &name, world, &resolved, BATCH, |(principal, query)| {
             principal.allows(&query.asked.attributes()) == query.allowed
@@ -115,7 +122,7 @@ fn who_can(criterion: &mut Criterion, world: &World, policy: &Policy) {
 }
 
 /// `rbac/apply/<bindings>`: one RoleBinding applied and published, deleted and published, while
-/// a reader holds the version before.
+/// a reader holds the version before. `snapshot/apply/<bindings>`: the same through `Live`.
 fn change(criterion: &mut Criterion, world: &World) -> Result<(), Box<dyn Error>> {
     let mut editor = Editor::load(&world.inventory)?;
     let extra = |binding: &RoleBinding| {
@@ -135,6 +142,12 @@ fn change(criterion: &mut Criterion, world: &World) -> Result<(), Box<dyn Error>
         applied && deleted
     });
     black_box(published);
+
+    let live = Live::new(&world.inventory, Config::new([Mode::Rbac]))?;
+    run(criterion, "snapshot/apply", world, &changes, 1, |object| {
+        let applied = live.apply(object.clone(), &origin).is_ok();
+        applied && live.delete(&object.key()).is_ok()
+    });
     Ok(())
 }
 

@@ -19,8 +19,8 @@ use portcullis::authz::rbac::Policy;
 use world::queries::Query;
 use world::{LARGE, MEDIUM, MIX, Params, SMALL, World};
 
-/// Times that a thread goes through the questions: about a second of work.
-const PASSES: usize = 60;
+/// Times that a thread goes through the questions: some tenths of a second of work.
+const PASSES: usize = 20;
 /// Runs of each kind, of which the fastest counts: others use the machine too.
 const RUNS: usize = 5;
 
