@@ -72,7 +72,7 @@ impl Policy {
         }
         let table = Table::compile(lines);
         let stamp = STAMPS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { source, table, unversioned, stamp })
+        Ok(Self { source, table: Arc::new(table), unversioned, stamp })
     }
 }
 

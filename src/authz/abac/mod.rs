@@ -49,18 +49,18 @@ pub use lint::{Concern, Finding};
 
 use std::sync::Arc;
 
-use crate::authz::{Authorizer, Rules};
-use crate::model::{Decision, Explain, Request, Step, User, Verdict};
+use crate::authz::{Authorizer, Resolved, Rules};
+use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict};
 use table::Table;
 
 /// What the API server says when no line matches (S-ABAC-18).
 const NO_MATCH: &str = "No policy matched.";
 
-/// A policy file, compiled. See the [module](self) for what it decides.
-#[derive(Debug)]
+/// A policy file, compiled; cheap to clone. See the [module](self) for what it decides.
+#[derive(Debug, Clone)]
 pub struct Policy {
     source: Arc<str>,
-    table: Table,
+    table: Arc<Table>,
     unversioned: usize,
     /// Tells principals of this policy from those of another.
     stamp: u64,
@@ -110,6 +110,31 @@ impl Authorizer for Policy {
 
     fn rules_for(&self, user: &User, namespace: &str) -> Rules {
         self.table.rules_for(user, namespace)
+    }
+
+    fn resolve(&self, user: &Arc<User>) -> Option<Box<dyn Resolved>> {
+        Some(Box::new(ResolvedUser {
+            principal: self.principal(user),
+            policy: self.clone(),
+            user: Arc::clone(user),
+        }))
+    }
+}
+
+/// A principal with the policy it belongs to.
+#[derive(Debug)]
+struct ResolvedUser {
+    policy: Policy,
+    principal: Principal,
+    user: Arc<User>,
+}
+
+impl Resolved for ResolvedUser {
+    fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
+        match self.principal.authorize(&self.policy, attributes) {
+            Decision::NoOpinion => Verdict::no_opinion(NO_MATCH),
+            decision => Verdict::deferred_for(decision, &self.policy, &self.user, attributes),
+        }
     }
 }
 
