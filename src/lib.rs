@@ -1,9 +1,31 @@
-//! Portcullis is the authentication and authorization engine of Kubernetes as a library.
+// The README is the crate's front page, and its example is compiled; it needs what it shows.
+#![cfg_attr(all(feature = "files", feature = "rbac"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "files", feature = "rbac")),
+    doc = "The authorization engine of Kubernetes as a library."
+)]
+//!
+//! # The house
+//!
+//! Modules import only downwards; `tests/tidy.rs` holds the table.
+//!
+//! ```text
+//!  L4  query             who-can, why-not, rules, lint over a snapshot
+//!  L3  snapshot  source  one compiled policy; everything that reads files
+//!  L2  authz             the engines: chain, rbac, abac
+//!  L1  api               shapes: bytes to values, Kubernetes objects and reviews
+//!  L0  model             nouns: who asks, what is asked, what is answered, who said so
+//! ```
+//!
+//! Start with [`snapshot::compile`] for a policy that stands still, [`snapshot::Live`] for one that
+//! changes, and [`authz::Authorizer`] for one of your own. [`manual`] tells how it works inside and
+//! why the defaults are what they are.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod api;
 pub mod authz;
+pub mod manual;
 pub mod model;
 #[cfg(feature = "query")]
 pub mod query;

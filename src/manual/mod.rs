@@ -1,0 +1,4 @@
+//! Longer texts: how it works inside, and why the defaults are what they are. No code.
+
+pub mod architecture;
+pub mod defaults;
