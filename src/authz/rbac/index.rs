@@ -130,9 +130,14 @@ fn tag(hash: u64) -> u64 {
 /// Grants of one scope, or of a few namespaces.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table {
-    // INVARIANT: a power of two of places, or none; at least a quarter is EMPTY, so that every
-    // probe ends.
+    // INVARIANT: a power of two of places, or none; at least a third is EMPTY, so that every probe
+    // ends, and soon: a look for somebody who is not there reads 2.5 places on average at half
+    // load, 8.5 at three quarters.
     places: Box<[Grant]>,
+    // A bit for each hash that was placed, a word for eight places: it turns away nine in ten of
+    // those who hold nothing here, and is small enough to stay in a near cache.
+    // INVARIANT: a power of two of words; none only if there are no places.
+    filter: Box<[u64]>,
     // For each grant: kind, subject, lengths, namespace, name.
     text: Vec<u8>,
     // Places that are not EMPTY, and those of them that are REMOVED.
@@ -153,25 +158,58 @@ struct Names<'a> {
 const HEAD: usize = 13;
 
 impl Table {
-    /// The grants that a subject of this hash may hold; [`Self::is_of`] makes sure of one.
+    /// Whether some grant that a subject of this hash may hold passes `test`; [`Self::is_of`] makes
+    /// sure that it is the subject's.
     #[inline]
-    pub(super) fn probe(&self, hash: u64) -> impl Iterator<Item = Grant> {
+    pub(super) fn any(&self, hash: u64, mut test: impl FnMut(Grant) -> bool) -> bool {
+        if !self.may_hold(hash) {
+            return false;
+        }
         let wanted = tag(hash);
         let mask = self.places.len().wrapping_sub(1);
         let mut at = num::low_index(hash) & mask;
-        std::iter::from_fn(move || {
-            loop {
-                // Out of bounds only in a table without places.
-                let grant = *self.places.get(at)?;
-                if grant == Grant::EMPTY {
-                    return None;
-                }
-                at = (at + 1) & mask;
-                if grant.tag() == wanted {
-                    return Some(grant);
-                }
+        // Out of bounds only in a table without places.
+        while let Some(&grant) = self.places.get(at) {
+            if grant.tag() == wanted && test(grant) {
+                return true;
             }
-        })
+            if grant == Grant::EMPTY {
+                return false;
+            }
+            at = at.wrapping_add(1) & mask;
+        }
+        false
+    }
+
+    #[inline]
+    fn may_hold(&self, hash: u64) -> bool {
+        let (word, bit) = self.filter_bit(hash);
+        self.filter.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    // Bits of the hash that neither the tag nor the place uses.
+    #[inline]
+    fn filter_bit(&self, hash: u64) -> (usize, u64) {
+        let word = num::low_index(hash >> 32) & self.filter.len().wrapping_sub(1);
+        (word, 1 << ((hash >> 26) & 63))
+    }
+
+    /// Every grant of `asker` in `namespace`, with its subject.
+    pub(super) fn held(
+        &self,
+        hash: u64,
+        asker: Asker<'_>,
+        namespace: &str,
+        mut with: impl FnMut(RoleId, u32),
+    ) {
+        self.any(hash, |grant| {
+            if self.is_of(grant, asker, namespace)
+                && let Some(subject) = self.subject(grant)
+            {
+                with(grant.role(), subject);
+            }
+            false
+        });
     }
 
     /// Whether a grant is that of a subject of this kind. Cheap to predict, and it brings the
@@ -217,7 +255,7 @@ impl Table {
         role: RoleId,
         subject: u32,
     ) -> Option<()> {
-        if (self.used + 1) * 4 > self.places.len() * 3 {
+        if (self.used + 1) * 3 > self.places.len() * 2 {
             self.rebuild(hasher)?;
         }
         let (kind, name) = asker.parts();
@@ -243,6 +281,10 @@ impl Table {
         if let Some(place) = self.places.get_mut(at) {
             *place = grant;
             self.used += 1;
+        }
+        let (word, bit) = self.filter_bit(hash);
+        if let Some(word) = self.filter.get_mut(word) {
+            *word |= bit;
         }
     }
 
@@ -275,7 +317,7 @@ impl Table {
     /// As small as it can be: called once all of a policy is loaded.
     fn shrink(&mut self, hasher: &Hasher) {
         let live = self.used - self.removed;
-        let places = ((live * 4).div_ceil(3) + 1).next_power_of_two();
+        let places = ((live * 5).div_ceil(3) + 1).next_power_of_two();
         if places < self.places.len() || self.removed > 0 {
             // Cannot fail: nothing grows.
             let _ = self.resize(hasher, places);
@@ -286,6 +328,7 @@ impl Table {
     fn resize(&mut self, hasher: &Hasher, places: usize) -> Option<()> {
         let mut resized = Self {
             places: vec![Grant::EMPTY; places].into(),
+            filter: vec![0; places.div_ceil(8)].into(),
             text: Vec::with_capacity(if self.removed == 0 { self.text.len() } else { 0 }),
             used: 0,
             removed: 0,
@@ -313,7 +356,8 @@ impl Table {
     }
 
     pub(super) fn memory(&self) -> (usize, usize) {
-        (size_of::<Self>() + size_of_val(&*self.places), self.text.capacity())
+        let rows = size_of_val(&*self.places) + size_of_val(&*self.filter);
+        (size_of::<Self>() + rows, self.text.capacity())
     }
 }
 
