@@ -93,7 +93,6 @@ impl Search<'_> {
     fn grants_by(&self, table: &Table, grant: Grant, asker: Asker<'_>, namespace: &str) -> bool {
         self.policy.tests.get(grant.role()).is_some_and(|test| {
             test.may_allow(&self.question)
-                && table.is_of_kind(grant, asker)
                 && self.policy.passes(test, grant.role(), &self.question)
                 && table.is_of(grant, asker, namespace)
         })

@@ -212,13 +212,6 @@ impl Table {
         });
     }
 
-    /// Whether a grant is that of a subject of this kind. Cheap to predict, and it brings the
-    /// names on their way while the role is looked at.
-    #[inline]
-    pub(super) fn is_of_kind(&self, grant: Grant, asker: Asker<'_>) -> bool {
-        self.text.get(grant.at()) == Some(&asker.parts().0)
-    }
-
     /// Whether a grant is that of `asker` in `namespace`, to the byte.
     #[inline]
     pub(super) fn is_of(&self, grant: Grant, asker: Asker<'_>, namespace: &str) -> bool {
