@@ -12,6 +12,9 @@ mod cli;
 mod golden_abac;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
+mod golden_k8s;
+#[cfg(test)]
+#[cfg(feature = "rbac")]
 mod golden_policy;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
@@ -21,6 +24,12 @@ mod golden_rbac;
 mod golden_real_cluster;
 #[cfg(test)]
 mod golden_review;
+#[cfg(test)]
+#[cfg(all(feature = "abac", feature = "rbac"))]
+mod golden_union;
+#[cfg(test)]
+#[cfg(feature = "rbac")]
+mod live;
 #[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
