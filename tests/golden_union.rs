@@ -86,10 +86,13 @@ fn check_decisions(world: &Path, file: &str, snapshot: &Snapshot) {
         let at = format!("{file}:{}: {query:?}", line + 1);
         let user = query.user();
         let request = Request { user: &user, attributes: query.attributes() };
-        check_verdict(&snapshot.authorize(&request), expected, snapshot, &request, &at);
+        let verdict = snapshot.authorize(&request);
+        check_verdict(&verdict, expected, snapshot, &request, &at);
         let principal = snapshot.principal(&user);
         let attributes = query.attributes();
-        check_verdict(&principal.authorize(&attributes), expected, snapshot, &request, &at);
+        let resolved = principal.authorize(&attributes);
+        check_verdict(&resolved, expected, snapshot, &request, &at);
+        assert_eq!(resolved.path(), verdict.path(), "{at}");
         // What a client is told. Questions that validation refuses have no answer to render.
         if let Ok(review) = PreparedReview::of_valid(&specs[line]) {
             let request = review.request();

@@ -34,6 +34,7 @@ mod live;
 #[cfg(feature = "files")]
 mod odd;
 #[cfg(test)]
+#[cfg(feature = "rbac")]
 mod plain_yaml;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
@@ -42,6 +43,7 @@ mod prop_rbac;
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
 #[cfg(test)]
+#[cfg(feature = "rbac")]
 mod reference;
 #[cfg(test)]
 #[cfg(feature = "abac")]

@@ -295,7 +295,7 @@ fn assert_same(live: &Snapshot, compiled: &Snapshot, questions: &[Asked]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn any_sequence_of_changes_ends_where_compiling_ends(

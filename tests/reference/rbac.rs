@@ -249,6 +249,7 @@ pub(crate) fn allows(rule: &PolicyRule, attributes: &Attributes<'_>) -> bool {
 
 /// Every reason that is right for a yes of RBAC, under some order of the bindings (S-RBAC-21): one
 /// a binding that allows, with its first subject that means the user.
+#[cfg(any(feature = "abac", feature = "files"))]
 pub(crate) fn allow_reasons(policy: &Policy, request: &Request<'_>) -> BTreeSet<String> {
     let user = request.user;
     let mut reasons = BTreeSet::new();
