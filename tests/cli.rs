@@ -15,7 +15,7 @@ use crate::reference::orders::allow_reasons;
 use crate::support::world::{
     Expected, ExpectedSubjects, Query, error_parts, read_list, reason_parts, sorted,
 };
-use crate::support::{corpus, ndjson, shared};
+use crate::support::{corpus, ndjson};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/rbac/sample-cluster.yaml");
 const ABAC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/abac/team.jsonl");
@@ -634,7 +634,7 @@ fn the_abac_world_of_the_corpus_is_answered_as_recorded() {
 
 #[test]
 fn a_recorded_rbac_world_is_answered_as_recorded() {
-    let Some(world) = shared("golden/worlds/rbac-1") else { return };
+    let world = corpus("rbac-1");
     let objects = part(&world, "world.json");
     let policy = ["-f", objects.as_str(), "--aggregate", "stored"];
     check_decisions(&world, "expected.ndjson", &policy, None);
@@ -644,7 +644,7 @@ fn a_recorded_rbac_world_is_answered_as_recorded() {
 
 #[test]
 fn recorded_chains_are_answered_as_recorded() {
-    let Some(world) = shared("golden/worlds/union-1") else { return };
+    let world = corpus("union-1");
     let (objects, lines) = (part(&world, "world.json"), part(&world, "policy.jsonl"));
     let policy = ["-f", &objects, "--abac", &lines, "--aggregate", "stored", "-q", "--mode"];
     let rbac = Policy::compile(&read_list(&world.join("world.json"))).unwrap();

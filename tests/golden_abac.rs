@@ -1,8 +1,5 @@
 //! The ABAC engine against the recorded answers of the API server, and against the reference.
 
-#![expect(clippy::unwrap_used, reason = "a recording that cannot be read must fail the test")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

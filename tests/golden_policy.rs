@@ -1,13 +1,5 @@
 //! Escalation and the default policy against what Kubernetes itself answered.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "what is wrong with a test's own files stops the test"
-)]
-
 use std::collections::BTreeMap;
 
 use portcullis::api::rbac::{

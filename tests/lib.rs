@@ -1,16 +1,22 @@
 //! Everything that is tested from outside, in one binary: one link step.
 
-// `cfg(test)` tells clippy that helpers are test code, too.
+// `cfg(test)` tells clippy that helpers are test code, too; it does not look inside of `all(…)`.
 #[cfg(test)]
 #[cfg(feature = "files")]
 mod bad;
 #[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(test)]
 #[cfg(feature = "abac")]
 mod golden_abac;
+#[cfg(test)]
+#[cfg(feature = "rbac")]
+mod golden_k8s;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_policy;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_rbac;
 #[cfg(test)]
@@ -19,17 +25,30 @@ mod golden_real_cluster;
 #[cfg(test)]
 mod golden_review;
 #[cfg(test)]
+#[cfg(all(feature = "abac", feature = "rbac"))]
+mod golden_union;
+#[cfg(test)]
+#[cfg(feature = "rbac")]
+mod live;
+#[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
+#[cfg(test)]
+#[cfg(feature = "rbac")]
 mod plain_yaml;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod prop_rbac;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
+#[cfg(test)]
+#[cfg(feature = "rbac")]
 mod reference;
+#[cfg(test)]
 #[cfg(feature = "abac")]
 mod reference_abac;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;

@@ -4,12 +4,6 @@
 //! The policies must be readable without the feature `files`, and a second, obvious reader keeps
 //! the real one honest.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "what is wrong with a test's own files stops the test"
-)]
-
 use serde_json::{Map, Value};
 
 /// The documents of a file.

@@ -67,7 +67,7 @@ fn role_ref() -> impl Strategy<Value = RoleRef> {
         .prop_map(|(kind, name)| RoleRef { kind: kind.into(), ..RoleRef::role(name) })
 }
 
-fn object() -> impl Strategy<Value = Object> {
+pub(crate) fn object() -> impl Strategy<Value = Object> {
     let place = (select(&["n1", "n2"][..]), select(&OBJECT_NAMES[..]));
     (0..4u8, place, vec(rule(), 0..4), role_ref(), vec(subject(), 0..4)).prop_map(
         |(kind, (namespace, name), rules, role_ref, subjects)| {
@@ -106,18 +106,18 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 #[derive(Debug, Clone)]
-struct Asked {
-    user: User,
+pub(crate) struct Asked {
+    pub(crate) user: User,
     verb: &'static str,
     group: &'static str,
     resource: &'static str,
     sub: &'static str,
     name: &'static str,
-    namespace: &'static str,
+    pub(crate) namespace: &'static str,
     path: Option<&'static str>,
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+pub(crate) fn asked() -> impl Strategy<Value = Asked> {
     let user = (select(&USERS[..]), vec(select(&USER_GROUPS[..]), 0..4))
         .prop_map(|(name, groups)| User::new(name).with_groups(groups));
     let path = prop_oneof![
@@ -147,7 +147,7 @@ fn asked() -> impl Strategy<Value = Asked> {
 }
 
 impl Asked {
-    fn attributes(&self) -> Attributes<'_> {
+    pub(crate) fn attributes(&self) -> Attributes<'_> {
         match self.path {
             Some(path) => Attributes::NonResource(NonResourceAttributes { verb: self.verb, path }),
             None => Attributes::Resource(

@@ -1,8 +1,6 @@
 //! The slow, obvious ABAC evaluator: line by line, rule by rule, as `semantics` has it. It shares
 //! nothing with the engine but the nouns, and lives for ever.
 
-#![expect(clippy::unwrap_used, reason = "only used on lines that are JSON")]
-
 use portcullis::model::{Attributes, Request};
 use serde_json::Value;
 

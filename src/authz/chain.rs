@@ -208,11 +208,12 @@ impl ChainPrincipal {
         if self.is_super_user {
             return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes);
         }
-        let ask = |member: &'a Box<dyn Resolved>| member.authorize(attributes);
-        walk(self.members.iter().map(ask)).unwrap_or_else(|errors| {
-            Verdict::deferred_for(Decision::NoOpinion, &self.chain, &self.user, attributes)
-                .with_errors(errors)
-        })
+        walk(self.members.iter().map(|member| member.authorize(attributes))).unwrap_or_else(
+            |errors| {
+                Verdict::deferred_for(Decision::NoOpinion, &self.chain, &self.user, attributes)
+                    .with_errors(errors)
+            },
+        )
     }
 }
 
@@ -224,12 +225,23 @@ struct Unresolved {
 
 impl Resolved for Unresolved {
     fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
-        // The verdict outlives a request made here, so its reason is written at once.
+        // The verdict outlives a request made here, so whoever wants its reason asks again.
         let request = Request { user: &self.user, attributes: *attributes };
-        let verdict = self.authorizer.authorize(&request);
-        let mut owned = Verdict::new(verdict.decision, verdict.reason().into_owned());
-        owned.errors.clone_from(&verdict.errors);
-        owned
+        let Verdict { decision, errors, .. } = self.authorizer.authorize(&request);
+        Verdict::deferred_for(decision, self, &self.user, attributes).with_errors(errors)
+    }
+}
+
+// An authorizer that has changed its mind has no reason for what it had answered.
+impl Explain for Unresolved {
+    fn reason(&self, request: &Request<'_>, decision: Decision) -> String {
+        let verdict = self.authorizer.authorize(request);
+        if verdict.decision == decision { verdict.reason().into_owned() } else { String::new() }
+    }
+
+    fn path(&self, request: &Request<'_>, decision: Decision) -> Vec<Step> {
+        let verdict = self.authorizer.authorize(request);
+        if verdict.decision == decision { verdict.path() } else { Vec::new() }
     }
 }
 

@@ -8,7 +8,7 @@ use super::config::{Config, Mode};
 use crate::api::Str;
 use crate::api::inventory::Inventory;
 use crate::api::rbac::{ClusterRole, Kind, Object, ObjectKey, PolicyRule};
-use crate::authz::rbac::aggregation::{self, Aggregation};
+use crate::authz::rbac::aggregation;
 use crate::authz::rbac::{Editor, TooLarge};
 use crate::model::Origin;
 
@@ -196,12 +196,10 @@ impl Writer {
         self.editor.delete(key)
     }
 
-    // The rules of aggregated roles whose rules are computed.
+    // The rules of aggregated roles, stored or computed, and what is odd about them.
     fn resolve(&self) -> (BTreeMap<Str, Vec<PolicyRule>>, Vec<Notice>) {
         let is_aggregated = |role: &ClusterRole| role.aggregation_rule.is_some();
-        if self.config.aggregation == Aggregation::Stored
-            || !self.cluster_roles.values().any(|(role, _)| is_aggregated(role))
-        {
+        if !self.cluster_roles.values().any(|(role, _)| is_aggregated(role)) {
             return Default::default();
         }
         let roles: Vec<&ClusterRole> = self.cluster_roles.values().map(|(role, _)| role).collect();

@@ -32,8 +32,10 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// Displays a list of strings as Go's `%q` does: `["a" "b"]`.
+#[cfg(feature = "rbac")]
 pub(crate) struct QuotedList<'a, T>(pub(crate) &'a [T]);
 
+#[cfg(feature = "rbac")]
 impl<T: AsRef<str>> fmt::Display for QuotedList<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('[')?;
@@ -98,6 +100,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "rbac")]
     #[test]
     fn lists_are_separated_by_spaces() {
         assert_eq!(QuotedList(&["a", "b"]).to_string(), r#"["a" "b"]"#);

@@ -1,12 +1,15 @@
 //! Small things every layer needs. Private to the crate.
 
 pub(crate) mod aggregate;
+#[cfg(feature = "rbac")]
 pub(crate) mod cowvec;
 #[cfg(feature = "abac")]
 pub(crate) mod gojson;
 pub(crate) mod goquote;
+#[cfg(feature = "rbac")]
 pub(crate) mod intern;
 pub(crate) mod nearest;
+#[cfg(feature = "rbac")]
 pub(crate) mod num;
 #[cfg(feature = "abac")]
 pub(crate) mod yaml_scalar;

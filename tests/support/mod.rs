@@ -1,5 +1,6 @@
 //! What several test modules need.
 
+#[cfg(feature = "rbac")]
 pub(crate) mod world;
 
 use std::path::PathBuf;

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use portcullis::api::authorization::SubjectRulesReviewStatus;
 use portcullis::api::inventory::Inventory;
 use portcullis::api::rbac::{Object, Subject};
+use portcullis::authz::Rules;
 use portcullis::model::{Attributes, NonResourceAttributes, Origin, ResourceAttributes, User};
 use serde::Deserialize;
 use serde_json::Value;
@@ -163,4 +165,39 @@ pub(crate) struct ExpectedSubjects {
     pub(crate) subjects: Option<Vec<Subject>>,
     #[serde(default)]
     pub(crate) error: String,
+}
+
+/// A line of `rules-queries.ndjson`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct RulesQuery {
+    user: String,
+    groups: Option<Vec<String>>,
+    pub(crate) namespace: String,
+}
+
+impl RulesQuery {
+    pub(crate) fn user(&self) -> User {
+        User::new(&self.user).with_groups(self.groups.iter().flatten())
+    }
+}
+
+/// A line of `rules-expected.ndjson`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ExpectedRules {
+    pub(crate) invalid: Option<Value>,
+    #[serde(flatten)]
+    pub(crate) status: SubjectRulesReviewStatus,
+}
+
+/// The recording is in the order of the file, ours by name: rules are compared as multisets, errors
+/// as a set.
+#[track_caller]
+pub(crate) fn assert_same_rules(found: &Rules, expected: &SubjectRulesReviewStatus, at: &str) {
+    let printed = |rules: &[_]| sorted(rules.iter().map(|rule| format!("{rule:?}")));
+    assert_eq!(printed(&found.resource), printed(&expected.resource_rules), "{at}");
+    let printed = |rules: &[_]| sorted(rules.iter().map(|rule| format!("{rule:?}")));
+    assert_eq!(printed(&found.non_resource), printed(&expected.non_resource_rules), "{at}");
+    assert_eq!(found.incomplete, expected.incomplete, "{at}");
+    let errors: BTreeSet<String> = found.errors.iter().cloned().collect();
+    assert_eq!(errors, error_parts(&expected.evaluation_error), "{at}");
 }

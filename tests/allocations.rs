@@ -1,0 +1,168 @@
+//! A decision allocates nothing: not in an engine, not in the chain, not for a resolved principal,
+//! whatever the answer.
+//!
+//! A binary of its own, since the counter is the allocator of the whole process, with one test in it,
+//! so that nothing else runs meanwhile.
+
+use std::alloc::System;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::path::{Path, PathBuf};
+
+    use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
+    use portcullis::authz::rbac::aggregation::Aggregation;
+    use portcullis::authz::{Authorizer, Rules, abac};
+    use portcullis::model::{Decision, Request, User, Verdict};
+    use portcullis::snapshot::{Config, Mode, Snapshot, SuperUserStep, compile};
+    use portcullis::source::{self, Input, LoadOptions};
+    use stats_alloc::Region;
+
+    use crate::ALLOCATOR;
+
+    /// How often `work` allocates. The least of three counts: the harness shares the allocator and may
+    /// have something to do, but not every time; a decision that allocates does so each time.
+    fn allocations(mut work: impl FnMut()) -> usize {
+        work();
+        let counts = (0..3).map(|_| {
+            let region = Region::new(ALLOCATOR);
+            work();
+            let change = region.change();
+            change.allocations + change.reallocations
+        });
+        counts.min().unwrap()
+    }
+
+    #[test]
+    fn a_decision_allocates_nothing() {
+        assert!(allocations(|| drop(black_box(Box::new(1)))) == 1, "the counter counts");
+        let questions = ["rbac-1", "union-1", "rbac-bootstrap-1", "abac-1"].map(questions).concat();
+        let mut answers = [0; 3];
+        for snapshot in snapshots() {
+            let counts = check(&snapshot, &questions);
+            for (sum, count) in answers.iter_mut().zip(counts) {
+                *sum += count;
+            }
+        }
+        let [allowed, denied, undecided] = answers;
+        assert!(allowed > 500 && undecided > 500, "{allowed} allowed, {undecided} undecided");
+        // No mode of Kubernetes denies for good; an authorizer of one's own does.
+        assert!(denied > 0, "{denied} denied");
+    }
+
+    /// Asks everything in every way; gives how many were allowed, denied and neither.
+    fn check(snapshot: &Snapshot, questions: &[PreparedReview]) -> [usize; 3] {
+        let name = format!("{:?}", snapshot.modes());
+        let mut answers = [0; 3];
+        for review in questions {
+            let request = review.request();
+            let at = || format!("{name}: {request:?}");
+            answers[match snapshot.authorize(&request).decision {
+                Decision::Allow => 0,
+                Decision::Deny => 1,
+                Decision::NoOpinion => 2,
+            }] += 1;
+            assert_eq!(allocations(|| decide(snapshot, &request)), 0, "{}", at());
+            let principal = snapshot.principal(request.user);
+            let attributes = request.attributes;
+            let count = allocations(|| {
+                black_box(principal.authorize(black_box(&attributes)).decision);
+            });
+            assert_eq!(count, 0, "principal of {}", at());
+            if let Some(rbac) = snapshot.rbac() {
+                assert_eq!(
+                    allocations(|| drop(black_box(rbac.authorize(&request)))),
+                    0,
+                    "{}",
+                    at()
+                );
+                let principal = rbac.principal(&request.user.clone().into());
+                let count = allocations(|| {
+                    black_box(principal.allows(black_box(&attributes)));
+                });
+                assert_eq!(count, 0, "RBAC principal of {}", at());
+            }
+            if let Some(abac) = snapshot.abac() {
+                assert_eq!(
+                    allocations(|| drop(black_box(abac.authorize(&request)))),
+                    0,
+                    "{}",
+                    at()
+                );
+                let principal = abac.principal(request.user);
+                let count = allocations(|| {
+                    black_box(principal.authorize(abac, black_box(&attributes)));
+                });
+                assert_eq!(count, 0, "ABAC principal of {}", at());
+            }
+        }
+        answers
+    }
+
+    fn decide(snapshot: &Snapshot, request: &Request<'_>) {
+        black_box(snapshot.authorize(black_box(request)).decision);
+    }
+
+    /// Says no to whatever is not asked in the name of a service account.
+    #[derive(Debug)]
+    struct OnlyServiceAccounts;
+
+    impl Authorizer for OnlyServiceAccounts {
+        fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
+            if request.user.name.starts_with("system:serviceaccount:") {
+                return Verdict::no_opinion("");
+            }
+            Verdict::deny("")
+        }
+
+        fn rules_for(&self, _: &User, _: &str) -> Rules {
+            Rules::incomplete("a test")
+        }
+    }
+
+    fn here(path: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    }
+
+    fn snapshots() -> Vec<Snapshot> {
+        let load = |path: &str| {
+            let inputs = [Input::from(here(path))];
+            source::load(&inputs, &LoadOptions::default(), &mut |_| {}).unwrap().inventory
+        };
+        let lines = |path: &str| {
+            abac::Policy::parse("policy.jsonl", &std::fs::read_to_string(here(path)).unwrap())
+                .unwrap()
+        };
+        let rbac = || Config::new([Mode::Rbac]).with_aggregation(Aggregation::Stored);
+        let mut both = rbac().with_abac(lines("tests/corpus/union-1/policy.jsonl"));
+        both.modes = vec![Mode::AlwaysDeny, Mode::Rbac, Mode::Abac];
+        let defaults = rbac().with_super_user(SuperUserStep::LeaveOut);
+        let alone = Config::new([Mode::Abac]).with_abac(lines("tests/corpus/abac-1/policy.jsonl"));
+        let denying = rbac().with_authorizer("own", OnlyServiceAccounts);
+        [
+            ("policies/rbac/sample-cluster.yaml", Config::new([Mode::Rbac])),
+            ("tests/corpus/rbac-1/world.json", rbac()),
+            ("tests/corpus/rbac-bootstrap-1/world.json", defaults),
+            ("tests/corpus/union-1/world.json", both),
+            ("tests/corpus/rbac-1/world.json", alone),
+            ("tests/corpus/union-1/world.json", denying),
+        ]
+        .iter()
+        .map(|(objects, config)| compile(&load(objects), config).unwrap())
+        .collect()
+    }
+
+    /// Every third question of a world, as far as it is one.
+    fn questions(world: &str) -> Vec<PreparedReview> {
+        let path = here("tests/corpus").join(world).join("queries.ndjson");
+        let text = std::fs::read_to_string(path).unwrap();
+        let specs = text.lines().step_by(3).map(serde_json::from_str::<SubjectAccessReviewSpec>);
+        specs.filter_map(|spec| PreparedReview::of_valid(&spec.unwrap()).ok()).collect()
+    }
+}
