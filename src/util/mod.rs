@@ -8,5 +8,5 @@ pub(crate) mod goquote;
 pub(crate) mod intern;
 pub(crate) mod nearest;
 pub(crate) mod num;
-#[cfg(feature = "abac")]
+#[cfg(any(feature = "abac", feature = "files"))]
 pub(crate) mod yaml_scalar;
