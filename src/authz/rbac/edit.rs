@@ -20,11 +20,11 @@ use crate::api::rbac::{Kind, Object, ObjectKey, PolicyRule, RoleRef, Subject};
 use crate::model::Origin;
 use crate::util::num;
 
-/// The policy is larger than its tables can address: 2^26 roles, 2^26 bytes of subject names
+/// The policy is larger than its tables can address: 2^26 roles, 2^29 bytes of subject names
 /// that are bound cluster-wide or in a few namespaces together, or 2^32 of anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the policy is too large: more than 67,108,864 roles, or more than 64 MiB of subject names \
+    "the policy is too large: more than 67,108,864 roles, or more than 512 MiB of subject names \
      bound in one namespace or cluster-wide"
 )]
 pub struct TooLarge;
