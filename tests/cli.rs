@@ -300,7 +300,10 @@ fn the_defaults_are_added_and_the_modes_follow_what_was_given() {
     let ask = ["can-i", "get", "/healthz", "--as", "u", "-o", "name"];
     assert_eq!(run(&[&ask[..], &["--with-defaults"]].concat()).out, "allow\n");
     assert_eq!(run(&[&ask[..], &["--mode", "AlwaysDeny"]].concat()).out, "no-opinion\n");
-    assert_eq!(run(&[&ask[..], &["--mode", "AlwaysDeny,AlwaysAllow"]].concat()).out, "allow\n");
+    let open = ["--mode", "AlwaysDeny,AlwaysAllow"];
+    assert_eq!(run(&[&ask[..], &open].concat()).out, "allow\n");
+    let explained = run(&[&ask[..5], &open, &["--explain"]].concat());
+    assert_eq!(explained.out, "yes\n  built-in  the mode AlwaysAllow allows everything\n");
     let abac = run(&[&ask[..], &["--abac", ABAC]].concat());
     assert!([0, 1].contains(&abac.code), "{abac:?}");
     let both = run(&["can-i", "get", "/x", "--as", "u", "--abac", ABAC, "--with-defaults", "-v"]);

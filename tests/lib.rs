@@ -5,6 +5,9 @@
 #[cfg(feature = "files")]
 mod bad;
 #[cfg(test)]
+#[cfg(feature = "rbac")]
+mod churn_rbac;
+#[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]

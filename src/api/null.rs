@@ -3,39 +3,18 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::meta::StrMap;
 
-/// Lets types be read from objects alone.
-///
-/// Derived types also read lists, taking their items for the fields in order: `[["*"], ["*"],
-/// ["*"]]` would be a rule that grants everything. Go refuses that, and so must we. The types
-/// derive with `#[serde(remote = "Self")]`, which leaves the traits to be implemented here.
+/// Lets types be read from objects alone, as [`Plain`] does. The types derive with
+/// `#[serde(remote = "Self")]`, which leaves the traits to be implemented here.
 macro_rules! object_only {
     ($($name:ident),* $(,)?) => {$(
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct ObjectVisitor;
-
-                impl<'de> serde::de::Visitor<'de> for ObjectVisitor {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str("an object")
-                    }
-
-                    fn visit_map<A: serde::de::MapAccess<'de>>(
-                        self,
-                        map: A,
-                    ) -> Result<Self::Value, A::Error> {
-                        $name::deserialize(serde::de::value::MapAccessDeserializer::new(map))
-                    }
-                }
-
-                deserializer.deserialize_map(ObjectVisitor)
+                $name::deserialize($crate::api::null::ObjectsOnly(deserializer))
             }
         }
 
@@ -47,58 +26,6 @@ macro_rules! object_only {
     )*};
 }
 pub(crate) use object_only;
-
-/// A value that must be written as an object. Derived types also read lists, taking their items
-/// for the fields in order; Go does not.
-#[derive(Default)]
-pub(super) struct Object<T>(pub(super) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-/// An object, or `null` for the default.
-pub(super) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    optional_object(deserializer).map(Option::unwrap_or_default)
-}
-
-/// An object, or `null` for none.
-pub(super) fn optional_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(value)| value))
-}
-
-/// A [`list`] of objects.
-pub(super) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Ok(list::<D, Object<T>>(deserializer)?.into_iter().map(|Object(value)| value).collect())
-}
 
 /// `null` as the default, for `#[serde(default, deserialize_with = "null::or_default")]`.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -196,9 +123,10 @@ pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StrMap, 
     deserializer.deserialize_option(MapVisitor)
 }
 
-/// A value that is read as Go reads it: derived code also takes a list for an object, the fields
-/// in their order. Go does not, and a role that is no role must not be read as one.
-struct Plain<T>(T);
+/// A value that is read as Go reads it. Derived types also read lists, taking their items for the
+/// fields in order: `[["*"], ["*"], ["*"]]` would be a rule that grants everything. Go refuses
+/// that, and so must we.
+pub(super) struct Plain<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Plain<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -206,7 +134,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Plain<T> {
     }
 }
 
-struct ObjectsOnly<D>(D);
+/// Reads structures from objects, and everything else as it comes.
+pub(crate) struct ObjectsOnly<D>(pub(crate) D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectsOnly<D> {
     type Error = D::Error;
@@ -217,7 +146,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectsOnly<D> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(visitor)
+        self.0.deserialize_map(FieldsOnly(visitor))
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -239,5 +168,20 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectsOnly<D> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct
         newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// The visitor of a structure, without its reading of lists.
+struct FieldsOnly<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for FieldsOnly<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        self.0.visit_map(map)
     }
 }

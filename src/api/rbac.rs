@@ -102,8 +102,8 @@ impl<'de> Deserialize<'de> for Subject {
             #[serde(deserialize_with = "null::or_default")]
             namespace: Str,
         }
-        let null::Object(AsWritten { kind, mut api_group, name, namespace }) =
-            null::Object::deserialize(deserializer)?;
+        let null::Plain(AsWritten { kind, mut api_group, name, namespace }) =
+            null::Plain::deserialize(deserializer)?;
         // S-RVAL-1; service accounts are in the empty group.
         if api_group.is_empty() && (kind == "User" || kind == "Group") {
             api_group = Str::const_new(GROUP);
@@ -157,8 +157,8 @@ impl<'de> Deserialize<'de> for RoleRef {
             #[serde(deserialize_with = "null::or_default")]
             name: Str,
         }
-        let null::Object(AsWritten { mut api_group, kind, name }) =
-            null::Object::deserialize(deserializer)?;
+        let null::Plain(AsWritten { mut api_group, kind, name }) =
+            null::Plain::deserialize(deserializer)?;
         if api_group.is_empty() {
             api_group = Str::const_new(GROUP);
         }

@@ -1,5 +1,6 @@
 //! Standard error: what a person should know and a script should not have to parse.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::output::plain;
@@ -65,8 +66,24 @@ pub(crate) fn error(text: &str) {
 }
 
 fn say(label: &str, colour: &str, text: &str) {
-    let line = format!("{colour}{label}:\x1b[0m {}\n", plain(text));
+    let text = shortened(text);
+    let line = format!("{colour}{label}:\x1b[0m {}\n", plain(&text));
     let _ = anstream::stderr().lock().write_all(line.as_bytes());
+}
+
+/// A remark that quotes a line of a hundred thousand characters, without its middle: it begins with
+/// the place and ends with what is wrong.
+fn shortened(text: &str) -> Cow<'_, str> {
+    const FRONT: usize = 2_000;
+    const BACK: usize = 500;
+    let front = text.char_indices().nth(FRONT).and_then(|(end, _)| text.get(..end));
+    let back = text.char_indices().nth_back(BACK).and_then(|(start, _)| text.get(start..));
+    match (front, back) {
+        (Some(front), Some(back)) if front.len() + back.len() < text.len() => {
+            Cow::Owned(format!("{front} … {back}"))
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// Writes to standard error what is meant for a script, such as statistics.
@@ -74,4 +91,19 @@ pub(crate) fn raw(line: &str) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     stderr.write_all(line.as_bytes())?;
     stderr.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_very_long_loses_its_middle() {
+        let long = format!("a.jsonl:1: {}: not JSON", "ü".repeat(60_000));
+        let short = shortened(&long);
+        assert!(short.starts_with("a.jsonl:1: ü") && short.ends_with("ü: not JSON"), "{short}");
+        assert!(short.len() < 6_000);
+        let usual = "x".repeat(2_400);
+        assert_eq!(shortened(&usual), usual);
+    }
 }

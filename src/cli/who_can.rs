@@ -17,7 +17,7 @@ use super::batch;
 use super::describe::{self, counted};
 use super::exit::{Exit, Failure, with_causes};
 use super::load::{self, World};
-use super::output::{line, object, who};
+use super::output::{line, object, plain, who};
 use super::speak::Speaker;
 use super::target::TargetArgs;
 
@@ -140,7 +140,7 @@ fn write_names(
         let names = std::iter::once(who::name_of(&subject)).chain(members.iter().map(who::name_of));
         for name in names {
             if seen.insert(name.clone()) {
-                writeln!(out, "{name}")?;
+                writeln!(out, "{}", plain(&name))?;
             }
         }
     }

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::node::{Node, Value};
 use super::old::{self, Version};
+use super::text::{NAME, excerpt};
 use super::wire::{Definition, Metadata, PodMaker, Wide};
 use super::{SkipReason, WrongType};
 use crate::api::Str;
@@ -49,6 +50,15 @@ pub(super) struct Header {
     pub(super) name: Str,
 }
 
+impl Header {
+    /// For messages: names longer than any that can be stored are cut.
+    pub(super) fn new(kind: &str, metadata: Option<&Node>) -> Self {
+        let cut = |text| Str::from(&*excerpt(text, NAME));
+        let text = |field| cut(metadata.map_or("", |metadata| metadata.text(field)));
+        Self { kind: cut(kind), namespace: text("namespace"), name: text("name") }
+    }
+}
+
 /// What the items of a typed list leave out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Inherited {
@@ -87,7 +97,7 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
             (Some(_), None) => Class::Refused(unknown_version(api_version, kind)),
             (None, _) => Class::Refused(SkipReason::UnknownKind {
                 group: group.to_owned(),
-                kind: kind.to_owned(),
+                kind: excerpt(kind, NAME).into_owned(),
                 suggestion: suggest(kind),
             }),
         };
@@ -111,7 +121,8 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
 }
 
 fn unknown_version(api_version: &str, kind: &str) -> SkipReason {
-    SkipReason::UnknownVersion { api_version: api_version.to_owned(), kind: kind.to_owned() }
+    let api_version = excerpt(api_version, NAME).into_owned();
+    SkipReason::UnknownVersion { api_version, kind: kind.to_owned() }
 }
 
 /// The kind that was probably meant: spelt alike but for case, or for two slips.
@@ -210,9 +221,7 @@ pub(super) fn from_node(mut node: Node, inherited: &Inherited) -> Outcome {
     }
     let (api_version, kind) = kind_of(&node, inherited);
     let metadata = node.get("metadata");
-    let text = |field| Str::from(metadata.map_or("", |metadata| metadata.text(field)));
-    let header =
-        Header { kind: kind.as_str().into(), namespace: text("namespace"), name: text("name") };
+    let header = Header::new(&kind, metadata);
     let class = classify(&api_version, &kind);
     match class {
         Class::Rbac(kind, version) => match rbac(&mut node, kind, version) {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::text::{NAME, excerpt};
 use crate::api::Str;
 use crate::api::rbac::ObjectKey;
 use crate::model::Origin;
@@ -185,7 +186,7 @@ impl fmt::Display for Notice {
                 write!(f, "{origin}: {key} replaces the one at {earlier}")
             }
             Self::DuplicateField { origin, line, field } => {
-                write!(f, "{origin}: the field `{field}` stands twice")?;
+                write!(f, "{origin}: the field `{}` stands twice", excerpt(field, NAME))?;
                 if *line > 0 {
                     write!(f, " (line {line})")?;
                 }

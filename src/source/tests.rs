@@ -1,7 +1,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::api::rbac::Subject;
+use crate::api::rbac::{GROUP, Subject};
 
 fn read(name: &str, text: &str) -> Loaded {
     parse(name, text.as_bytes(), &LoadOptions::default()).unwrap()
@@ -312,5 +312,26 @@ fn no_prefix_of_a_document_makes_the_reader_panic() {
                 drop(parse("a", &bytes[..end + middle.len()], &LoadOptions::default()));
             }
         }
+    }
+}
+
+#[test]
+fn what_was_skipped_is_not_quoted_by_the_megabyte() {
+    let long = "x".repeat(1 << 20);
+    for text in [
+        format!(
+            r#"{{"apiVersion": "{GROUP}/v1", "kind": "Role", "metadata": {{"name": "{long}"}}, "rules": "{long}"}}"#
+        ),
+        format!(r#"{{"apiVersion": "{GROUP}/v1", "kind": "{long}", "metadata": {{}}}}"#),
+        format!(r#"{{"apiVersion": "rbac.{long}/v1", "kind": "Role", "metadata": {{}}}}"#),
+        format!(
+            r#"{{"apiVersion": "{GROUP}/v1", "kind": "Role", "metadata": {{"labels": {{"{long}": 1}}}}}}"#
+        ),
+    ] {
+        let loaded = parse("long.json", text.as_bytes(), &LoadOptions::default()).unwrap();
+        let [skipped] = loaded.report.skipped.as_slice() else {
+            panic!("{}", loaded.report.skipped.len())
+        };
+        assert!(skipped.to_string().len() < 2_000, "{}", skipped.to_string().len());
     }
 }

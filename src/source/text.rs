@@ -1,5 +1,6 @@
 //! From bytes to text: encodings, lines, what looks like what.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::LoadError;
@@ -105,4 +106,15 @@ pub(super) fn narrow(number: usize) -> u32 {
 /// A length as the file system counts.
 pub(super) fn length(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// Longer than any name that an API server stores.
+pub(super) const NAME: usize = 253;
+
+/// Enough of a text to recognise it by: at most so many characters.
+pub(super) fn excerpt(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+    }
 }

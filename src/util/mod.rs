@@ -11,5 +11,5 @@ pub(crate) mod intern;
 pub(crate) mod nearest;
 #[cfg(feature = "rbac")]
 pub(crate) mod num;
-#[cfg(feature = "abac")]
+#[cfg(any(feature = "abac", feature = "files"))]
 pub(crate) mod yaml_scalar;

@@ -47,7 +47,7 @@ pub struct ReviewMetadata {
     #[serde(deserialize_with = "null::map", skip_serializing_if = "StrMap::is_empty")]
     pub annotations: StrMap,
     /// Must be empty.
-    #[serde(deserialize_with = "null::objects", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
     pub owner_references: Vec<OwnerReference>,
     /// Must be empty.
     #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]

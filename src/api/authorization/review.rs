@@ -299,9 +299,9 @@ struct TypeMeta {
 #[derive(Deserialize, Default)]
 #[serde(default, rename = "review", bound = "S: Deserialize<'de> + Default")]
 struct Body<S> {
-    #[serde(deserialize_with = "null::object")]
+    #[serde(deserialize_with = "null::or_default")]
     metadata: ReviewMetadata,
-    #[serde(deserialize_with = "null::object")]
+    #[serde(deserialize_with = "null::or_default")]
     spec: S,
 }
 
@@ -313,7 +313,7 @@ struct RulesSpec {
 }
 
 fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice::<null::Object<T>>(json).map(|null::Object(value)| value)
+    serde_json::from_slice::<null::Plain<T>>(json).map(|null::Plain(value)| value)
 }
 
 fn read<'de, S>(json: &'de [u8]) -> Result<(ReviewMetadata, SubjectAccessReviewSpec), ReviewError>

@@ -23,10 +23,10 @@ use crate::api::{Str, null};
 #[serde(rename_all = "camelCase", default)]
 pub struct SubjectAccessReviewSpec {
     /// Set when the question is about a resource.
-    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "null::optional", skip_serializing_if = "Option::is_none")]
     pub resource_attributes: Option<ResourceAttributes>,
     /// Set when the question is about a path.
-    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "null::optional", skip_serializing_if = "Option::is_none")]
     pub non_resource_attributes: Option<NonResourceAttributes>,
     /// The user name; may be empty when there are groups (S-SAR-11).
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
@@ -68,10 +68,10 @@ pub struct ResourceAttributes {
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub name: Str,
     /// Narrows the question to objects with such fields.
-    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "null::optional", skip_serializing_if = "Option::is_none")]
     pub field_selector: Option<FieldSelectorAttributes>,
     /// Narrows the question to objects with such labels.
-    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "null::optional", skip_serializing_if = "Option::is_none")]
     pub label_selector: Option<LabelSelectorAttributes>,
 }
 
@@ -95,7 +95,7 @@ pub struct FieldSelectorAttributes {
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     pub raw_selector: String,
     /// The same in parts.
-    #[serde(deserialize_with = "null::objects", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<FieldSelectorRequirement>,
 }
 
@@ -122,7 +122,7 @@ pub struct LabelSelectorAttributes {
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     pub raw_selector: String,
     /// The same in parts.
-    #[serde(deserialize_with = "null::objects", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "null::list", skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<LabelSelectorRequirement>,
 }
 
@@ -130,9 +130,9 @@ pub struct LabelSelectorAttributes {
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "camelCase", default, rename = "SubjectAccessReviewSpec")]
 pub(super) struct SpecV1beta1 {
-    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "null::optional", skip_serializing_if = "Option::is_none")]
     resource_attributes: Option<ResourceAttributes>,
-    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "null::optional", skip_serializing_if = "Option::is_none")]
     non_resource_attributes: Option<NonResourceAttributes>,
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "String::is_empty")]
     user: String,
@@ -170,9 +170,9 @@ impl From<SubjectAccessReviewSpec> for SpecV1beta1 {
 #[derive(Deserialize, Serialize, Default)]
 #[serde(rename_all = "camelCase", default, rename = "SelfSubjectAccessReviewSpec")]
 pub(super) struct SelfSpec {
-    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "null::optional", skip_serializing_if = "Option::is_none")]
     resource_attributes: Option<ResourceAttributes>,
-    #[serde(deserialize_with = "null::optional_object", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "null::optional", skip_serializing_if = "Option::is_none")]
     non_resource_attributes: Option<NonResourceAttributes>,
 }
 

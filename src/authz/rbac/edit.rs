@@ -22,11 +22,12 @@ use crate::api::rbac::{Kind, Object, ObjectKey, PolicyRule, RoleRef, Subject};
 use crate::model::Origin;
 use crate::util::num;
 
-/// The policy is larger than its tables can address: 2^32 words, subjects or bytes of names in
-/// one scope.
+/// The policy is larger than its tables can address: 2^26 roles, 2^29 bytes of subject names
+/// that are bound cluster-wide or in a few namespaces together, or 2^32 of anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the policy is too large: more than 4,294,967,295 bindings, words or bytes of names in one namespace"
+    "the policy is too large: more than 67,108,864 roles, or more than 512 MiB of subject names \
+     bound in one namespace or cluster-wide"
 )]
 pub struct TooLarge;
 
@@ -311,7 +312,7 @@ impl Editor {
         if changed.is_sparse()
             && let Some(packed) = changed.packed()
         {
-            changed.slots().for_each(|slot| changed.leave(slot, hasher, &mut grants));
+            grants.clear(hasher, &changed.namespace);
             // Cannot fail: what is entered has just left.
             for slot in packed.slots() {
                 let _ = packed.enter(slot, hasher, &mut grants);

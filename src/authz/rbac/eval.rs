@@ -1,7 +1,8 @@
 //! The hot path: one decision. Allocates nothing, takes no lock, writes nowhere.
 
 use super::Policy;
-use super::index::{Asker, Grant, RoleId, Table, mix};
+use super::grants::{Grant, Table};
+use super::index::{Asker, RoleId, mix};
 use super::scope::Scope;
 use super::vocabulary::Question;
 use crate::model::{Attributes, Request, User};

@@ -53,6 +53,7 @@ mod enumerate;
 pub mod escalation;
 mod eval;
 mod explain;
+mod grants;
 mod index;
 mod principal;
 mod reach;

@@ -12,9 +12,10 @@ use crate::model::{Attributes, NonResourceAttributes, ResourceAttributes};
 use crate::util::num;
 
 /// Past this many (group, resource) pairs a rule set is not tabulated but read word by word: a
-/// hostile role of 10,000 groups times 10,000 resources must not become a hundred million rows.
+/// hostile role of 10,000 groups times 10,000 resources must not become a hundred million rows, nor
+/// many roles of 256 times 256, five kilobytes each, become gigabytes.
 /// The largest default role, `edit`, has under 200.
-const MOST_ATOMS: usize = 1 << 16;
+const MOST_ATOMS: usize = 1 << 12;
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -4,6 +4,8 @@
 //! Everything of a scope lies in a few flat blocks: a change copies them (they are small, and
 //! copying is cheap), and readers of older versions keep theirs.
 
+use hashbrown::HashSet;
+
 use super::index::{Asker, Grants, Hasher, RoleId};
 use crate::api::Str;
 use crate::api::rbac::Subject;
@@ -25,8 +27,9 @@ pub(super) struct Scope {
     odd: Vec<(u32, Str, Str)>,
     // INVARIANT once sealed: the live slots, sorted by name, no name twice.
     order: Vec<Slot>,
-    // Subjects of bindings that are gone; when they outnumber the rest the scope is packed anew.
-    dead_subjects: u32,
+    // Bindings that are gone and their subjects; when they outnumber the rest the scope is packed
+    // anew.
+    dead: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +61,7 @@ struct SubjectRow {
     odd: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum SubjectKind {
     User,
     Group,
@@ -198,23 +201,33 @@ impl Scope {
         Some(())
     }
 
-    /// Calls `with` for each subject of a binding that can match somebody.
+    /// Calls `with` for each subject of a binding that can match somebody; of equal ones, for the
+    /// first.
     pub(super) fn for_askers(&self, slot: Slot, mut with: impl FnMut(u32, Asker<'_>)) {
-        for id in self.subjects(slot) {
+        let ids = self.subjects(slot);
+        // Few bindings have more than one subject; one that repeats a subject a thousand times must
+        // not make a thousand grants of it.
+        let mut seen = HashSet::with_capacity(if ids.len() > 1 { ids.len() } else { 0 });
+        let mut is_new = |subject| ids.len() < 2 || seen.insert(subject);
+        for id in ids.clone() {
             let Some(row) = self.subjects.get(num::index(id)) else { continue };
             let name = self.name_of(row);
+            let namespace = match (row.kind, self.namespace_of(row)) {
+                (SubjectKind::ServiceAccount, "") => self.namespace.as_str(),
+                (SubjectKind::ServiceAccount, given) => given,
+                // Of the others it says nothing.
+                _ => "",
+            };
+            if !is_new((row.kind, namespace, name)) {
+                continue;
+            }
             match row.kind {
                 SubjectKind::User => with(id, Asker::of_user(name)),
                 SubjectKind::Group => with(id, Asker::Group(name)),
+                // Without a namespace, in a ClusterRoleBinding, it is nobody (S-RBAC-16).
+                SubjectKind::ServiceAccount if namespace.is_empty() => {}
                 SubjectKind::ServiceAccount => {
-                    let namespace = match self.namespace_of(row) {
-                        "" => &self.namespace,
-                        given => given,
-                    };
-                    // Without a namespace, in a ClusterRoleBinding, it is nobody (S-RBAC-16).
-                    if !namespace.is_empty() {
-                        with(id, Asker::ServiceAccount(&format!("{namespace}:{name}")));
-                    }
+                    with(id, Asker::ServiceAccount(&format!("{namespace}:{name}")));
                 }
                 // S-RBAC-15.
                 SubjectKind::Other => {}
@@ -242,7 +255,7 @@ impl Scope {
     pub(super) fn remove(&mut self, slot: Slot) {
         self.order.retain(|&other| other != slot);
         let rows = num::id(self.subjects(slot).len()).unwrap_or(u32::MAX);
-        self.dead_subjects = self.dead_subjects.saturating_add(rows.saturating_add(1));
+        self.dead = self.dead.saturating_add(rows.saturating_add(1));
     }
 
     /// Brings bindings that were added without order into it. Of two with one name the later one
@@ -271,7 +284,7 @@ impl Scope {
 
     /// Whether most of what is held belongs to bindings that are gone.
     pub(super) fn is_sparse(&self) -> bool {
-        num::index(self.dead_subjects) > 64 + self.subjects.len() / 2
+        num::index(self.dead) > 64 + (self.subjects.len() + self.bindings.len()) / 2
     }
 
     /// The same scope without what is gone. Slots and subjects have new ids: it must be entered

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::index::{Hasher, Index, RoleId, Table};
+use super::grants::Table;
+use super::index::{Hasher, Index, RoleId};
 use super::reach::{Reach, SpaceId};
 use super::ruleset::{RoleTest, RuleSet};
 use super::scope::{Place, Scope};

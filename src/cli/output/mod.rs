@@ -48,15 +48,21 @@ impl From<Step> for PathStep {
     }
 }
 
-/// Text from a policy, made harmless for a terminal: control characters are written out.
+/// Text from a policy, made harmless for a terminal: characters that steer it, end the line or turn
+/// the direction of writing are written out.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    let is_harmful = |c: char| c.is_control() && c != '\n';
+    let is_harmful = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if is_harmful(c) {
+        if c == '\n' {
+            shown.push_str("\\n");
+        } else if is_harmful(c) {
             // Writing to a string cannot fail.
             let _ = write!(shown, "{}", c.escape_unicode());
         } else {
@@ -72,7 +78,8 @@ mod tests {
 
     #[test]
     fn a_name_cannot_steer_the_terminal() {
-        assert_eq!(plain("a\x1b[2Jb\r\n"), "a\\u{1b}[2Jb\\u{d}\n");
+        assert_eq!(plain("a\x1b[2Jb\r\nyes"), "a\\u{1b}[2Jb\\u{d}\\nyes");
+        assert_eq!(plain("a\u{202e}b"), "a\\u{202e}b");
         assert_eq!(plain("größe"), "größe");
     }
 }

@@ -22,8 +22,7 @@ impl Table {
 
     /// A row with as many cells as the header.
     pub(crate) fn push(&mut self, cells: Vec<String>) {
-        let cells: Vec<String> =
-            cells.iter().map(|cell| plain(cell).replace('\n', "\\n")).collect();
+        let cells: Vec<String> = cells.iter().map(|cell| plain(cell).into_owned()).collect();
         for (width, cell) in self.widths.iter_mut().zip(&cells) {
             *width = (*width).max(cell.chars().count().min(WIDEST));
         }

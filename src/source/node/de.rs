@@ -12,6 +12,10 @@ use serde::forward_to_deserialize_any;
 use super::{Node, Value};
 use crate::api::Str;
 use crate::source::WrongType;
+use crate::source::text::{NAME, excerpt};
+
+/// How much of a value an error shows.
+const ENOUGH: usize = 40;
 
 /// A [`WrongType`] under construction: the path grows from the inside out.
 #[derive(Debug)]
@@ -42,10 +46,10 @@ impl Error {
         let mut field = within.to_owned();
         for segment in self.path.iter().rev() {
             match segment {
-                Segment::Field(name) if field.is_empty() => field.push_str(name),
+                Segment::Field(name) if field.is_empty() => field.push_str(&excerpt(name, NAME)),
                 Segment::Field(name) => {
                     field.push('.');
-                    field.push_str(name);
+                    field.push_str(&excerpt(name, NAME));
                 }
                 Segment::Item(index) => field.push_str(&format!("[{index}]")),
             }
@@ -84,7 +88,7 @@ impl de::Error for Error {
             Unexpected::Unsigned(value) => format!("the number `{value}`"),
             Unexpected::Signed(value) => format!("the number `{value}`"),
             Unexpected::Float(value) => format!("the number `{value}`"),
-            Unexpected::Str(value) => format!("the string `{}`", excerpt(value)),
+            Unexpected::Str(value) => format!("the string `{}`", excerpt(value, ENOUGH)),
             Unexpected::Unit | Unexpected::Option => "null".to_owned(),
             Unexpected::Seq => "a list".to_owned(),
             _ => "an object".to_owned(),
@@ -95,17 +99,6 @@ impl de::Error for Error {
     fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         Self::invalid_type(found, expected)
     }
-}
-
-/// Enough of a text to recognise it by.
-fn excerpt(text: &str) -> String {
-    const ENOUGH: usize = 40;
-    let mut characters = text.chars();
-    let mut excerpt: String = characters.by_ref().take(ENOUGH).collect();
-    if characters.next().is_some() {
-        excerpt.push('…');
-    }
-    excerpt
 }
 
 impl<'de> Deserializer<'de> for &'de Node {

@@ -286,13 +286,7 @@ fn bare_list(root: Node, offset: usize, collector: &mut Collector<'_>) -> Result
     let Value::List(items) = &root.value else { return Ok(()) };
     let policy = |item: &&Node| Kind::from_name(item.text("kind")).is_some();
     for item in items.iter().filter(policy) {
-        let metadata = item.get("metadata");
-        let text = |field| Str::from(metadata.map_or("", |metadata| metadata.text(field)));
-        let header = Header {
-            kind: item.text("kind").into(),
-            namespace: text("namespace"),
-            name: text("name"),
-        };
+        let header = Header::new(item.text("kind"), item.get("metadata"));
         let reason = SkipReason::BareList;
         collector.add(item.line, offset, Outcome::Skipped { header, reason })?;
     }

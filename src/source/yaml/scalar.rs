@@ -5,6 +5,7 @@ use saphyr_parser::{ScalarStyle, Tag};
 
 use crate::api::Str;
 use crate::source::node::Value;
+use crate::util::yaml_scalar::{Scalar, resolve_plain};
 
 /// The prefix of the tags that YAML itself defines.
 const CORE: &str = "tag:yaml.org,2002:";
@@ -44,89 +45,24 @@ pub(super) fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Resu
 
 /// A scalar without quotes and tag.
 fn plain(text: &str) -> Result<Value, String> {
-    Ok(match text {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => {
-            Value::Bool(true)
-        }
-        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "false" | "False" | "FALSE" => {
-            Value::Bool(false)
-        }
-        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF"
-        | "-.inf" | "-.Inf" | "-.INF" => {
+    Ok(match resolve_plain(text) {
+        Scalar::Null => Value::Null,
+        Scalar::Bool(value) => Value::Bool(value),
+        // What fits into 64 bits without a sign is a number still; which does not matter.
+        Scalar::Int(value) => i64::try_from(value).map_or(Value::Float(f64::INFINITY), Value::Int),
+        Scalar::Float(value) if !value.is_finite() => {
             return Err(format!("`{text}` is no number that JSON knows; put it in quotes"));
         }
-        _ => number(text).unwrap_or_else(|| Value::String(Str::from(text))),
+        Scalar::Float(value) => float(value),
+        Scalar::Str => Value::String(Str::from(text)),
     })
 }
 
-/// A number as Go's `strconv` reads it with base 0, underscores dropped.
-fn number(text: &str) -> Option<Value> {
-    if !text.starts_with(|first: char| matches!(first, '0'..='9' | '+' | '-' | '.')) {
-        return None;
-    }
-    if is_timestamp(text) {
-        return None;
-    }
-    let digits: String = text.chars().filter(|character| *character != '_').collect();
-    integer(&digits).or_else(|| float(&digits))
-}
-
-fn integer(text: &str) -> Option<Value> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (radix, digits) = match digits.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (16, digits.get(2..)?),
-        [b'0', b'o' | b'O', ..] => (8, digits.get(2..)?),
-        [b'0', b'b' | b'B', ..] => (2, digits.get(2..)?),
-        [b'0', _, ..] => (8, digits.get(1..)?),
-        _ => (10, digits),
-    };
-    if digits.starts_with(['+', '-']) {
-        return None;
-    }
-    let value = i128::from_str_radix(digits, radix).ok()?;
-    let value = if negative { -value } else { value };
-    match i64::try_from(value) {
-        Ok(value) => Some(Value::Int(value)),
-        // What fits into 64 bits without a sign is a number still; which does not matter.
-        Err(_) => u64::try_from(value).ok().map(|_| Value::Float(f64::INFINITY)),
-    }
-}
-
-/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, all of the text.
-fn float(text: &str) -> Option<Value> {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (unsigned, None),
-    };
-    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(exponent) = exponent {
-        let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
-        if digits.is_empty() || !all_digits(digits) {
-            return None;
-        }
-    }
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = all_digits(whole) && all_digits(fraction);
-    if !digits || (whole.is_empty() && fraction.is_empty()) {
-        return None;
-    }
-    let value: f64 = text.parse().ok()?;
-    // JSON writes a number without a fraction as an integer.
-    if value.fract() == 0.0 && value.abs() < 9e15 {
-        return format!("{value}").parse().ok().map(Value::Int);
-    }
-    Some(Value::Float(value))
-}
-
-/// `2020-1-2`, alone or with a time: Kubernetes keeps those as strings.
-fn is_timestamp(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() >= 8 && bytes.iter().take(4).all(u8::is_ascii_digit) && bytes.get(4) == Some(&b'-')
+/// JSON writes a number without a fraction as an integer.
+fn float(value: f64) -> Value {
+    let whole = value.fract() == 0.0 && value.abs() < 9e15;
+    let integer = whole.then(|| format!("{value}").parse().ok()).flatten();
+    integer.map_or(Value::Float(value), Value::Int)
 }
 
 /// The name of a field: strings, and what is written like a number or a boolean, as JSON writes it.
@@ -216,7 +152,7 @@ mod tests {
             assert_eq!(resolved(text), Value::Int(number), "{text}");
         }
         assert_eq!(resolved(".5"), Value::Float(0.5));
-        for text in ["2020-01-01", "12:30:45", "1,000", "--1", "0x-1", "1e3.5"] {
+        for text in ["2020-01-01", "12:30:45", "1,000", "--1", "0x-1", "1e3.5", "1e999", "._5"] {
             assert_eq!(resolved(text), Value::String(text.into()), "{text}");
         }
         assert!(plain(".inf").is_err());
