@@ -41,7 +41,7 @@ pub(crate) fn cluster_wide(
     });
     let fixed = defaults().into_iter().map(|(role, subjects)| (role.to_owned(), subjects));
     let fixed: Vec<_> = fixed.chain(controllers).take(count / 2).collect();
-    let rest = (fixed.len()..count).map(|_| tenant_wide(organisation, rng));
+    let rest = (fixed.len()..count).map(|index| tenant_wide(index, organisation, rng));
     fixed
         .iter()
         .cloned()
@@ -56,7 +56,12 @@ pub(crate) fn cluster_wide(
         .collect()
 }
 
-fn tenant_wide(organisation: &Organisation, rng: &mut Rng) -> (String, Vec<Subject>) {
+/// The company's own groups are bound cluster-wide by the few people who run the cluster, not by
+/// every new tenant: past the first `COMPANY_WIDE` bindings only teams and accounts come. So what one
+/// person holds does not grow with the cluster.
+const COMPANY_WIDE: usize = 60;
+
+fn tenant_wide(index: usize, organisation: &Organisation, rng: &mut Rng) -> (String, Vec<Subject>) {
     let (operator, _, _) = rng.pick(&OPERATORS).copied().unwrap_or_default();
     let app = rng.word(&APPS);
     let home = rng.below(organisation.namespaces.len());
@@ -74,11 +79,22 @@ fn tenant_wide(organisation: &Organisation, rng: &mut Rng) -> (String, Vec<Subje
     };
     // Two roles are too strong for a crowd: only the platform has them everywhere.
     let subjects = match role.as_str() {
+        "cluster-admin" | "view" if index >= COMPANY_WIDE => {
+            vec![account(home, organisation, rng)]
+        }
         "cluster-admin" => vec![Subject::group("oidc:platform-admins")],
         "view" => {
             vec![Subject::group("oidc:platform-sre"), Subject::group("oidc:security-auditors")]
         }
-        _ => subjects(home, organisation, rng),
+        _ => {
+            let mut subjects = subjects(home, organisation, rng);
+            if index >= COMPANY_WIDE {
+                for subject in subjects.iter_mut().filter(|subject| subject.kind == "Group") {
+                    subject.name = organisation.team_group(home, rng);
+                }
+            }
+            subjects
+        }
     };
     (role, subjects)
 }

@@ -165,6 +165,11 @@ impl Organisation {
         if rng.percent(16) {
             return rng.word(&COMPANY).into();
         }
+        self.team_group(index, rng)
+    }
+
+    /// A group of the team that owns namespace `index`.
+    pub(crate) fn team_group(&self, index: usize, rng: &mut Rng) -> Str {
         team_group(index % self.teams, rng.below(3))
     }
 

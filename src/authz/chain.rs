@@ -208,8 +208,8 @@ impl ChainPrincipal {
         if self.is_super_user {
             return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes);
         }
-        let ask = |member: &'a Box<dyn Resolved>| member.authorize(attributes);
-        walk(self.members.iter().map(ask)).unwrap_or_else(|errors| {
+        let answers = self.members.iter().map(|member| member.authorize(attributes));
+        walk(answers).unwrap_or_else(|errors| {
             Verdict::deferred_for(Decision::NoOpinion, &self.chain, &self.user, attributes)
                 .with_errors(errors)
         })

@@ -149,10 +149,14 @@ pub(super) fn build_chain(
             Mode::AlwaysAllow => Arc::new(AlwaysAllow),
             Mode::AlwaysDeny => Arc::new(AlwaysDeny),
             #[cfg(feature = "rbac")]
-            Mode::Rbac => Arc::clone(rbac.ok_or(CompileError::MissingPolicy(mode))?) as _,
+            Mode::Rbac => {
+                let policy = rbac.ok_or(CompileError::MissingPolicy(mode))?;
+                Arc::<rbac::Policy>::clone(policy)
+            }
             #[cfg(feature = "abac")]
             Mode::Abac => {
-                Arc::clone(config.abac.as_ref().ok_or(CompileError::MissingPolicy(mode))?) as _
+                let policy = config.abac.as_ref().ok_or(CompileError::MissingPolicy(mode))?;
+                Arc::<abac::Policy>::clone(policy)
             }
             #[cfg(not(all(feature = "rbac", feature = "abac")))]
             _ => return Err(CompileError::MissingEngine(mode)),

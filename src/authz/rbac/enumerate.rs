@@ -161,8 +161,7 @@ impl Policy {
         ids.dedup();
         let scopes = ids.into_iter().filter_map(|id| self.spaces.scopes.get(id));
         // The index goes by hashes; the scope itself knows.
-        let holds =
-            |scope: &&std::sync::Arc<Scope>| self.held(user, &scope.namespace).next().is_some();
+        let holds = |scope: &&std::sync::Arc<Scope>| !self.held(user, &scope.namespace).is_empty();
         let mut names: Vec<&str> =
             scopes.filter(holds).map(|scope| scope.namespace.as_str()).collect();
         names.sort_unstable();

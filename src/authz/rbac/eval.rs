@@ -23,52 +23,37 @@ impl Policy {
     /// ```
     #[must_use]
     pub fn allows(&self, request: &Request<'_>) -> bool {
-        let question = self.vocabulary.question(&request.attributes);
-        // A non-resource request has no namespace: no RoleBinding applies to it (S-RBAC-20).
         let namespace = request.attributes.namespace();
         let namespace_hash = self.hasher.namespace(namespace);
-        let of_namespace =
-            if namespace.is_empty() { None } else { self.grants.table(namespace_hash) };
-        // The names are compared last: most grants do not pass the role, and a yes needs both.
-        let grants = |table: &Table, grant: Grant, asker: Asker<'_>, namespace: &str| {
-            self.tests.get(grant.role()).is_some_and(|test| {
-                test.may_allow(&question)
-                    && table.is_of_kind(grant, asker)
-                    && self.passes(test, grant.role(), &question)
-                    && table.is_of(grant, asker, namespace)
-            })
+        let search = Search {
+            policy: self,
+            question: self.vocabulary.question(&request.attributes),
+            namespace,
+            namespace_hash,
+            // A non-resource request has no namespace: no RoleBinding applies (S-RBAC-20).
+            of_namespace: (!namespace.is_empty())
+                .then(|| self.grants.table(namespace_hash))
+                .flatten(),
         };
-        askers(request.user).any(|asker| {
-            let hash = self.hasher.asker(asker);
-            let cluster = &*self.cluster_grants;
-            cluster.probe(mix(hash, 0)).any(|grant| grants(cluster, grant, asker, ""))
-                || of_namespace.is_some_and(|table| {
-                    let mut held = table.probe(mix(hash, namespace_hash));
-                    held.any(|grant| grants(table, grant, asker, namespace))
-                })
-        })
+        search.grants(Asker::of_user(&request.user.name))
+            || request.user.groups.iter().any(|group| search.grants(Asker::Group(group)))
     }
 
     /// The roles and subjects of a user's grants in one scope, in no order.
-    pub(super) fn held<'p>(
-        &'p self,
-        user: &'p User,
-        namespace: &'p str,
-    ) -> impl Iterator<Item = (RoleId, u32)> + 'p {
+    pub(super) fn held(&self, user: &User, namespace: &str) -> Vec<(RoleId, u32)> {
         let namespace_hash = self.hasher.namespace(namespace);
         let table = if namespace.is_empty() {
             Some(&*self.cluster_grants)
         } else {
             self.grants.table(namespace_hash)
         };
-        askers(user).flat_map(move |asker| {
+        let mut held = Vec::new();
+        let Some(table) = table else { return held };
+        for asker in askers(user) {
             let hash = mix(self.hasher.asker(asker), namespace_hash);
-            table.into_iter().flat_map(move |table| {
-                let is_held = move |grant: &Grant| table.is_of(*grant, asker, namespace);
-                let held = table.probe(hash).filter(is_held);
-                held.filter_map(move |grant| Some((grant.role(), table.subject(grant)?)))
-            })
-        })
+            table.held(hash, asker, namespace, |role, subject| held.push((role, subject)));
+        }
+        held
     }
 
     /// What is asked, in the words of this policy.
@@ -79,6 +64,40 @@ impl Policy {
     /// The scopes that a request looks at, in the order of the visit (S-RBAC-20).
     pub(super) fn scopes(&self, namespace: &str) -> impl Iterator<Item = &Scope> {
         std::iter::once(&*self.cluster).chain(self.space(namespace))
+    }
+}
+
+/// One question, on its way through the subjects of the user.
+struct Search<'a> {
+    policy: &'a Policy,
+    question: Question<'a>,
+    namespace: &'a str,
+    namespace_hash: u64,
+    of_namespace: Option<&'a Table>,
+}
+
+impl Search<'_> {
+    /// Whether a grant of this subject, cluster-wide or in the namespace, holds what is asked.
+    #[inline]
+    fn grants(&self, asker: Asker<'_>) -> bool {
+        let hash = self.policy.hasher.asker(asker);
+        let cluster = &*self.policy.cluster_grants;
+        cluster.any(mix(hash, 0), |grant| self.grants_by(cluster, grant, asker, ""))
+            || self.of_namespace.is_some_and(|table| {
+                table.any(mix(hash, self.namespace_hash), |grant| {
+                    self.grants_by(table, grant, asker, self.namespace)
+                })
+            })
+    }
+
+    // The names are compared last: most grants do not pass the role, and a yes needs both.
+    fn grants_by(&self, table: &Table, grant: Grant, asker: Asker<'_>, namespace: &str) -> bool {
+        self.policy.tests.get(grant.role()).is_some_and(|test| {
+            test.may_allow(&self.question)
+                && table.is_of_kind(grant, asker)
+                && self.policy.passes(test, grant.role(), &self.question)
+                && table.is_of(grant, asker, namespace)
+        })
     }
 }
 

@@ -71,7 +71,7 @@ impl Policy {
             let of_scope =
                 |(_, subject): (RoleId, u32)| Some((scope.binding_of(subject)?, subject));
             let mut held: Vec<(Slot, u32)> =
-                self.held(user, &scope.namespace).filter_map(of_scope).collect();
+                self.held(user, &scope.namespace).into_iter().filter_map(of_scope).collect();
             held.sort_unstable_by(|(a, first), (b, second)| {
                 scope.name(*a).cmp(scope.name(*b)).then(first.cmp(second))
             });

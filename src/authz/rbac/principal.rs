@@ -65,7 +65,8 @@ impl Policy {
     }
 
     fn roles_in(&self, namespace: &str, user: &User) -> Box<[RoleId]> {
-        let mut roles: Vec<RoleId> = self.held(user, namespace).map(|(role, _)| role).collect();
+        let mut roles: Vec<RoleId> =
+            self.held(user, namespace).into_iter().map(|(role, _)| role).collect();
         roles.sort_unstable();
         roles.dedup();
         roles.into()
