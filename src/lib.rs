@@ -1,9 +1,8 @@
+//! The authorization engine of Kubernetes as a library: decide, explain and enumerate exactly as the
+//! API server does.
+//!
 // The README is the crate's front page, and its example is compiled; it needs what it shows.
 #![cfg_attr(all(feature = "files", feature = "rbac"), doc = include_str!("../README.md"))]
-#![cfg_attr(
-    not(all(feature = "files", feature = "rbac")),
-    doc = "The authorization engine of Kubernetes as a library."
-)]
 //!
 //! # The house
 //!

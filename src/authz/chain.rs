@@ -208,12 +208,11 @@ impl ChainPrincipal {
         if self.is_super_user {
             return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes);
         }
-        walk(self.members.iter().map(|member| member.authorize(attributes))).unwrap_or_else(
-            |errors| {
-                Verdict::deferred_for(Decision::NoOpinion, &self.chain, &self.user, attributes)
-                    .with_errors(errors)
-            },
-        )
+        let answers = self.members.iter().map(|member| member.authorize(attributes));
+        walk(answers).unwrap_or_else(|errors| {
+            Verdict::deferred_for(Decision::NoOpinion, &self.chain, &self.user, attributes)
+                .with_errors(errors)
+        })
     }
 }
 
