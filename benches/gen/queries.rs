@@ -85,6 +85,25 @@ impl Asked {
 }
 
 impl Query {
+    /// Reads every text of the question, as parsing it would.
+    pub(crate) fn read_over(&self) -> usize {
+        let read = |text: &str| text.bytes().map(usize::from).sum::<usize>();
+        let request = self.request();
+        let user = read(&request.user.name)
+            + request.user.groups.iter().map(|group| read(group)).sum::<usize>();
+        user + read(request.attributes.verb())
+            + match &request.attributes {
+                Attributes::Resource(asked) => {
+                    read(asked.namespace)
+                        + read(asked.group)
+                        + read(asked.resource)
+                        + read(asked.subresource)
+                        + read(asked.name)
+                }
+                Attributes::NonResource(asked) => read(asked.path),
+            }
+    }
+
     /// As the engine takes it.
     pub(crate) fn request(&self) -> Request<'_> {
         Request { user: &self.user, attributes: self.asked.attributes() }

@@ -40,7 +40,8 @@ Examples:
 
 --stats prints one line of JSON to standard error: load_ms (reading and compiling), bindings,
 resident_bytes (null where the system does not tell), decisions, mean_ns, p50_ns and p99_ns
-(decisions are timed 64 at a time, reading and writing left out), allocations_per_decision.
+(decisions are timed 64 at a time; reading questions and writing answers are left out, each batch is
+read over once before its clock starts), allocations_per_decision.
 
 Exit status:
   0  every line is answered
