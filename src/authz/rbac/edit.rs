@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::index::{Grants, Index, RoleId};
+use super::index::{Asker, Grants, Index, RoleId};
 use super::reach::Reach;
 use super::ruleset::RuleSet;
 use super::scope::{Order, Place, Scope};
@@ -167,7 +167,7 @@ impl Editor {
         *cluster_grants = Arc::default();
         let mut table = Grants::Cluster(Arc::make_mut(cluster_grants));
         for slot in cluster.slots() {
-            cluster.enter(slot, hasher, &mut table).ok_or(TooLarge)?;
+            cluster.enter(slot, hasher, &mut table, |_| ()).ok_or(TooLarge)?;
         }
         table.shrink(hasher);
         *grants = Arc::new(Index::new(spaces.scopes.len()));
@@ -176,8 +176,8 @@ impl Editor {
         let reach = Arc::make_mut(reach);
         for (id, scope) in (0..).zip(spaces.scopes.iter()) {
             for slot in scope.slots() {
-                scope.enter(slot, hasher, &mut tables).ok_or(TooLarge)?;
-                scope.for_askers(slot, |_, asker| reach.add(hasher.asker(asker), id));
+                let reached = |asker: Asker<'_>| reach.add(hasher.asker(asker), id);
+                scope.enter(slot, hasher, &mut tables, reached).ok_or(TooLarge)?;
             }
         }
         tables.shrink(hasher);
@@ -274,11 +274,13 @@ impl Editor {
             None => Grants::Cluster(Arc::make_mut(cluster_grants)),
             Some(_) => Grants::Namespaces(Arc::make_mut(grants)),
         };
-        scope.enter(slot, hasher, &mut grants).ok_or(TooLarge)?;
-        if let Some(id) = space {
-            let reach = Arc::make_mut(reach);
-            scope.for_askers(slot, |_, asker| reach.add(hasher.asker(asker), id));
-        }
+        let mut reach = space.map(|id| (Arc::make_mut(reach), id));
+        let reached = |asker: Asker<'_>| {
+            if let Some((reach, id)) = &mut reach {
+                reach.add(hasher.asker(asker), *id);
+            }
+        };
+        scope.enter(slot, hasher, &mut grants, reached).ok_or(TooLarge)?;
         if self.policy.grants.is_crowded(self.policy.spaces.scopes.len()) {
             self.index()?;
         }
@@ -315,7 +317,7 @@ impl Editor {
             grants.clear(hasher, &changed.namespace);
             // Cannot fail: what is entered has just left.
             for slot in packed.slots() {
-                let _ = packed.enter(slot, hasher, &mut grants);
+                let _ = packed.enter(slot, hasher, &mut grants, |_| ());
             }
             *changed = packed;
         }

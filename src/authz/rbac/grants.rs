@@ -57,10 +57,12 @@ pub(super) struct Table {
     // INVARIANT: a power of two of places, or none; at least a third is EMPTY, so that every probe
     // ends, and soon.
     places: Box<[Grant]>,
-    // A bit for each hash that was placed, a word for eight places: it turns away nine in ten of
-    // those who hold nothing here, and is small enough to stay in a near cache.
-    // INVARIANT: a power of two of words; none only if there are no places.
-    filter: Box<[u64]>,
+    // A bit for each hash that was placed: it turns away most of those who hold nothing here.
+    // Within the table itself as long as that is small, which saves a look elsewhere.
+    filter: [u64; NEAR],
+    // For more places than the near filter serves, a word for eight of them.
+    // INVARIANT: a power of two of words, or none.
+    far_filter: Box<[u64]>,
     // For each grant: kind, subject, lengths, namespace, name.
     text: Vec<u8>,
     // Places that are not EMPTY, and those of them that are REMOVED.
@@ -81,6 +83,16 @@ struct Walk {
     mask: usize,
     steps: usize,
     hash: u64,
+}
+
+// Words of the near filter: half a line of a cache.
+const NEAR: usize = 4;
+
+// Bits of the hash that neither the tag nor the place uses.
+#[inline]
+fn filter_bit(words: usize, hash: u64) -> (usize, u64) {
+    let word = num::low_index(hash >> 32) & words.wrapping_sub(1);
+    (word, 1 << ((hash >> 26) & 63))
 }
 
 /// Places in one line.
@@ -150,15 +162,9 @@ impl Table {
 
     #[inline]
     fn may_hold(&self, hash: u64) -> bool {
-        let (word, bit) = self.filter_bit(hash);
-        self.filter.get(word).is_some_and(|word| word & bit != 0)
-    }
-
-    // Bits of the hash that neither the tag nor the place uses.
-    #[inline]
-    fn filter_bit(&self, hash: u64) -> (usize, u64) {
-        let word = num::low_index(hash >> 32) & self.filter.len().wrapping_sub(1);
-        (word, 1 << ((hash >> 26) & 63))
+        let filter = if self.far_filter.is_empty() { &self.filter[..] } else { &self.far_filter };
+        let (word, bit) = filter_bit(filter.len(), hash);
+        filter.get(word).is_some_and(|word| word & bit != 0)
     }
 
     /// Every grant of `asker` in `namespace`, with its subject.
@@ -253,8 +259,10 @@ impl Table {
             *place = grant;
             self.used += 1;
         }
-        let (word, bit) = self.filter_bit(hash);
-        if let Some(word) = self.filter.get_mut(word) {
+        let filter =
+            if self.far_filter.is_empty() { &mut self.filter[..] } else { &mut self.far_filter };
+        let (word, bit) = filter_bit(filter.len(), hash);
+        if let Some(word) = filter.get_mut(word) {
             *word |= bit;
         }
         if walk.steps >= LONG {
@@ -324,7 +332,11 @@ impl Table {
     fn resize(&mut self, hasher: &Hasher, places: usize) -> Option<()> {
         let mut resized = Self {
             places: vec![Grant::EMPTY; places].into(),
-            filter: vec![0; places.div_ceil(8)].into(),
+            far_filter: if places > NEAR * 32 {
+                vec![0; places / 8].into()
+            } else {
+                Box::default()
+            },
             text: Vec::with_capacity(if self.removed == 0 { self.text.len() } else { 0 }),
             ..Self::default()
         };
@@ -353,7 +365,7 @@ impl Table {
 
     pub(super) fn memory(&self) -> (usize, usize) {
         let ends = self.ends.as_ref().map_or(0, |ends| ends.allocation_size());
-        let rows = size_of_val(&*self.places) + size_of_val(&*self.filter);
+        let rows = size_of_val(&*self.places) + size_of_val(&*self.far_filter);
         (size_of::<Self>() + rows + ends, self.text.capacity())
     }
 }

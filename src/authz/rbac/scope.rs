@@ -235,13 +235,21 @@ impl Scope {
         }
     }
 
-    /// Enters every binding into the index; `None` when there is no room.
-    pub(super) fn enter(&self, slot: Slot, hasher: &Hasher, grants: &mut Grants<'_>) -> Option<()> {
+    /// Enters a binding into the index, and tells whose grants it entered; `None` when there is no
+    /// room.
+    pub(super) fn enter(
+        &self,
+        slot: Slot,
+        hasher: &Hasher,
+        grants: &mut Grants<'_>,
+        mut entered_for: impl FnMut(Asker<'_>),
+    ) -> Option<()> {
         let role = self.role(slot)?;
         let mut entered = Some(());
         self.for_askers(slot, |id, asker| {
             let done = grants.insert(hasher, asker, &self.namespace, role, id);
             entered = entered.and(done);
+            entered_for(asker);
         });
         entered
     }
