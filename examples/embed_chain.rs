@@ -50,7 +50,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let request = Request::resource(&user, asked);
         let verdict = snapshot.authorize(&request);
         writeln!(out, "{name} lists pods in {namespace}: {}", verdict.decision)?;
-        writeln!(out, "  {}", verdict.reason().replace('\n', "; "))?;
+        // A policy line that allows gives no reason; its place is in the path.
+        match (verdict.reason().as_ref(), verdict.path().first()) {
+            ("", Some(step)) => writeln!(out, "  {} {}", step.kind, step.text)?,
+            (reason, _) => writeln!(out, "  {}", reason.replace('\n', "; "))?,
+        }
     }
     Ok(())
 }
