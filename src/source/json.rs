@@ -20,6 +20,8 @@ const SERDE_JSON_DEPTH: usize = 128;
 pub(super) struct Broken {
     pub(super) offset: usize,
     pub(super) error: LoadError,
+    /// The text ended before the document did: nobody can get farther.
+    pub(super) at_end: bool,
 }
 
 /// Reads a text to its end or to the first document that is no JSON.
@@ -67,15 +69,17 @@ fn broken(
     collector: &Collector<'_>,
 ) -> Broken {
     let at = line.saturating_add(narrow(error.line()).saturating_sub(1));
+    let at_end = error.is_eof();
     let message = error.to_string();
     if message.starts_with("recursion limit exceeded") {
         let origin = collector.origin(at);
-        return Broken { offset, error: LoadError::TooDeep { origin, limit: SERDE_JSON_DEPTH } };
+        let error = LoadError::TooDeep { origin, limit: SERDE_JSON_DEPTH };
+        return Broken { offset, error, at_end };
     }
     let place = format!(" at line {} column {}", error.line(), error.column());
     let bare = message.strip_suffix(&place).unwrap_or(&message);
     let message = format!("{bare} (column {})", error.column());
-    Broken { offset, error: LoadError::Json { origin: collector.origin(at), message } }
+    Broken { offset, error: LoadError::Json { origin: collector.origin(at), message }, at_end }
 }
 
 struct Reader<'a, 'b, 'c> {

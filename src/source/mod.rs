@@ -199,8 +199,10 @@ fn read_source(
             if text::is_json_name(&name) && !separator {
                 return Err(broken.error);
             }
-            yaml::read(&text, broken.offset, collector)
-                .map_err(|error| farther(broken.error, error))
+            yaml::read(&text, broken.offset, collector).map_err(|error| match broken.at_end {
+                true => broken.error,
+                false => farther(broken.error, error),
+            })
         }
     }
 }

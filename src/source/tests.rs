@@ -335,3 +335,12 @@ fn what_was_skipped_is_not_quoted_by_the_megabyte() {
         assert!(skipped.to_string().len() < 2_000, "{}", skipped.to_string().len());
     }
 }
+
+#[test]
+fn truncated_json_is_named_as_json_and_a_flow_mapping_is_still_yaml() {
+    let read = |text: &str| parse("<stdin>", text.as_bytes(), &LoadOptions::default());
+    let error = read("{\"kind\":").unwrap_err();
+    assert!(matches!(error, LoadError::Json { .. }), "{error}");
+    assert!(error.to_string().starts_with("<stdin>:1"), "{error}");
+    assert!(read("{kind: ConfigMap, apiVersion: v1}\n").is_ok());
+}
