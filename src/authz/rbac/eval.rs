@@ -27,7 +27,7 @@ impl Policy {
         let namespace_hash = self.hasher.namespace(namespace);
         let search = Search {
             policy: self,
-            question: self.vocabulary.question(&request.attributes),
+            question: self.question(&request.attributes),
             namespace,
             namespace_hash,
             // A non-resource request has no namespace: no RoleBinding applies (S-RBAC-20).
@@ -42,10 +42,9 @@ impl Policy {
     /// The roles and subjects of a user's grants in one scope, in no order.
     pub(super) fn held(&self, user: &User, namespace: &str) -> Vec<(RoleId, u32)> {
         let namespace_hash = self.hasher.namespace(namespace);
-        let table = if namespace.is_empty() {
-            Some(&*self.cluster_grants)
-        } else {
-            self.grants.table(namespace_hash)
+        let table = match namespace {
+            "" => Some(&*self.cluster_grants),
+            _ => self.grants.table(namespace_hash),
         };
         let mut held = Vec::new();
         let Some(table) = table else { return held };
@@ -57,6 +56,7 @@ impl Policy {
     }
 
     /// What is asked, in the words of this policy.
+    #[inline]
     pub(super) fn question<'a>(&self, attributes: &'a Attributes<'a>) -> Question<'a> {
         self.vocabulary.question(attributes)
     }
