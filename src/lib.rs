@@ -9,10 +9,10 @@
 //! Modules import only downwards; `tests/tidy.rs` holds the table.
 //!
 //! ```text
-//!  L4  query             who-can, why-not, rules, lint over a snapshot
+//!  L4  query    webhook  who-can, why-not, rules, lint over a snapshot; the review server
 //!  L3  snapshot  source  one compiled policy; everything that reads files
-//!  L2  authz             the engines: chain, rbac, abac
-//!  L1  api               shapes: bytes to values, Kubernetes objects and reviews
+//!  L2  authz    authn    the engines: chain, rbac, abac; tokens to users
+//!  L1  api      crypto   shapes: bytes to values, Kubernetes objects and reviews, signatures
 //!  L0  model             nouns: who asks, what is asked, what is answered, who said so
 //! ```
 //!
@@ -23,7 +23,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod api;
+#[cfg(feature = "authn")]
+pub mod authn;
 pub mod authz;
+#[cfg(feature = "authn")]
+pub mod crypto;
 pub mod manual;
 pub mod model;
 #[cfg(feature = "query")]
@@ -31,5 +35,7 @@ pub mod query;
 pub mod snapshot;
 #[cfg(feature = "files")]
 pub mod source;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 mod util;

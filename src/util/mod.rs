@@ -11,5 +11,7 @@ pub(crate) mod intern;
 pub(crate) mod nearest;
 #[cfg(feature = "rbac")]
 pub(crate) mod num;
+#[cfg(feature = "authn")]
+pub(crate) mod secret;
 #[cfg(any(feature = "abac", feature = "files"))]
 pub(crate) mod yaml_scalar;

@@ -1,0 +1,74 @@
+//! The engines that answer "who is this?". Everything they need is passed in: the token, the time,
+//! key sets and objects; nothing is opened.
+//!
+//! An authenticator answers one of three things (S-AUTHN-1): this user, no opinion, or an error.
+//! Errors do not end the search (S-AUTHN-3), and a token that nobody knows is never an anonymous
+//! user (S-AUTHN-4).
+
+mod error;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use crate::util::secret::Secret;
+pub use error::AuthnError;
+
+use crate::model::User;
+
+/// Seconds since 1970-01-01 UTC. Time is an argument everywhere below.
+pub type UnixSeconds = i64;
+
+/// A bearer token that somebody presents.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The token. Never logged, never part of an error.
+    pub token: &'a str,
+    /// For whom the token must be; empty when the asker does not say, which means the API server's
+    /// own audiences (S-AUTHN-12).
+    pub audiences: &'a [String],
+    /// The time of the attempt.
+    pub now: UnixSeconds,
+}
+
+impl std::fmt::Debug for Attempt<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attempt")
+            .field("token", &"[secret]")
+            .field("audiences", &self.audiences)
+            .field("now", &self.now)
+            .finish()
+    }
+}
+
+/// A user who proved to be one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authenticated {
+    /// Who it is.
+    pub user: User,
+    /// For which audiences the proof is good: the intersection of what was asked for and what the
+    /// credential says. Empty when the authenticator knows no audiences and none were asked for.
+    pub audiences: Vec<String>,
+    /// Until when the answer may be kept, if the credential itself ends; nobody keeps it longer.
+    pub expires: Option<UnixSeconds>,
+}
+
+/// What an authenticator says: a user, no opinion (`None`), or an error.
+pub type Outcome = Result<Option<Authenticated>, AuthnError>;
+
+/// An outcome that may need waiting for.
+pub type Answering<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+/// Anything that can tell who presents a token. Open: bring your own.
+pub trait TokenAuthenticator: Send + Sync {
+    /// The name in logs and metrics, such as `token-file`.
+    fn name(&self) -> &str;
+
+    /// Looks at one token. In-memory authenticators answer at once, see [`ready`].
+    fn authenticate<'a>(&'a self, attempt: Attempt<'a>) -> Answering<'a>;
+}
+
+/// An outcome that needs no waiting.
+#[must_use]
+pub fn ready<'a>(outcome: Outcome) -> Answering<'a> {
+    Box::pin(std::future::ready(outcome))
+}

@@ -1,0 +1,5 @@
+//! The review server: TokenReview and SubjectAccessReview, answered for a kube-apiserver.
+//!
+//! Absent on purpose: deciding (see `authz`), proving identities (see `authn`).
+
+pub mod metrics;
