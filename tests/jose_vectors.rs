@@ -2,8 +2,8 @@
 //! `portcullis::crypto`. Source: C2SP/wycheproof, `testvectors_v1/json_web_signature_test.json`
 //! and `json_web_key_test.json`.
 //!
-//! A divergence is listed in [`exception`] with its reason; one that healed fails, so the list
-//! stays true.
+//! A divergence is listed in [`exception`] or [`base64_exception`] with its reason; one that healed
+//! fails, so the lists stay true.
 
 use portcullis::crypto::jws::Compact;
 use portcullis::crypto::{Algorithm, KeySet, jwk};
@@ -36,6 +36,16 @@ struct Case {
     result: String,
 }
 
+impl Case {
+    fn is_valid(&self) -> bool {
+        match self.result.as_str() {
+            "valid" => true,
+            "invalid" => false,
+            other => panic!("{}: a new kind of result, `{other}`", self.tc_id),
+        }
+    }
+}
+
 impl Group {
     /// The public keys; of a group without, the private ones, whose public half is read.
     fn key_set(&self) -> Value {
@@ -52,15 +62,55 @@ impl Group {
     }
 }
 
-/// Why we refuse what Wycheproof calls valid. There is no exception in the other direction.
-fn exception(group: &Group) -> Option<&'static str> {
-    if group.is_symmetric() {
-        return Some("shared secrets verify nothing here, so HMAC is not implemented");
+/// Why we do not do as a case says.
+fn exception(group: &Group, case: &Case) -> Option<&'static str> {
+    match (case.is_valid(), case.tc_id) {
+        (true, _) if group.is_symmetric() => {
+            Some("shared secrets verify nothing here, so HMAC is not implemented")
+        }
+        (true, 346 | 350) => Some("the JWK is for PS256, the token is signed with PS384"),
+        (true, _) if group.is_named("ES521") => {
+            Some("`ES521` is no algorithm of RFC 7518; P-521 signs `ES512`")
+        }
+        _ => None,
     }
-    if group.is_named("ES521") {
-        return Some("`ES521` is no algorithm of RFC 7518; P-521 signs `ES512`");
+}
+
+/// Why we do not read base64url as a case says.
+fn base64_exception(case: &Case) -> Option<&'static str> {
+    match case.tc_id {
+        367 | 370 => Some("the padding it is about is lost: byte for byte the valid case 357"),
+        372 | 373 => Some("it wants `?` inside of a part to be passed over; RFC 7515 §2 does not"),
+        _ => None,
     }
-    None
+}
+
+/// The cases of one file that go wrong: another answer than the expected one, or an exception for
+/// what is as it should be.
+#[derive(Default)]
+struct Verdict {
+    ran: usize,
+    accepted: usize,
+    wrong: Vec<String>,
+}
+
+impl Verdict {
+    fn add(&mut self, case: &Case, exception: Option<&str>, accepted: bool) {
+        self.ran += 1;
+        self.accepted += usize::from(accepted);
+        let name = format!("{} {}", case.tc_id, case.comment);
+        match (accepted == case.is_valid(), exception) {
+            (true, None) | (false, Some(_)) => {}
+            (false, None) => self.wrong.push(format!("{name}: expected {}", case.result)),
+            (true, Some(reason)) => self.wrong.push(format!("{name}: healed, not `{reason}`")),
+        }
+    }
+
+    #[track_caller]
+    fn assert_clean(&self) {
+        println!("{} cases, {} of them accepted", self.ran, self.accepted);
+        assert!(self.wrong.is_empty(), "\n{}", self.wrong.join("\n"));
+    }
 }
 
 fn accepts(group: &Group, case: &Case) -> bool {
@@ -71,72 +121,45 @@ fn accepts(group: &Group, case: &Case) -> bool {
         .is_ok_and(|token| KeySet::new(keys).verify(&token, &Algorithm::ALL).is_ok())
 }
 
-fn run(name: &str) -> Option<(usize, usize)> {
+fn read(name: &str) -> Option<File> {
     let path = support::shared(&format!("vectors/jose/{name}"))?;
-    let file: File = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let (mut ran, mut valid, mut wrong) = (0, 0, Vec::new());
+    Some(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+}
+
+/// Every case of a file; how many are accepted guards against a reader that refuses everything.
+fn run(name: &str, accepted: usize) {
+    let Some(file) = read(name) else { return };
+    let mut verdict = Verdict::default();
     for group in &file.test_groups {
         for case in &group.tests {
-            ran += 1;
-            let is_valid = match case.result.as_str() {
-                "valid" => true,
-                "invalid" => false,
-                other => panic!("{}: a new kind of result, `{other}`", case.tc_id),
-            };
-            let expected = is_valid && exception(group).is_none();
-            valid += usize::from(expected);
-            if accepts(group, case) != expected {
-                let (id, comment) = (case.tc_id, &case.comment);
-                wrong.push(format!("{id} {} / {comment}: expected {expected}", group.comment));
-            }
-        }
-        // An exception that excuses nothing would hide the next divergence.
-        if exception(group).is_some() && group.tests.len() > 1 {
-            let excused = group.tests.iter().filter(|case| case.result == "valid").count();
-            assert!(excused > 0, "{}: the exception has healed", group.comment);
+            verdict.add(case, exception(group, case), accepts(group, case));
         }
     }
-    assert_eq!(ran, file.number_of_tests);
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    Some((ran, valid))
+    verdict.assert_clean();
+    assert_eq!((verdict.ran, verdict.accepted), (file.number_of_tests, accepted));
 }
 
 #[test]
 fn json_web_signature_vectors_verify_or_are_refused_as_listed() {
-    if let Some((ran, valid)) = run("json_web_signature_test.json") {
-        println!("{ran} cases, {valid} of them accepted");
-        assert!(valid >= 30, "{valid}");
-    }
+    run("json_web_signature_test.json", 32);
 }
 
 #[test]
 fn json_web_key_vectors_verify_or_are_refused_as_listed() {
-    if let Some((ran, valid)) = run("json_web_key_test.json") {
-        println!("{ran} cases, {valid} of them accepted");
-        assert!(valid >= 1, "{valid}");
-    }
+    run("json_web_key_test.json", 1);
 }
 
 /// The vectors on base64url are signed with HMAC, so above they only show that HMAC is refused.
 /// What they say on the encoding is held against the parser alone.
 #[test]
 fn base64url_vectors_are_parsed_or_refused_as_listed() {
-    let Some(path) = support::shared("vectors/jose/json_web_signature_test.json") else {
-        return;
-    };
-    let file: File = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let Some(file) = read("json_web_signature_test.json") else { return };
     let group = file.test_groups.iter().find(|group| group.comment == "base64").unwrap();
-    let mut wrong = Vec::new();
+    let mut verdict = Verdict::default();
     for case in &group.tests {
-        let token = case.jws.as_str().expect("a compact JWS");
-        if Compact::parse(token).is_ok() != (case.result == "valid") {
-            wrong.push(format!(
-                "{} {}: {:?}",
-                case.tc_id,
-                case.comment,
-                Compact::parse(token).err()
-            ));
-        }
+        let accepted = Compact::parse(case.jws.as_str().expect("a compact JWS")).is_ok();
+        verdict.add(case, base64_exception(case), accepted);
     }
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    verdict.assert_clean();
+    assert_eq!(verdict.ran, 21);
 }
