@@ -175,9 +175,7 @@ impl<'de> Deserialize<'de> for AnyStr {
 }
 
 /// A time, in whole seconds since 1970-01-01 UTC.
-pub(super) struct Time(
-    pub(super) i64,
-);
+pub(super) struct Time(pub(super) i64);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
