@@ -6,6 +6,8 @@
 #[cfg(feature = "abac")]
 pub mod abac;
 pub mod authorization;
+#[cfg(feature = "authn")]
+pub mod core;
 pub mod field;
 pub mod inventory;
 #[cfg(feature = "k8s-openapi")]

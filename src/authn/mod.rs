@@ -5,13 +5,19 @@
 //! Errors do not end the search (S-AUTHN-3), and a token that nobody knows is never an anonymous
 //! user (S-AUTHN-4).
 
+#[cfg(feature = "bootstrap-token")]
+pub mod bootstrap_token;
 mod error;
+mod keys;
+#[cfg(feature = "service-account")]
+pub mod service_account;
 
 use std::future::Future;
 use std::pin::Pin;
 
-pub use crate::util::secret::Secret;
+pub use crate::util::secret::{Secret, SecretBytes};
 pub use error::AuthnError;
+pub use keys::Keys;
 
 use crate::model::User;
 
