@@ -2,4 +2,10 @@
 //!
 //! Absent on purpose: deciding (see `authz`), proving identities (see `authn`).
 
+mod authorize;
+mod identities;
 pub mod metrics;
+mod reply;
+
+pub use authorize::ReviewLimits;
+pub use reply::Reply;
