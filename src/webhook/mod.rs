@@ -2,10 +2,12 @@
 //!
 //! Absent on purpose: deciding (see `authz`), proving identities (see `authn`).
 
+mod app;
 mod authorize;
 mod identities;
 pub mod metrics;
 mod reply;
 
+pub use app::App;
 pub use authorize::ReviewLimits;
 pub use reply::Reply;
