@@ -3,3 +3,4 @@
 //! Absent on purpose: deciding (see `authz`), proving identities (see `authn`).
 
 pub mod metrics;
+pub mod server;
