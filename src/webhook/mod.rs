@@ -11,3 +11,4 @@ mod reply;
 pub use app::App;
 pub use authorize::ReviewLimits;
 pub use reply::Reply;
+pub mod server;
