@@ -2,4 +2,5 @@
 //!
 //! Absent on purpose: deciding (see `authz`), proving identities (see `authn`).
 
+pub mod config;
 pub mod metrics;
