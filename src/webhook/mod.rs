@@ -5,6 +5,7 @@
 mod app;
 mod authorize;
 mod identities;
+pub mod config;
 pub mod metrics;
 mod reply;
 
