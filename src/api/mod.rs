@@ -8,6 +8,8 @@ pub mod abac;
 #[cfg(feature = "authn")]
 pub mod authentication;
 pub mod authorization;
+#[cfg(feature = "authn")]
+pub mod core;
 pub mod field;
 pub mod inventory;
 #[cfg(feature = "k8s-openapi")]

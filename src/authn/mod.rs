@@ -10,7 +10,7 @@ mod error;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use crate::util::secret::Secret;
+pub use crate::util::secret::{Secret, SecretBytes};
 pub use error::AuthnError;
 
 use crate::model::User;
