@@ -13,6 +13,12 @@ pub mod request;
 mod reserved;
 #[cfg(feature = "token-file")]
 pub mod token_file;
+#[cfg(feature = "bootstrap-token")]
+pub mod bootstrap_token;
+mod error;
+mod keys;
+#[cfg(feature = "service-account")]
+pub mod service_account;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,6 +27,7 @@ use std::sync::Arc;
 pub use crate::util::secret::{Secret, SecretBytes};
 pub use error::AuthnError;
 pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved};
+pub use keys::Keys;
 
 use crate::model::User;
 

@@ -110,13 +110,11 @@ pub(super) struct Metadata {
     #[serde(rename = "generateName")]
     _generate_name: Option<AnyStr>,
     #[serde(deserialize_with = "null::or_default")]
-    #[cfg_attr(not(feature = "authn"), expect(dead_code, reason = "read to find type errors"))]
     pub(super) uid: Uid,
     #[serde(rename = "selfLink")]
     _self_link: Option<AnyStr>,
     #[serde(rename = "creationTimestamp")]
     _creation_timestamp: Option<AnyStr>,
-    #[cfg_attr(not(feature = "authn"), expect(dead_code, reason = "read to find type errors"))]
     pub(super) deletion_timestamp: Option<Time>,
     #[serde(rename = "generation")]
     _generation: Option<i64>,
@@ -134,7 +132,6 @@ struct OwnerReference {
     #[serde(rename = "name")]
     _name: Option<AnyStr>,
     #[serde(deserialize_with = "null::or_default")]
-    #[cfg_attr(not(feature = "authn"), expect(dead_code, reason = "read to find type errors"))]
     pub(super) uid: Uid,
     #[serde(rename = "controller")]
     _controller: Option<bool>,
@@ -178,10 +175,7 @@ impl<'de> Deserialize<'de> for AnyStr {
 }
 
 /// A time, in whole seconds since 1970-01-01 UTC.
-pub(super) struct Time(
-    #[cfg_attr(not(feature = "authn"), expect(dead_code, reason = "read to find type errors"))]
-    pub(super) i64,
-);
+pub(super) struct Time(pub(super) i64);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -13,7 +13,7 @@ pub(crate) mod keyed;
 pub(crate) mod nearest;
 #[cfg(feature = "rbac")]
 pub(crate) mod num;
-#[cfg(any(feature = "authn", feature = "files"))]
+#[cfg(any(feature = "bootstrap-token", feature = "files"))]
 pub(crate) mod rfc3339;
 #[cfg(feature = "authn")]
 pub(crate) mod secret;

@@ -9,6 +9,7 @@ mod index;
 mod secret;
 
 pub use index::{Pod, TokenObjects};
+#[cfg(feature = "files")]
 pub(crate) use secret::INVALID_SINCE;
 pub use secret::{BootstrapToken, Secret, SecretContent};
 

@@ -1,11 +1,16 @@
 use super::{Str, Uid};
 use crate::util::secret::SecretBytes;
 
+// What these are for is reading Secrets, which is the business of `source`.
+
 /// The type of Secrets that hold bootstrap tokens (S-BTOK-2).
+#[cfg(feature = "files")]
 pub(crate) const BOOTSTRAP_TOKEN: &str = "bootstrap.kubernetes.io/token";
 /// The type of Secrets that hold legacy service account tokens (S-SA-12).
+#[cfg(feature = "files")]
 pub(crate) const SERVICE_ACCOUNT_TOKEN: &str = "kubernetes.io/service-account-token";
 /// The label that marks a legacy token as invalid (S-SA-13).
+#[cfg(feature = "files")]
 pub(crate) const INVALID_SINCE: &str = "kubernetes.io/legacy-token-invalid-since";
 
 /// A Secret, without what nobody asks for.
@@ -55,6 +60,7 @@ pub struct BootstrapToken {
     pub extra_groups: SecretBytes,
 }
 
+#[cfg(feature = "files")]
 impl SecretContent {
     /// An empty content for a Secret of a type.
     pub(crate) fn for_type(name: &str) -> Self {
@@ -82,7 +88,7 @@ impl SecretContent {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "files"))]
 mod tests {
     use super::*;
 
