@@ -64,3 +64,4 @@ mod tidy;
 #[cfg(test)]
 #[cfg(feature = "webhook")]
 mod webhook_golden;
+mod webhook_transport;
