@@ -2,4 +2,9 @@
 //!
 //! Absent on purpose: deciding (see `authz`), proving identities (see `authn`).
 
+pub mod decision_log;
+pub mod digest;
 pub mod metrics;
+pub mod request_id;
+pub mod sample;
+pub mod telemetry;
