@@ -7,4 +7,5 @@ pub mod digest;
 pub mod metrics;
 pub mod request_id;
 pub mod sample;
+pub mod shadow;
 pub mod telemetry;
