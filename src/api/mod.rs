@@ -10,6 +10,7 @@ pub mod authentication;
 pub mod authorization;
 #[cfg(feature = "authn")]
 pub mod core;
+pub mod decision_line;
 pub mod field;
 pub mod inventory;
 #[cfg(feature = "k8s-openapi")]
