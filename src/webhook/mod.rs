@@ -3,4 +3,7 @@
 //! Absent on purpose: deciding (see `authz`), proving identities (see `authn`).
 
 pub mod config;
+pub mod load;
 pub mod metrics;
+pub mod reload;
+pub mod watch;
