@@ -36,6 +36,7 @@
 //! ```
 
 mod collect;
+mod defaults;
 #[cfg(feature = "webhook")]
 pub(crate) mod document;
 mod error;
@@ -57,6 +58,7 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use defaults::{DEFAULT_ROLES, put_default_roles_in_front};
 pub use error::LoadError;
 pub use report::{Notice, Report, SkipReason, Skipped, WrongType};
 

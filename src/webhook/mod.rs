@@ -6,6 +6,7 @@ mod app;
 mod authorize;
 mod identities;
 pub mod config;
+pub mod load;
 pub mod metrics;
 mod reply;
 
@@ -20,3 +21,5 @@ pub mod request_id;
 pub mod sample;
 pub mod shadow;
 pub mod telemetry;
+pub mod reload;
+pub mod watch;
