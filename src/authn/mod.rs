@@ -5,20 +5,19 @@
 //! Errors do not end the search (S-AUTHN-3), and a token that nobody knows is never an anonymous
 //! user (S-AUTHN-4).
 
+#[cfg(feature = "bootstrap-token")]
+pub mod bootstrap_token;
 #[cfg(feature = "token-cache")]
 pub mod cache;
 pub mod chain;
 mod error;
+mod keys;
 pub mod request;
 mod reserved;
-#[cfg(feature = "token-file")]
-pub mod token_file;
-#[cfg(feature = "bootstrap-token")]
-pub mod bootstrap_token;
-mod error;
-mod keys;
 #[cfg(feature = "service-account")]
 pub mod service_account;
+#[cfg(feature = "token-file")]
+pub mod token_file;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -11,7 +11,7 @@ use super::decision_log::{AuthenticateRecord, AuthorizeRecord, DecisionLog};
 use super::identities::Identities;
 use super::metrics::Metrics;
 use super::reply::Reply;
-use super::shadow::Shadow;
+use super::shadow::{Answer, Shadow};
 use crate::authn::cache::TokenCache;
 use crate::snapshot::Snapshot;
 
@@ -43,7 +43,7 @@ pub struct App {
     limits: ReviewLimits,
     metrics: Arc<Metrics>,
     log: Arc<DecisionLog>,
-    shadow: Arc<Shadow>,
+    shadow: Option<Arc<Shadow>>,
 }
 
 /// What decides, and which of those that served since the start it is.
@@ -81,7 +81,7 @@ impl App {
             limits,
             metrics: Arc::new(Metrics::new()),
             log: Arc::new(DecisionLog::off()),
-            shadow: Arc::new(Shadow::off()),
+            shadow: None,
         }
     }
 
@@ -110,7 +110,7 @@ impl App {
     /// The same with a candidate policy asked beside.
     #[must_use]
     pub fn with_shadow(mut self, shadow: Arc<Shadow>) -> Self {
-        self.shadow = shadow;
+        self.shadow = Some(shadow);
         self
     }
 
@@ -120,10 +120,10 @@ impl App {
         &self.metrics
     }
 
-    /// The candidate beside.
+    /// The candidate beside, if there can be one.
     #[must_use]
-    pub const fn shadow(&self) -> &Arc<Shadow> {
-        &self.shadow
+    pub const fn shadow(&self) -> Option<&Arc<Shadow>> {
+        self.shadow.as_ref()
     }
 
     /// Counts the policies that served since the start.
@@ -152,10 +152,13 @@ impl App {
         let (reply, decided) =
             authorize::answer(body, snapshot, &self.identities, &self.limits, |seen| {
                 let took = started.elapsed();
-                let shadow = self.shadow.compare(seen.request, seen.verdict, seen.reason);
-                if let Some(difference) = shadow {
-                    self.metrics.shadowed(difference);
-                }
+                let live = Answer {
+                    decision: seen.verdict.decision,
+                    reason: seen.reason,
+                    errors: &seen.verdict.errors,
+                };
+                let shadow =
+                    self.shadow.as_ref().and_then(|shadow| shadow.compare(seen.request, live));
                 let verb = seen.request.attributes.verb();
                 let Some(kept) = self.log.wants(seen.outcome, verb) else { return };
                 let record = AuthorizeRecord {
