@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use portcullis::api::authorization::IncomingReview;
+use portcullis::authn::cache::{CacheConfig, TokenCache};
+use portcullis::authn::chain::TokenChain;
 use portcullis::snapshot::{self, Config, Mode};
-use portcullis::webhook::metrics::Metrics;
-use portcullis::webhook::{App, ReviewLimits};
+use portcullis::webhook::{App, Asker};
 use serde_json::json;
 
 use world::queries::Query;
@@ -32,18 +33,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     for bindings in [SMALL, LARGE] {
         let world = World::generate(&Params { bindings, seed: 1 });
         let snapshot = snapshot::compile(&world.inventory, &Config::new([Mode::Rbac]))?;
-        let app = App::new(Arc::new(snapshot), ReviewLimits::default(), Arc::new(Metrics::new()));
+        let tokens = TokenCache::new(Arc::new(TokenChain::default()), CacheConfig::default())?;
+        let app = App::new(Arc::new(snapshot), tokens);
         let queries = world.questioner().mix(MIX);
         let bodies: Vec<Vec<u8>> = queries.iter().map(body).collect::<Result<_, _>>()?;
         for (query, body) in queries.iter().zip(&bodies) {
-            let answer: serde_json::Value = serde_json::from_slice(&app.authorize(body).body)?;
+            let answer: serde_json::Value =
+                serde_json::from_slice(&app.authorize(body, Asker::default()).body)?;
             assert_eq!(answer["status"]["allowed"], query.allowed, "{query:?}");
         }
         bench(&mut criterion, "parse", bindings, &bodies, |body| {
             IncomingReview::from_json(body).is_ok()
         });
         bench(&mut criterion, "answer", bindings, &bodies, |body| {
-            app.authorize(body).status.is_success()
+            app.authorize(body, Asker::default()).status.is_success()
         });
     }
     criterion.final_summary();

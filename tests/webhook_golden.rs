@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use portcullis::authn::cache::{CacheConfig, TokenCache};
+use portcullis::authn::chain::TokenChain;
 use portcullis::authz::abac;
 use portcullis::snapshot::{Config, Mode, Snapshot, compile};
-use portcullis::webhook::metrics::Metrics;
-use portcullis::webhook::{App, ReviewLimits};
+use portcullis::webhook::{App, Asker};
 use serde_json::{Value, json};
 
 use crate::support::world::{Expected, error_parts, read_list};
@@ -40,7 +41,7 @@ fn the_bodies_of_a_real_api_server_are_answered() {
     let recorded: Vec<Value> = ndjson(&path);
     let mut answered = 0;
     for request in recorded.iter().filter(|request| is_authorize(request)) {
-        let reply = app.authorize(&serde_json::to_vec(&request["body"]).unwrap());
+        let reply = app.authorize(&serde_json::to_vec(&request["body"]).unwrap(), Asker::default());
         assert_eq!(reply.status.as_u16(), 200, "{request}");
         let answer: Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(answer["apiVersion"], request["body"]["apiVersion"]);
@@ -56,7 +57,8 @@ fn is_authorize(request: &Value) -> bool {
 }
 
 fn app(snapshot: Snapshot) -> App {
-    App::new(Arc::new(snapshot), ReviewLimits::default(), Arc::new(Metrics::new()))
+    let tokens = TokenCache::new(Arc::new(TokenChain::default()), CacheConfig::default()).unwrap();
+    App::new(Arc::new(snapshot), tokens)
 }
 
 fn check_rbac(world: &Path) -> usize {
@@ -79,7 +81,7 @@ fn check(world: &Path, app: &App) -> usize {
     for (line, (query, expected)) in queries.iter().zip(&expected).enumerate() {
         let at = format!("{}:{}: {query}", world.display(), line + 1);
         for version in ["v1", "v1beta1"] {
-            let reply = app.authorize(&body(version, query));
+            let reply = app.authorize(&body(version, query), Asker::default());
             let answer: Value = serde_json::from_slice(&reply.body).unwrap();
             let both = query["resourceAttributes"].is_object()
                 && query["nonResourceAttributes"].is_object();

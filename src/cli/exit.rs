@@ -63,6 +63,28 @@ pub(crate) enum Failure {
         #[source]
         error: io::Error,
     },
+    /// A file cannot be written.
+    #[cfg(feature = "webhook")]
+    #[error("`{path}`: cannot be written; check the path and your permission to write it")]
+    Write {
+        /// What was to be written.
+        path: String,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The server cannot start.
+    #[cfg(feature = "webhook")]
+    #[error(transparent)]
+    Serve(#[from] portcullis::webhook::ServeError),
+    /// The server's log cannot start.
+    #[cfg(feature = "webhook")]
+    #[error(transparent)]
+    Telemetry(#[from] portcullis::webhook::telemetry::TelemetryError),
+    /// Certificates cannot be made.
+    #[cfg(feature = "webhook")]
+    #[error(transparent)]
+    Certificate(#[from] super::certificates::CertificateError),
     /// A line of a batch makes no sense.
     #[error("{path}:{line}: {message}")]
     Line {

@@ -7,18 +7,18 @@ mod authorize;
 mod batch;
 mod can_i;
 #[cfg(feature = "webhook")]
-#[expect(dead_code, reason = "`init` and `serve` come next")]
 mod certificates;
 mod check;
 mod describe;
 mod exit;
 #[cfg(feature = "webhook")]
-#[expect(dead_code, reason = "`init` and `serve` come next")]
 mod kubeconfig;
 mod load;
 mod output;
 mod progress;
 mod rules;
+#[cfg(feature = "webhook")]
+mod serve;
 mod speak;
 mod stats;
 mod subject;
@@ -60,6 +60,8 @@ enum Verb {
     Rules(rules::RulesArgs),
     Authorize(authorize::AuthorizeArgs),
     Check(check::CheckArgs),
+    #[cfg(feature = "webhook")]
+    Serve(serve::ServeArgs),
 }
 
 /// Runs the command.
@@ -73,13 +75,15 @@ pub(crate) fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let mut out = BufWriter::new(anstream::stdout().lock());
+    let mut out = BufWriter::new(anstream::stdout());
     let ran = match &cli.verb {
         Verb::CanI(args) => can_i::run(args, &mut out),
         Verb::WhoCan(args) => who_can::run(args, &mut out),
         Verb::Check(args) => check::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
+        #[cfg(feature = "webhook")]
+        Verb::Serve(args) => serve::run(args, &mut out),
     };
     let ran = ran.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match ran {

@@ -5,13 +5,14 @@ use std::time::SystemTime;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::Router;
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::app::App;
 use super::reload::Live;
+use super::reply::Reply;
 use super::server::Phase;
 
 /// What people and probes look at: `/livez`, `/readyz`, `/metrics` and, where a candidate policy is
@@ -92,7 +93,7 @@ async fn metrics(State(operations): State<Operations>) -> Response {
 
 async fn shadow(State(operations): State<Operations>) -> Response {
     match operations.app.shadow() {
-        Some(shadow) => Json(shadow.summary()).into_response(),
+        Some(shadow) => Reply::answer(&shadow.summary()).into_response(),
         None => {
             let hint = "no candidate policy is tried; name one under `shadow` in the configuration\n";
             (StatusCode::NOT_FOUND, hint).into_response()

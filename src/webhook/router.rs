@@ -33,11 +33,11 @@ struct Reviews {
     ids: Arc<RequestIds>,
 }
 
-type From_ = Option<Extension<Peer>>;
+type Sender = Option<Extension<Peer>>;
 
 async fn authorize(
     State(reviews): State<Reviews>,
-    peer: From_,
+    peer: Sender,
     request: Request<Body>,
 ) -> Response {
     let id = reviews.ids.of(request.headers());
@@ -51,7 +51,7 @@ async fn authorize(
 
 async fn authenticate(
     State(reviews): State<Reviews>,
-    peer: From_,
+    peer: Sender,
     request: Request<Body>,
 ) -> Response {
     let id = reviews.ids.of(request.headers());

@@ -42,10 +42,8 @@ impl Dev {
         let (tokens, first) = tokens()?;
         let dev = Self { folder, token: first };
         let made = certificates::make(&Wanted::dev(SystemTime::now()))?;
-        dev.fill(&made, &tokens, address, operations).map_err(|error| Failure::Write {
-            path: dev.folder.display().to_string(),
-            error,
-        })?;
+        dev.fill(&made, &tokens, address, operations)
+            .map_err(|error| Failure::Write { path: dev.folder.display().to_string(), error })?;
         Ok(dev)
     }
 
