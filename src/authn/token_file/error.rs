@@ -72,6 +72,9 @@ pub enum TokenFileError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowProblem {
+    /// A quote out of place.
+    #[error("{0}")]
+    Csv(CsvError),
     /// Too few or too many fields.
     #[error("a row has 7 fields, this one has {0}; write fields with commas in quotes")]
     Fields(usize),
