@@ -28,6 +28,9 @@ mod golden_real_cluster;
 #[cfg(test)]
 mod golden_review;
 #[cfg(test)]
+#[cfg(feature = "authn")]
+mod golden_token_review;
+#[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
 #[cfg(test)]
@@ -55,3 +58,6 @@ mod reference_abac;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+#[cfg(all(feature = "cli", feature = "token-file"))]
+mod token;

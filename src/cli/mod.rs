@@ -17,6 +17,8 @@ mod speak;
 mod stats;
 mod subject;
 mod target;
+#[cfg(feature = "token-file")]
+mod token;
 mod who_can;
 
 use std::io::{BufWriter, Write};
@@ -54,6 +56,8 @@ enum Verb {
     Rules(rules::RulesArgs),
     Authorize(authorize::AuthorizeArgs),
     Check(check::CheckArgs),
+    #[cfg(feature = "token-file")]
+    Token(token::TokenArgs),
 }
 
 /// Runs the command.
@@ -74,6 +78,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Check(args) => check::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
+        #[cfg(feature = "token-file")]
+        Verb::Token(args) => token::run(args, &mut out),
     };
     let ran = ran.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match ran {

@@ -193,7 +193,10 @@ async fn errors_are_told_and_never_kept() {
     let cache = with(&source, CacheConfig { no_seconds: 60, ..CacheConfig::default() });
     for asked in 1..=3 {
         let (used, found) = ask(&cache, "bad", 0).await;
-        assert_eq!((used, found.unwrap_err().to_string().as_str()), (CacheUse::Miss, "bad signature"));
+        assert_eq!(
+            (used, found.unwrap_err().to_string().as_str()),
+            (CacheUse::Miss, "bad signature")
+        );
         assert_eq!((source.asked(), cache.len()), (asked, 0));
     }
 }
@@ -333,14 +336,10 @@ async fn a_panic_fails_who_waits_and_nobody_later() {
 #[tokio::test]
 async fn a_look_up_has_its_time_and_no_more() {
     let source = Source::closed();
-    let config =
-        CacheConfig { look_up_time: Duration::from_millis(20), ..CacheConfig::default() };
+    let config = CacheConfig { look_up_time: Duration::from_millis(20), ..CacheConfig::default() };
     let cache = with(&source, config);
     let (_, found) = ask(&cache, "jane", 0).await;
-    assert_eq!(
-        found.unwrap_err().to_string(),
-        "the look-up of the token took longer than 20ms"
-    );
+    assert_eq!(found.unwrap_err().to_string(), "the look-up of the token took longer than 20ms");
     source.door.add_permits(1);
     assert!(ask(&cache, "jane", 0).await.1.unwrap().is_some());
 }
@@ -351,10 +350,7 @@ async fn no_more_look_ups_than_allowed_are_under_way() {
     let cache = with(&source, CacheConfig { look_ups: 1, ..CacheConfig::default() });
     let first = begun(&cache, &source, "jane").await;
     let (_, found) = ask(&cache, "joe", 0).await;
-    assert_eq!(
-        found.unwrap_err().to_string(),
-        "too many tokens are being looked up; try again"
-    );
+    assert_eq!(found.unwrap_err().to_string(), "too many tokens are being looked up; try again");
     source.door.add_permits(2);
     assert!(first.await.unwrap().1.unwrap().is_some());
     assert!(ask(&cache, "joe", 0).await.1.unwrap().is_some());

@@ -1,11 +1,11 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::ReservedNames;
 use super::csv::{Reader, Record, field};
 use super::error::{RowProblem, TokenFileError};
 use super::new::TokenDigest;
 use super::row::{HashedToken, read_expires};
-use super::ReservedNames;
 use crate::model::User;
 
 /// The first line of the hashed form.
