@@ -28,6 +28,9 @@ mod golden_real_cluster;
 #[cfg(test)]
 mod golden_review;
 #[cfg(test)]
+#[cfg(feature = "authn")]
+mod golden_token_review;
+#[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
 #[cfg(test)]
@@ -65,3 +68,5 @@ mod tidy;
 #[cfg(feature = "webhook")]
 mod webhook_golden;
 mod webhook_transport;
+#[cfg(all(feature = "cli", feature = "token-file"))]
+mod token;

@@ -66,6 +66,9 @@ pub(crate) enum Failure {
     /// A file cannot be written.
     #[cfg(feature = "webhook")]
     #[error("`{path}`: cannot be written; check the path and your permission to write it")]
+    /// A file cannot be written; the old one, if any, is as it was.
+    #[cfg(feature = "token-file")]
+    #[error("`{path}`: cannot be written; check the path and your permission to write there")]
     Write {
         /// What was to be written.
         path: String,
@@ -85,6 +88,10 @@ pub(crate) enum Failure {
     #[cfg(feature = "webhook")]
     #[error(transparent)]
     Certificate(#[from] super::certificates::CertificateError),
+    /// A file of tokens cannot be used.
+    #[cfg(feature = "token-file")]
+    #[error(transparent)]
+    Tokens(#[from] portcullis::authn::token_file::TokenFileError),
     /// A line of a batch makes no sense.
     #[error("{path}:{line}: {message}")]
     Line {

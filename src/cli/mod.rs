@@ -23,6 +23,8 @@ mod speak;
 mod stats;
 mod subject;
 mod target;
+#[cfg(feature = "token-file")]
+mod token;
 mod who_can;
 
 use std::io::{BufWriter, Write};
@@ -62,6 +64,8 @@ enum Verb {
     Check(check::CheckArgs),
     #[cfg(feature = "webhook")]
     Serve(serve::ServeArgs),
+    #[cfg(feature = "token-file")]
+    Token(token::TokenArgs),
 }
 
 /// Runs the command.
@@ -84,6 +88,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Authorize(args) => authorize::run(args, &mut out),
         #[cfg(feature = "webhook")]
         Verb::Serve(args) => serve::run(args, &mut out),
+        #[cfg(feature = "token-file")]
+        Verb::Token(args) => token::run(args, &mut out),
     };
     let ran = ran.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match ran {
