@@ -7,13 +7,13 @@ mod authorize;
 mod batch;
 mod can_i;
 #[cfg(feature = "webhook")]
-#[expect(dead_code, reason = "`init` and `serve` come next")]
 mod certificates;
 mod check;
 mod describe;
 mod exit;
 #[cfg(feature = "webhook")]
-#[expect(dead_code, reason = "`init` and `serve` come next")]
+mod init;
+#[cfg(feature = "webhook")]
 mod kubeconfig;
 mod load;
 mod output;
@@ -60,6 +60,8 @@ enum Verb {
     Rules(rules::RulesArgs),
     Authorize(authorize::AuthorizeArgs),
     Check(check::CheckArgs),
+    #[cfg(feature = "webhook")]
+    Init(init::InitArgs),
 }
 
 /// Runs the command.
@@ -80,6 +82,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Check(args) => check::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
+        #[cfg(feature = "webhook")]
+        Verb::Init(args) => init::run(args, &mut out),
     };
     let ran = ran.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match ran {
