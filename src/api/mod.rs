@@ -6,6 +6,7 @@
 #[cfg(feature = "abac")]
 pub mod abac;
 pub mod authorization;
+pub mod decision_line;
 pub mod field;
 pub mod inventory;
 #[cfg(feature = "k8s-openapi")]

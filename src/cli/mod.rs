@@ -9,6 +9,7 @@ mod can_i;
 mod check;
 mod describe;
 mod exit;
+mod explain;
 mod load;
 mod output;
 mod progress;
@@ -54,6 +55,7 @@ enum Verb {
     Rules(rules::RulesArgs),
     Authorize(authorize::AuthorizeArgs),
     Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
 }
 
 /// Runs the command.
@@ -72,6 +74,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::CanI(args) => can_i::run(args, &mut out),
         Verb::WhoCan(args) => who_can::run(args, &mut out),
         Verb::Check(args) => check::run(args, &mut out),
+        Verb::Explain(args) => explain::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
     };

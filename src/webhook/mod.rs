@@ -3,7 +3,13 @@
 //! Absent on purpose: deciding (see `authz`), proving identities (see `authn`).
 
 pub mod config;
+pub mod decision_log;
+pub mod digest;
 pub mod load;
 pub mod metrics;
 pub mod reload;
+pub mod request_id;
+pub mod sample;
+pub mod shadow;
+pub mod telemetry;
 pub mod watch;
