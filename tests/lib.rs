@@ -55,3 +55,6 @@ mod reference_abac;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod webhook_transport;

@@ -13,3 +13,4 @@ pub mod sample;
 pub mod shadow;
 pub mod telemetry;
 pub mod watch;
+pub mod server;
