@@ -5,6 +5,8 @@
 
 #[cfg(feature = "abac")]
 pub mod abac;
+#[cfg(feature = "authn")]
+pub mod authentication;
 pub mod authorization;
 pub mod decision_line;
 pub mod field;
