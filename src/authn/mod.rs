@@ -5,12 +5,17 @@
 //! Errors do not end the search (S-AUTHN-3), and a token that nobody knows is never an anonymous
 //! user (S-AUTHN-4).
 
+#[cfg(feature = "bootstrap-token")]
+pub mod bootstrap_token;
 #[cfg(feature = "token-cache")]
 pub mod cache;
 pub mod chain;
 mod error;
+mod keys;
 pub mod request;
 mod reserved;
+#[cfg(feature = "service-account")]
+pub mod service_account;
 #[cfg(feature = "token-file")]
 pub mod token_file;
 
@@ -18,8 +23,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub use crate::util::secret::Secret;
+pub use crate::util::secret::{Secret, SecretBytes};
 pub use error::AuthnError;
+pub use keys::Keys;
 pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved};
 
 use crate::model::User;

@@ -46,6 +46,8 @@ mod node;
 mod object;
 mod old;
 mod report;
+#[cfg(feature = "authn")]
+mod secret;
 mod text;
 mod wire;
 mod yaml;

@@ -13,6 +13,8 @@ pub(crate) mod keyed;
 pub(crate) mod nearest;
 #[cfg(feature = "rbac")]
 pub(crate) mod num;
+#[cfg(any(feature = "bootstrap-token", feature = "files"))]
+pub(crate) mod rfc3339;
 #[cfg(feature = "authn")]
 pub(crate) mod secret;
 #[cfg(any(feature = "abac", feature = "files"))]
