@@ -31,6 +31,12 @@ mod golden_review;
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
 #[cfg(test)]
+#[cfg(feature = "authn")]
+mod jose_vectors;
+#[cfg(test)]
+#[cfg(feature = "authn")]
+mod keys;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod live;
 #[cfg(test)]
@@ -55,3 +61,6 @@ mod reference_abac;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod webhook_transport;

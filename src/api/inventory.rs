@@ -2,6 +2,10 @@
 //! means is the business of a snapshot.
 
 use super::Str;
+#[cfg(feature = "authn")]
+use super::core;
+#[cfg(feature = "authn")]
+use super::meta::Uid;
 use super::rbac::{ClusterRole, ClusterRoleBinding, Kind, Object, Role, RoleBinding};
 use crate::model::Origin;
 
@@ -34,6 +38,9 @@ pub struct Inventory {
     pub custom_resources: Vec<CustomResource>,
     /// Pods and workloads that were read, with the service account each runs as.
     pub pods: Vec<PodIdentity>,
+    /// Secrets, service accounts and nodes that were read, as far as tokens depend on them.
+    #[cfg(feature = "authn")]
+    pub core: core::Objects,
 }
 
 /// The resource that a CustomResourceDefinition defines.
@@ -70,6 +77,15 @@ pub struct PodIdentity {
     pub name: Str,
     /// The service account; `default` when the object names none.
     pub service_account: Str,
+    /// The node it runs on; empty for workloads and for pods that wait for one.
+    #[cfg(feature = "authn")]
+    pub node_name: Str,
+    /// The uid; empty in manifests.
+    #[cfg(feature = "authn")]
+    pub uid: Uid,
+    /// When it began to be deleted, in seconds since 1970-01-01 UTC.
+    #[cfg(feature = "authn")]
+    pub deletion_timestamp: Option<i64>,
 }
 
 impl Inventory {

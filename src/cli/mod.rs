@@ -11,6 +11,7 @@ mod certificates;
 mod check;
 mod describe;
 mod exit;
+mod explain;
 #[cfg(feature = "webhook")]
 mod init;
 #[cfg(feature = "webhook")]
@@ -62,6 +63,7 @@ enum Verb {
     Check(check::CheckArgs),
     #[cfg(feature = "webhook")]
     Init(init::InitArgs),
+    Explain(explain::ExplainArgs),
 }
 
 /// Runs the command.
@@ -80,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::CanI(args) => can_i::run(args, &mut out),
         Verb::WhoCan(args) => who_can::run(args, &mut out),
         Verb::Check(args) => check::run(args, &mut out),
+        Verb::Explain(args) => explain::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
         #[cfg(feature = "webhook")]

@@ -1,4 +1,35 @@
 //! Signatures and keys: is this JWS signed by one of these keys? The only user of signature
 //! back-ends.
 //!
-//! Absent on purpose: claims, times and issuers (see `authn`), fetching key sets (see `source`).
+//! Compact JWS (RFC 7515) is read strictly by [`jws`], JSON without repeated members by [`json`],
+//! keys from PEM by [`pem`] and from JWK sets (RFC 7517) by [`jwk`]. HMAC and `none` have no name
+//! in [`Algorithm`], so nobody can allow them by mistake.
+//!
+//! Verification goes straight to aws-lc-rs, with keys that are parsed once: it knows ES512, which
+//! `jsonwebtoken` does not, and spares parsing key and header again for every token. `jsonwebtoken`
+//! signs ([`SigningKey`]) and shapes the JWKs we publish.
+//!
+//! Absent on purpose: claims, times and issuers (see `authn`), fetching key sets (see `source`),
+//! encryption, JSON serialisations of JWS.
+
+mod algorithm;
+mod base64url;
+mod der;
+mod error;
+pub mod json;
+pub mod jwk;
+pub mod jws;
+mod key;
+mod key_set;
+pub mod pem;
+mod roca;
+mod signing;
+
+#[cfg(test)]
+mod tests;
+
+pub use algorithm::{Algorithm, KeyType};
+pub use error::{FromPemError, KeyError, SignError, SigningKeyError, VerifyError};
+pub use key::VerifyingKey;
+pub use key_set::KeySet;
+pub use signing::{SigningAlgorithm, SigningKey};

@@ -190,10 +190,17 @@ impl Snapshot {
         self.chain.rules_for(user, namespace)
     }
 
-    /// Counts the versions of a live policy; 1 for one that was compiled once.
+    /// Counts the versions of a policy that changes; 1 for one that was compiled once.
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// The same policy, counted otherwise: for those who compile anew whenever something changes.
+    #[must_use]
+    pub fn with_generation(mut self, generation: u64) -> Self {
+        self.generation = generation;
+        self
     }
 
     /// The modes, in the order in which they are asked.

@@ -7,8 +7,11 @@ use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
 use super::object::Outcome;
 use super::text::length;
+use super::wire::Metadata;
 use super::{LoadError, LoadOptions, Loaded, Notice, Progress, Skipped};
 use crate::api::Str;
+#[cfg(feature = "authn")]
+use crate::api::core::{SecretContent, ServiceAccount};
 use crate::api::inventory::{Inventory, Sourced};
 use crate::api::meta::ObjectMeta;
 use crate::api::rbac::{Kind, Object};
@@ -121,16 +124,26 @@ impl<'a> Collector<'a> {
         match outcome {
             Outcome::Rbac { object, old, everyone } => self.add_rbac(origin, object, old, everyone),
             Outcome::Namespace(name) => self.loaded.inventory.namespaces.push(name),
-            Outcome::ServiceAccount { mut namespace, name } => {
-                self.default_namespace(&mut namespace);
-                self.loaded.inventory.service_accounts.push((namespace, name));
-            }
+            Outcome::ServiceAccount(metadata) => self.add_service_account(metadata),
             Outcome::CustomResource(resource) => {
                 self.loaded.inventory.custom_resources.push(resource);
             }
             Outcome::Pod(mut pod) => {
                 self.default_namespace(&mut pod.namespace);
                 self.loaded.inventory.pods.push(pod);
+            }
+            #[cfg(feature = "authn")]
+            Outcome::Node(node) => self.loaded.inventory.core.nodes.push(node),
+            #[cfg(feature = "authn")]
+            Outcome::Secret(mut secret) => {
+                self.default_namespace(&mut secret.namespace);
+                let other = secret.content == SecretContent::Other;
+                self.loaded.inventory.core.secrets.push(secret);
+                if other {
+                    // Of its name and uid there is an interest; of what it is there is none.
+                    *self.loaded.report.other_kinds.entry("Secret".to_owned()).or_default() += 1;
+                    return Ok(());
+                }
             }
             Outcome::Other(kind) => {
                 *self.loaded.report.other_kinds.entry(kind).or_default() += 1;
@@ -155,6 +168,19 @@ impl<'a> Collector<'a> {
             self.report_progress(offset);
         }
         Ok(())
+    }
+
+    fn add_service_account(&mut self, metadata: Metadata) {
+        let Metadata { mut namespace, name, .. } = metadata;
+        self.default_namespace(&mut namespace);
+        #[cfg(feature = "authn")]
+        self.loaded.inventory.core.service_accounts.push(ServiceAccount {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            uid: metadata.uid,
+            deletion_timestamp: metadata.deletion_timestamp.map(|time| time.0),
+        });
+        self.loaded.inventory.service_accounts.push((namespace, name));
     }
 
     fn add_rbac(

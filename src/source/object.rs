@@ -6,10 +6,14 @@ use serde_json::value::RawValue;
 
 use super::node::{Node, Value};
 use super::old::{self, Version};
+#[cfg(feature = "authn")]
+use super::secret;
 use super::text::{NAME, excerpt};
 use super::wire::{Definition, Metadata, PodMaker, Wide};
 use super::{SkipReason, WrongType};
 use crate::api::Str;
+#[cfg(feature = "authn")]
+use crate::api::core;
 use crate::api::inventory::{CustomResource, PodIdentity};
 use crate::api::rbac::{ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding};
 
@@ -22,12 +26,13 @@ pub(super) enum Outcome {
         everyone: bool,
     },
     Namespace(Str),
-    ServiceAccount {
-        namespace: Str,
-        name: Str,
-    },
+    ServiceAccount(Metadata),
     CustomResource(CustomResource),
     Pod(PodIdentity),
+    #[cfg(feature = "authn")]
+    Secret(core::Secret),
+    #[cfg(feature = "authn")]
+    Node(core::Node),
     /// Of no interest.
     Other(String),
     /// Policy that could not be read.
@@ -75,6 +80,11 @@ pub(super) enum Class {
     ServiceAccount,
     CustomResource,
     Pod,
+    /// What stands behind tokens, when there is somebody to read them.
+    #[cfg(feature = "authn")]
+    Secret,
+    #[cfg(feature = "authn")]
+    Node,
     Other,
     /// No kind at all.
     None,
@@ -112,6 +122,10 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
         }
         ("", "Namespace") => Class::Namespace,
         ("", "ServiceAccount") => Class::ServiceAccount,
+        #[cfg(feature = "authn")]
+        ("", "Secret") => Class::Secret,
+        #[cfg(feature = "authn")]
+        ("", "Node") => Class::Node,
         ("apiextensions.k8s.io", "CustomResourceDefinition") => Class::CustomResource,
         ("", "Pod" | "ReplicationController")
         | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
@@ -194,10 +208,11 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
             Outcome::Rbac { object, old: version.old_name(), everyone: false }
         }
         Class::Namespace => Outcome::Namespace(wide.metadata.name),
-        Class::ServiceAccount => {
-            let Metadata { namespace, name, .. } = wide.metadata;
-            Outcome::ServiceAccount { namespace, name }
-        }
+        Class::ServiceAccount => Outcome::ServiceAccount(wide.metadata),
+        #[cfg(feature = "authn")]
+        Class::Secret => Outcome::Secret(secret::from_wide(wide)?),
+        #[cfg(feature = "authn")]
+        Class::Node => Outcome::Node(token_node(wide.metadata)),
         Class::CustomResource => Outcome::CustomResource(custom_resource(spec(wide.spec)?)),
         Class::Pod => Outcome::Pod(pod(kind, wide.metadata, spec(wide.spec)?)),
         Class::Other => Outcome::Other(other_kind(api_version, kind)),
@@ -232,6 +247,9 @@ pub(super) fn from_node(mut node: Node, inherited: &Inherited) -> Outcome {
             names(&node, &class, &kind)
                 .unwrap_or_else(|reason| Outcome::Unreadable { kind: header.kind, reason })
         }
+        #[cfg(feature = "authn")]
+        Class::Node | Class::Secret => names(&node, &class, &kind)
+            .unwrap_or_else(|reason| Outcome::Unreadable { kind: header.kind, reason }),
         Class::Other | Class::List(_) => Outcome::Other(other_kind(&api_version, &kind)),
         Class::None => {
             let policy =
@@ -267,23 +285,30 @@ fn rbac(node: &mut Node, kind: Kind, version: Version) -> Result<Outcome, WrongT
 }
 
 fn names(node: &Node, class: &Class, kind: &str) -> Result<Outcome, WrongType> {
+    #[cfg(feature = "authn")]
+    if matches!(class, Class::Secret) {
+        return secret::from_node(node).map(Outcome::Secret);
+    }
     let metadata = metadata(node)?;
     Ok(match class {
         Class::Namespace => Outcome::Namespace(metadata.name),
-        Class::ServiceAccount => {
-            Outcome::ServiceAccount { namespace: metadata.namespace, name: metadata.name }
-        }
+        Class::ServiceAccount => Outcome::ServiceAccount(metadata),
+        #[cfg(feature = "authn")]
+        Class::Node => Outcome::Node(token_node(metadata)),
         Class::CustomResource => Outcome::CustomResource(custom_resource(field(node, "spec")?)),
         _ => Outcome::Pod(pod(kind, metadata, field(node, "spec")?)),
     })
 }
 
-fn metadata(node: &Node) -> Result<Metadata, WrongType> {
+pub(super) fn metadata(node: &Node) -> Result<Metadata, WrongType> {
     field(node, "metadata")
 }
 
 /// A field of an object; the default when it is missing or `null`.
-fn field<'a, T: Deserialize<'a> + Default>(node: &'a Node, name: &str) -> Result<T, WrongType> {
+pub(super) fn field<'a, T: Deserialize<'a> + Default>(
+    node: &'a Node,
+    name: &str,
+) -> Result<T, WrongType> {
     match node.get(name) {
         Some(value) if !value.is_null() => {
             T::deserialize(value).map_err(|error| error.finish(name))
@@ -347,5 +372,17 @@ fn pod(kind: &str, metadata: Metadata, spec: PodMaker) -> PodIdentity {
         namespace: metadata.namespace,
         name: metadata.name,
         service_account,
+        #[cfg(feature = "authn")]
+        node_name: spec.node_name,
+        #[cfg(feature = "authn")]
+        uid: metadata.uid,
+        #[cfg(feature = "authn")]
+        deletion_timestamp: metadata.deletion_timestamp.map(|time| time.0),
     }
+}
+
+#[cfg(feature = "authn")]
+fn token_node(metadata: Metadata) -> core::Node {
+    let deletion_timestamp = metadata.deletion_timestamp.map(|time| time.0);
+    core::Node { name: metadata.name, uid: metadata.uid, deletion_timestamp }
 }

@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::api::meta::{ObjectMeta, StrMap};
+use crate::api::meta::{ObjectMeta, StrMap, Uid};
 use crate::api::rbac::{AggregationRule, PolicyRule, RoleRef, Subject};
 use crate::api::{Str, null};
+use crate::util::rfc3339;
 
 /// Every field that decides what an object says, whatever its kind, read in one pass. When this
 /// reads, the type of the kind reads; when it fails, [`Node`](super::node::Node) says why.
@@ -35,6 +36,16 @@ pub(super) struct Wide<'a> {
     pub(super) spec: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) items: Option<Vec<&'a RawValue>>,
+    /// Of Secrets, as are the next two. Never read unless it is one, so that they may be anything.
+    #[cfg(feature = "authn")]
+    #[serde(borrow, rename = "type")]
+    pub(super) secret_type: Option<&'a RawValue>,
+    #[cfg(feature = "authn")]
+    #[serde(borrow)]
+    pub(super) data: Option<&'a RawValue>,
+    #[cfg(feature = "authn")]
+    #[serde(borrow)]
+    pub(super) string_data: Option<&'a RawValue>,
 }
 
 /// A string that is borrowed where possible; `null` is empty.
@@ -89,7 +100,7 @@ pub(super) struct Metadata {
     #[serde(deserialize_with = "null::or_default")]
     pub(super) resource_version: Str,
     #[serde(deserialize_with = "null::map")]
-    labels: StrMap,
+    pub(super) labels: StrMap,
     #[serde(rename = "annotations")]
     _annotations: Option<Map<AnyStr>>,
     #[serde(rename = "finalizers")]
@@ -98,14 +109,13 @@ pub(super) struct Metadata {
     _owner_references: Vec<OwnerReference>,
     #[serde(rename = "generateName")]
     _generate_name: Option<AnyStr>,
-    #[serde(rename = "uid")]
-    _uid: Option<AnyStr>,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) uid: Uid,
     #[serde(rename = "selfLink")]
     _self_link: Option<AnyStr>,
     #[serde(rename = "creationTimestamp")]
     _creation_timestamp: Option<AnyStr>,
-    #[serde(rename = "deletionTimestamp")]
-    _deletion_timestamp: Option<AnyStr>,
+    pub(super) deletion_timestamp: Option<Time>,
     #[serde(rename = "generation")]
     _generation: Option<i64>,
     #[serde(rename = "deletionGracePeriodSeconds")]
@@ -121,8 +131,8 @@ struct OwnerReference {
     _kind: Option<AnyStr>,
     #[serde(rename = "name")]
     _name: Option<AnyStr>,
-    #[serde(rename = "uid")]
-    _uid: Option<AnyStr>,
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) uid: Uid,
     #[serde(rename = "controller")]
     _controller: Option<bool>,
     #[serde(rename = "blockOwnerDeletion")]
@@ -164,6 +174,31 @@ impl<'de> Deserialize<'de> for AnyStr {
     }
 }
 
+/// A time, in whole seconds since 1970-01-01 UTC.
+pub(super) struct Time(pub(super) i64);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TimeVisitor;
+
+        impl Visitor<'_> for TimeVisitor {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time such as `2026-01-31T12:00:00Z`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Time, E> {
+                let time = rfc3339::parse(text);
+                time.map(|time| Time(time.seconds))
+                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+            }
+        }
+
+        deserializer.deserialize_str(TimeVisitor)
+    }
+}
+
 /// A map whose values, when not `null`, are of a type.
 struct Map<T>(std::marker::PhantomData<T>);
 
@@ -197,6 +232,10 @@ pub(super) struct PodMaker {
     /// The old name of the same.
     #[serde(deserialize_with = "null::or_default")]
     pub(super) service_account: Str,
+    /// Of Pods.
+    #[cfg(feature = "authn")]
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) node_name: Str,
     /// Of Deployments and the like.
     #[serde(deserialize_with = "null::or_default")]
     pub(super) template: Inner,

@@ -8,9 +8,13 @@ pub(crate) mod gojson;
 pub(crate) mod goquote;
 #[cfg(feature = "rbac")]
 pub(crate) mod intern;
+#[cfg(any(feature = "token-cache", feature = "token-file"))]
+pub(crate) mod keyed;
 pub(crate) mod nearest;
 #[cfg(feature = "rbac")]
 pub(crate) mod num;
+#[cfg(any(feature = "bootstrap-token", feature = "files"))]
+pub(crate) mod rfc3339;
 #[cfg(feature = "authn")]
 pub(crate) mod secret;
 #[cfg(any(feature = "abac", feature = "files"))]

@@ -9,3 +9,15 @@ mod reply;
 
 pub use authorize::ReviewLimits;
 pub use reply::Reply;
+
+pub mod config;
+pub mod decision_log;
+pub mod digest;
+pub mod load;
+pub mod reload;
+pub mod request_id;
+pub mod sample;
+pub mod shadow;
+pub mod telemetry;
+pub mod watch;
+pub mod server;

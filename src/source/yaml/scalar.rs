@@ -40,7 +40,8 @@ pub(super) fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Resu
             | ("bool", Value::Bool(_))
             | ("null", Value::Null)
     );
-    if fits { Ok(value) } else { Err(format!("`{text}` is no `!!{name}`; drop the tag")) }
+    // The text stays unsaid: it may be the value of a Secret.
+    if fits { Ok(value) } else { Err(format!("the value is no `!!{name}`; drop the tag")) }
 }
 
 /// A scalar without quotes and tag.

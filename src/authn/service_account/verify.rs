@@ -1,0 +1,121 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::claims::Claims;
+use super::{Notice, Notices, ServiceAccountError};
+use crate::authn::{Attempt, Keys};
+use crate::crypto::json::object_without_duplicates;
+use crate::crypto::jws::{Compact, MAX_TOKEN_BYTES};
+use crate::crypto::{Algorithm, VerifyError};
+
+/// What both authenticators ask of a token before they look at what it is bound to.
+pub(super) struct Verifier {
+    pub(super) issuers: Vec<String>,
+    pub(super) keys: Arc<dyn Keys>,
+    /// The API server's own audiences (S-AUTHN-12).
+    pub(super) audiences: Vec<String>,
+    pub(super) notices: Option<Notices>,
+}
+
+/// A token whose signature, issuer and audiences are in order.
+pub(super) struct Verified {
+    claims: Map<String, Value>,
+    pub(super) audiences: Vec<String>,
+}
+
+impl Verified {
+    pub(super) fn claims(&self) -> Claims<'_> {
+        Claims(&self.claims)
+    }
+}
+
+impl Verifier {
+    /// `None` when the token is of another issuer, or no token at all (S-SAJWT-1).
+    pub(super) fn verify(
+        &self,
+        attempt: Attempt<'_>,
+    ) -> Result<Option<Verified>, ServiceAccountError> {
+        if !unverified_issuer(attempt.token).is_some_and(|issuer| self.knows(&issuer)) {
+            return Ok(None);
+        }
+        let token = Compact::parse(attempt.token)?;
+        let keys = self.keys.current();
+        if let Err(error) = keys.verify(&token, &Algorithm::SERVICE_ACCOUNT) {
+            if let (VerifyError::NoKeys, Some(id)) = (&error, token.key_id()) {
+                self.keys.unknown_key(id);
+            }
+            return Err(error.into());
+        }
+        let claims =
+            object_without_duplicates(token.payload()).map_err(ServiceAccountError::Payload)?;
+        let issuer = Claims(&claims).text("iss")?;
+        if !self.knows(issuer) {
+            return Err(ServiceAccountError::Issuer(issuer.to_owned()));
+        }
+        let audiences = self.audiences(Claims(&claims), attempt.audiences)?;
+        Ok(Some(Verified { claims, audiences }))
+    }
+
+    fn knows(&self, issuer: &str) -> bool {
+        self.issuers.iter().any(|known| known == issuer)
+    }
+
+    /// The audiences that were asked for and that the token is good for (S-SAJWT-3).
+    ///
+    /// One case is stricter than the API server, which has audiences of its own whenever it has
+    /// issuers: when we have none and some were asked for, one of them must still be the token's.
+    fn audiences(
+        &self,
+        claims: Claims<'_>,
+        asked: &[String],
+    ) -> Result<Vec<String>, ServiceAccountError> {
+        let mut token = claims.texts("aud")?;
+        if token.is_empty() {
+            self.notice(Notice::NoAudience);
+            token.clone_from(&self.audiences);
+        }
+        let requested = if asked.is_empty() { &self.audiences } else { asked };
+        let shared: Vec<String> =
+            requested.iter().filter(|audience| token.contains(audience)).cloned().collect();
+        if shared.is_empty() && !requested.is_empty() {
+            let requested = requested.to_vec();
+            return Err(ServiceAccountError::Audiences { token, requested });
+        }
+        Ok(shared)
+    }
+
+    pub(super) fn notice(&self, notice: Notice) {
+        if let Some(notices) = &self.notices {
+            notices(notice);
+        }
+    }
+}
+
+/// What a token says of its issuer, to be believed by nobody yet. `None` for everything that is not
+/// written like a token with one (S-SAJWT-1), for longer ones than any that are read here, and for
+/// tokens that name two.
+fn unverified_issuer(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Unverified<'a> {
+        #[serde(borrow)]
+        iss: Cow<'a, str>,
+    }
+
+    if token.len() > MAX_TOKEN_BYTES || token.trim_start().starts_with('{') {
+        return None;
+    }
+    let mut parts = token.split('.');
+    let (Some(_), Some(payload), Some(_), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let claims: Unverified<'_> = serde_json::from_slice(&payload).ok()?;
+    Some(claims.iss.into_owned())
+}
