@@ -38,13 +38,6 @@ pub(crate) struct Wanted<'a> {
     pub(crate) authority_days: u32,
 }
 
-impl Wanted<'static> {
-    /// For an afternoon on one machine: everything is good for a week.
-    pub(crate) const fn dev(now: SystemTime) -> Self {
-        Self { server_names: &[], client: API_SERVER, now, days: 7, authority_days: 7 }
-    }
-}
-
 /// An authority: its certificate and its key.
 #[derive(Debug)]
 pub(crate) struct Authority {
@@ -278,8 +271,9 @@ mod tests {
         UNIX_EPOCH + Duration::from_secs(1_795_662_000)
     }
 
-    fn wanted(names: &[String]) -> Wanted<'_> {
-        Wanted { server_names: names, ..Wanted::dev(now()) }
+    /// For an afternoon on one machine: everything is good for a week.
+    fn wanted(server_names: &[String]) -> Wanted<'_> {
+        Wanted { server_names, client: API_SERVER, now: now(), days: 7, authority_days: 7 }
     }
 
     fn der(pem: &str) -> CertificateDer<'static> {

@@ -9,6 +9,9 @@ use portcullis::query::GroupsError;
 use portcullis::snapshot::CompileError;
 use portcullis::source::LoadError;
 
+#[cfg(feature = "webhook")]
+use super::certificates::CertificateError;
+
 /// How the command ends, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -92,6 +95,10 @@ pub(crate) enum Failure {
     #[cfg(feature = "token-file")]
     #[error(transparent)]
     Tokens(#[from] portcullis::authn::token_file::TokenFileError),
+    /// Certificates cannot be made.
+    #[cfg(feature = "webhook")]
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// A line of a batch makes no sense.
     #[error("{path}:{line}: {message}")]
     Line {

@@ -11,6 +11,9 @@ mod certificates;
 mod check;
 mod describe;
 mod exit;
+mod explain;
+#[cfg(feature = "webhook")]
+mod init;
 #[cfg(feature = "webhook")]
 mod kubeconfig;
 mod load;
@@ -66,6 +69,8 @@ enum Verb {
     Serve(serve::ServeArgs),
     #[cfg(feature = "token-file")]
     Token(token::TokenArgs),
+    Init(init::InitArgs),
+    Explain(explain::ExplainArgs),
 }
 
 /// Runs the command.
@@ -84,12 +89,14 @@ pub(crate) fn main() -> ExitCode {
         Verb::CanI(args) => can_i::run(args, &mut out),
         Verb::WhoCan(args) => who_can::run(args, &mut out),
         Verb::Check(args) => check::run(args, &mut out),
+        Verb::Explain(args) => explain::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
         #[cfg(feature = "webhook")]
         Verb::Serve(args) => serve::run(args, &mut out),
         #[cfg(feature = "token-file")]
         Verb::Token(args) => token::run(args, &mut out),
+        Verb::Init(args) => init::run(args, &mut out),
     };
     let ran = ran.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match ran {

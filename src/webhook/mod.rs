@@ -18,6 +18,19 @@ pub mod metrics;
 mod operations;
 pub mod reload;
 mod reply;
+mod authorize;
+mod identities;
+pub mod metrics;
+mod reply;
+
+pub use authorize::ReviewLimits;
+pub use reply::Reply;
+
+pub mod config;
+pub mod decision_log;
+pub mod digest;
+pub mod load;
+pub mod reload;
 pub mod request_id;
 mod router;
 pub mod sample;
@@ -33,3 +46,4 @@ pub use operations::operations;
 pub use reply::Reply;
 pub use router::reviews;
 pub use serve::{Addresses, ServeError, Server, serve};
+pub mod server;

@@ -13,7 +13,7 @@ mod policy;
 pub mod tls;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::model::{Request, ResourceAttributes, User};
 
-const POLICY: &str = "\
+pub(in crate::webhook) const POLICY: &str = "\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: reader}
@@ -18,10 +18,10 @@ subjects: [{kind: User, name: jane, apiGroup: rbac.authorization.k8s.io}]
 roleRef: {kind: ClusterRole, name: reader, apiGroup: rbac.authorization.k8s.io}
 ";
 
-const ABAC: &str = r#"{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"user": "bob", "namespace": "*", "resource": "pods", "apiGroup": "*", "readonly": true}}
+pub(in crate::webhook) const ABAC: &str = r#"{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"user": "bob", "namespace": "*", "resource": "pods", "apiGroup": "*", "readonly": true}}
 "#;
 
-const SERVER: &str = "\
+pub(in crate::webhook) const SERVER: &str = "\
 apiVersion: portcullis.dev/v1alpha1
 kind: ServerConfiguration
 listen: {address: 127.0.0.1:0, tls: {certificateFile: tls.crt, keyFile: tls.key}}
@@ -31,10 +31,10 @@ authorizers:
 - {type: ABAC, file: abac.jsonl}
 ";
 
-struct Home(TempDir);
+pub(in crate::webhook) struct Home(TempDir);
 
 impl Home {
-    fn new() -> Self {
+    pub(in crate::webhook) fn new() -> Self {
         let home = Self(tempfile::tempdir().unwrap());
         home.write("server.yaml", SERVER);
         home.write("policy/rbac.yaml", POLICY);
@@ -42,11 +42,11 @@ impl Home {
         home
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(in crate::webhook) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(in crate::webhook) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -61,11 +61,11 @@ impl Home {
     }
 }
 
-fn pods(verb: &str) -> ResourceAttributes<'_> {
+pub(in crate::webhook) fn pods(verb: &str) -> ResourceAttributes<'_> {
     ResourceAttributes { verb, version: "v1", resource: "pods", ..ResourceAttributes::default() }
 }
 
-fn allows(loaded: &Loaded, user: &str, verb: &str) -> bool {
+pub(in crate::webhook) fn allows(loaded: &Loaded, user: &str, verb: &str) -> bool {
     let user = User::new(user);
     loaded.policy.snapshot.authorize(&Request::resource(&user, pods(verb))).is_allowed()
 }
