@@ -67,9 +67,9 @@ mod reference_abac;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(all(feature = "cli", feature = "token-file"))]
+mod token;
 #[cfg(test)]
 #[cfg(feature = "webhook")]
 mod webhook_golden;
 mod webhook_transport;
-#[cfg(all(feature = "cli", feature = "token-file"))]
-mod token;

@@ -66,9 +66,6 @@ pub(crate) enum Failure {
         #[source]
         error: io::Error,
     },
-    /// A file cannot be written.
-    #[cfg(feature = "webhook")]
-    #[error("`{path}`: cannot be written; check the path and your permission to write it")]
     /// A file cannot be written; the old one, if any, is as it was.
     #[cfg(feature = "token-file")]
     #[error("`{path}`: cannot be written; check the path and your permission to write there")]
@@ -87,10 +84,6 @@ pub(crate) enum Failure {
     #[cfg(feature = "webhook")]
     #[error(transparent)]
     Telemetry(#[from] portcullis::webhook::telemetry::TelemetryError),
-    /// Certificates cannot be made.
-    #[cfg(feature = "webhook")]
-    #[error(transparent)]
-    Certificate(#[from] super::certificates::CertificateError),
     /// A file of tokens cannot be used.
     #[cfg(feature = "token-file")]
     #[error(transparent)]

@@ -69,6 +69,7 @@ enum Verb {
     Serve(serve::ServeArgs),
     #[cfg(feature = "token-file")]
     Token(token::TokenArgs),
+    #[cfg(feature = "webhook")]
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
 }
@@ -96,6 +97,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args, &mut out),
         #[cfg(feature = "token-file")]
         Verb::Token(args) => token::run(args, &mut out),
+        #[cfg(feature = "webhook")]
         Verb::Init(args) => init::run(args, &mut out),
     };
     let ran = ran.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));

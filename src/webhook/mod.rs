@@ -18,19 +18,10 @@ pub mod metrics;
 mod operations;
 pub mod reload;
 mod reply;
-mod authorize;
-mod identities;
-pub mod metrics;
-mod reply;
 
 pub use authorize::ReviewLimits;
 pub use reply::Reply;
 
-pub mod config;
-pub mod decision_log;
-pub mod digest;
-pub mod load;
-pub mod reload;
 pub mod request_id;
 mod router;
 pub mod sample;
@@ -41,9 +32,6 @@ pub mod telemetry;
 pub mod watch;
 
 pub use app::{App, Asker};
-pub use authorize::ReviewLimits;
 pub use operations::operations;
-pub use reply::Reply;
 pub use router::reviews;
 pub use serve::{Addresses, ServeError, Server, serve};
-pub mod server;

@@ -41,7 +41,13 @@ impl Dev {
         })?;
         let (tokens, first) = tokens()?;
         let dev = Self { folder, token: first };
-        let made = certificates::make(&Wanted::dev(SystemTime::now()))?;
+        let made = certificates::make(&Wanted {
+            server_names: &[],
+            client: API_SERVER,
+            now: SystemTime::now(),
+            days: 7,
+            authority_days: 7,
+        })?;
         dev.fill(&made, &tokens, address, operations)
             .map_err(|error| Failure::Write { path: dev.folder.display().to_string(), error })?;
         Ok(dev)
