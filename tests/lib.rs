@@ -61,3 +61,6 @@ mod reference_abac;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+#[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
+mod token_objects;
