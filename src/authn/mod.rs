@@ -8,6 +8,8 @@
 #[cfg(feature = "bootstrap-token")]
 pub mod bootstrap_token;
 mod error;
+#[cfg(feature = "issued-token")]
+pub mod issued;
 mod keys;
 #[cfg(feature = "service-account")]
 pub mod service_account;

@@ -39,6 +39,8 @@ mod collect;
 mod error;
 mod files;
 mod json;
+#[cfg(feature = "jwks")]
+pub mod jwks;
 mod node;
 mod object;
 mod old;
