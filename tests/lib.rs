@@ -76,3 +76,6 @@ mod token;
 #[cfg(feature = "webhook")]
 mod webhook_golden;
 mod webhook_transport;
+#[cfg(test)]
+#[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
+mod token_objects;
