@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub use crate::util::secret::Secret;
 pub use error::AuthnError;
-pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved};
+pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved_name};
 
 use crate::model::User;
 
