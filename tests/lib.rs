@@ -63,4 +63,5 @@ mod support;
 mod tidy;
 #[cfg(test)]
 #[cfg(feature = "webhook")]
+mod webhook_golden;
 mod webhook_transport;

@@ -6,10 +6,16 @@ mod args;
 mod authorize;
 mod batch;
 mod can_i;
+#[cfg(feature = "webhook")]
+#[expect(dead_code, reason = "`init` and `serve` come next")]
+mod certificates;
 mod check;
 mod describe;
 mod exit;
 mod explain;
+#[cfg(feature = "webhook")]
+#[expect(dead_code, reason = "`init` and `serve` come next")]
+mod kubeconfig;
 mod load;
 mod output;
 mod progress;

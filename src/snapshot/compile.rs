@@ -138,7 +138,7 @@ pub(super) fn build_chain(
     config: &Config,
     #[cfg(feature = "rbac")] rbac: Option<&Arc<rbac::Policy>>,
 ) -> Result<Chain, CompileError> {
-    let mut chain = Chain::new();
+    let mut chain = Chain::new().with_on_failure(config.on_failure);
     if config.super_user == SuperUserStep::LeaveOut {
         chain = chain.without_super_user();
     }
