@@ -11,6 +11,8 @@ pub mod bootstrap_token;
 pub mod cache;
 pub mod chain;
 mod error;
+#[cfg(feature = "issued-token")]
+pub mod issued;
 mod keys;
 pub mod request;
 mod reserved;
