@@ -28,6 +28,9 @@ mod golden_real_cluster;
 #[cfg(test)]
 mod golden_review;
 #[cfg(test)]
+#[cfg(feature = "authn")]
+mod golden_token_review;
+#[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
 #[cfg(test)]
@@ -62,6 +65,11 @@ mod support;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "token-file"))]
+mod token;
+#[cfg(test)]
 #[cfg(feature = "webhook")]
 mod webhook_golden;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
 mod webhook_transport;

@@ -63,6 +63,20 @@ pub(crate) enum Failure {
         #[source]
         error: io::Error,
     },
+    /// A file cannot be written; the old one, if any, is as it was.
+    #[cfg(feature = "token-file")]
+    #[error("`{path}`: cannot be written; check the path and your permission to write there")]
+    Write {
+        /// What was to be written.
+        path: String,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// A file of tokens cannot be used.
+    #[cfg(feature = "token-file")]
+    #[error(transparent)]
+    Tokens(#[from] portcullis::authn::token_file::TokenFileError),
     /// A line of a batch makes no sense.
     #[error("{path}:{line}: {message}")]
     Line {

@@ -24,6 +24,8 @@ mod speak;
 mod stats;
 mod subject;
 mod target;
+#[cfg(feature = "token-file")]
+mod token;
 mod who_can;
 
 use std::io::{BufWriter, Write};
@@ -62,6 +64,8 @@ enum Verb {
     Authorize(authorize::AuthorizeArgs),
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
+    #[cfg(feature = "token-file")]
+    Token(token::TokenArgs),
 }
 
 /// Runs the command.
@@ -83,6 +87,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Explain(args) => explain::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
+        #[cfg(feature = "token-file")]
+        Verb::Token(args) => token::run(args, &mut out),
     };
     let ran = ran.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match ran {
