@@ -11,6 +11,9 @@ mod churn_rbac;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(feature = "cli")]
+mod explain;
+#[cfg(test)]
 #[cfg(feature = "abac")]
 mod golden_abac;
 #[cfg(test)]
