@@ -27,8 +27,8 @@ use std::sync::Arc;
 
 pub use crate::util::secret::{Secret, SecretBytes};
 pub use error::AuthnError;
-pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved};
 pub use keys::Keys;
+pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved};
 
 use crate::model::User;
 

@@ -182,26 +182,25 @@ impl App {
     /// Answers the body of a `POST /authenticate`. Must be called within a tokio runtime.
     pub async fn authenticate(&self, body: &[u8], asker: Asker<'_>) -> Reply {
         let started = Instant::now();
-        let (reply, proved, used) =
-            authenticate::answer(body, &self.tokens, unix_now(), |seen| {
-                let Some(kept) = self.log.wants_token(seen.proved()) else { return };
-                let proof = seen.found.ok().flatten();
-                let error = seen.found.err().map(ToString::to_string);
-                let record = AuthenticateRecord {
-                    request_id: asker.request_id,
-                    proved: seen.proved(),
-                    token: seen.token,
-                    user: proof.map(|proof| &proof.authenticated.user),
-                    audiences: seen.audiences,
-                    authenticator: proof.map_or("", |proof| &proof.authenticator),
-                    error: error.as_deref().unwrap_or_default(),
-                    generation: self.generation(),
-                    took: started.elapsed(),
-                    peer: asker.peer,
-                };
-                self.log.authenticate(kept, &record);
-            })
-            .await;
+        let (reply, proved, used) = authenticate::answer(body, &self.tokens, unix_now(), |seen| {
+            let Some(kept) = self.log.wants_token(seen.proved()) else { return };
+            let proof = seen.found.ok().flatten();
+            let error = seen.found.err().map(ToString::to_string);
+            let record = AuthenticateRecord {
+                request_id: asker.request_id,
+                proved: seen.proved(),
+                token: seen.token,
+                user: proof.map(|proof| &proof.authenticated.user),
+                audiences: seen.audiences,
+                authenticator: proof.map_or("", |proof| &proof.authenticator),
+                error: error.as_deref().unwrap_or_default(),
+                generation: self.generation(),
+                took: started.elapsed(),
+                peer: asker.peer,
+            };
+            self.log.authenticate(kept, &record);
+        })
+        .await;
         if let Some(used) = used {
             self.metrics.cache(used);
         }

@@ -2,10 +2,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::Router;
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -95,7 +95,8 @@ async fn shadow(State(operations): State<Operations>) -> Response {
     match operations.app.shadow() {
         Some(shadow) => Reply::answer(&shadow.summary()).into_response(),
         None => {
-            let hint = "no candidate policy is tried; name one under `shadow` in the configuration\n";
+            let hint =
+                "no candidate policy is tried; name one under `shadow` in the configuration\n";
             (StatusCode::NOT_FOUND, hint).into_response()
         }
     }

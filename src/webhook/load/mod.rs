@@ -8,10 +8,11 @@
 //! Absent on purpose: the listeners and their certificates (see [`tls`]), and any time but the
 //! caller's.
 
+mod check;
 mod material;
 mod policy;
-mod tokens;
 pub mod tls;
+mod tokens;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -27,6 +28,7 @@ use crate::authn::chain::TokenChain;
 use crate::model::Origin;
 use crate::snapshot::Snapshot;
 use crate::source::Report;
+pub use check::{Checked, check};
 use material::Material;
 pub use tokens::LoadedAuthenticator;
 

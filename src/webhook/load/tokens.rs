@@ -6,13 +6,14 @@ use super::material::Material;
 use crate::api::core::{Kind, TokenObjects};
 use crate::authn::bootstrap_token::BootstrapTokens;
 use crate::authn::chain::{Member, TokenChain, Trust};
+use crate::authn::issued::IssuedTokens;
 use crate::authn::service_account::{self, LegacyServiceAccounts, ServiceAccounts};
 use crate::authn::token_file::TokenFile;
 use crate::authn::{Keys, ReservedNames, Secret};
 use crate::crypto::{KeySet, VerifyingKey, pem};
 use crate::webhook::config::{
-    AuthenticatorConfig, BoundObjects, NamedPath, Problem, ServerConfig, ServiceAccountsConfig,
-    TokenFileConfig, TokenFileFormat,
+    AuthenticatorConfig, BoundObjects, IssuedTokensConfig, NamedPath, Problem, ServerConfig,
+    ServiceAccountsConfig, TokenFileConfig, TokenFileFormat,
 };
 
 /// An authenticator that was loaded.
@@ -53,11 +54,7 @@ pub(super) fn load(
     for authenticator in &config.authenticators {
         match authenticator {
             AuthenticatorConfig::BootstrapTokens => loader.bootstrap_tokens(),
-            AuthenticatorConfig::IssuedTokens(config) => {
-                if let Some(first) = config.key_files.first() {
-                    loader.problem(first, "`issuedTokens` is not part of this build; leave it out");
-                }
-            }
+            AuthenticatorConfig::IssuedTokens(config) => loader.issued_tokens(config),
             AuthenticatorConfig::ServiceAccounts(config) => loader.service_accounts(config),
             AuthenticatorConfig::TokenFile(config) => loader.token_file(config),
         }
@@ -85,10 +82,10 @@ impl Loader<'_> {
         self.warnings.push(Problem::new(named.origin.clone(), &named.field, message));
     }
 
-    fn add(&mut self, member: Member, name: &str, detail: String) {
-        let chain = std::mem::take(&mut self.chain);
-        self.chain = chain.with(member);
-        self.authenticators.push(LoadedAuthenticator { name: name.to_owned(), detail });
+    fn add(&mut self, member: Member, detail: String) {
+        self.chain = std::mem::take(&mut self.chain).with(member);
+        let name = self.chain.names().last().unwrap_or_default().to_owned();
+        self.authenticators.push(LoadedAuthenticator { name, detail });
     }
 
     /// A file that can be read and is no text is a problem; one that cannot was told about.
@@ -125,7 +122,7 @@ impl Loader<'_> {
                 }
                 let detail = format!("tokens: {}", tokens.len());
                 let member = Member::new(Arc::new(tokens), Trust::Foreign).audience_agnostic();
-                self.add(member, "token-file", detail);
+                self.add(member, detail);
             }
             Err(error) => self.problem(file, error.to_string()),
         }
@@ -135,7 +132,7 @@ impl Loader<'_> {
         let tokens = BootstrapTokens::new(Arc::clone(self.objects));
         let member = Member::new(Arc::new(tokens), Trust::Kubernetes).audience_agnostic();
         let detail = "Secrets of the policy".to_owned();
-        self.add(member, "bootstrap-token", detail);
+        self.add(member, detail);
     }
 
     fn service_accounts(&mut self, config: &ServiceAccountsConfig) {
@@ -143,7 +140,8 @@ impl Loader<'_> {
         let Some(keys) = self.keys(key_files) else { return };
         if let Some(jwks) = &config.jwks {
             let origin = key_files.first().map(|named| named.origin.clone()).unwrap_or_default();
-            let message = format!("`jwks` (`{}`) is not part of this build; name `keyFiles`", jwks.url);
+            let message =
+                format!("`jwks` (`{}`) is not part of this build; name `keyFiles`", jwks.url);
             self.problems.push(Problem::new(origin, "serviceAccounts", message));
             return;
         }
@@ -167,7 +165,7 @@ impl Loader<'_> {
             let legacy = LegacyServiceAccounts::new(Arc::clone(&keys), Arc::clone(self.objects))
                 .with_audiences(self.audiences.clone());
             let member = Member::new(Arc::new(legacy), Trust::Kubernetes);
-            self.add(member, "legacy-service-account", detail.clone());
+            self.add(member, detail.clone());
         }
         let bound_objects = match bound_objects {
             BoundObjects::Check => service_account::BoundObjects::Check,
@@ -176,7 +174,16 @@ impl Loader<'_> {
         let bound = ServiceAccounts::new(issuers.clone(), keys, Arc::clone(self.objects))
             .with_audiences(self.audiences.clone())
             .with_bound_objects(bound_objects);
-        self.add(Member::new(Arc::new(bound), Trust::Kubernetes), "service-account", detail);
+        self.add(Member::new(Arc::new(bound), Trust::Kubernetes), detail);
+    }
+
+    fn issued_tokens(&mut self, config: &IssuedTokensConfig) {
+        let IssuedTokensConfig { issuer, audiences, key_files } = config;
+        let Some(keys) = self.keys(key_files) else { return };
+        let detail = format!("keys: {}, issuer: {issuer}", keys.keys().len());
+        let keys: Arc<dyn Keys> = Arc::new(Arc::new(keys));
+        let tokens = IssuedTokens::new(issuer.as_str(), audiences.iter().cloned(), keys);
+        self.add(Member::new(Arc::new(tokens), Trust::Foreign), detail);
     }
 
     /// `None` when one of the files holds no keys, which is told.
