@@ -15,6 +15,7 @@ mod explain;
 #[cfg(feature = "webhook")]
 mod init;
 #[cfg(feature = "webhook")]
+#[expect(dead_code, reason = "`init` and `serve` come next")]
 mod kubeconfig;
 mod load;
 mod output;
@@ -72,6 +73,9 @@ enum Verb {
     #[cfg(feature = "webhook")]
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
+    Explain(explain::ExplainArgs),
+    #[cfg(feature = "token-file")]
+    Token(token::TokenArgs),
 }
 
 /// Runs the command.

@@ -14,6 +14,8 @@ use super::digest::{DigestKey, DigestKeyError};
 use super::load::tls::{TlsBytes, read_tls};
 use super::load::{self, Loaded, LoadedPolicy, Revision};
 use super::metrics::{Metrics, PolicyObject};
+use super::load::{self, Revision};
+use super::metrics::Metrics;
 use super::operations::operations;
 use super::reload::{Live, Reloader, Serving};
 use super::router::reviews;
