@@ -34,6 +34,9 @@ mod golden_union;
 #[cfg(feature = "authn")]
 mod jose_vectors;
 #[cfg(test)]
+#[cfg(feature = "webhook")]
+mod jwks;
+#[cfg(test)]
 #[cfg(feature = "authn")]
 mod keys;
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Refresher {
     /// Fetches until it is aborted.
     pub(super) async fn run(self) {
         // Failures in a row, and wishes in a row that brought nothing new.
-        let (mut failures, mut idle_wishes) = (0, 0);
+        let (mut failures, mut idle_wishes) = (0_u32, 0_u32);
         let mut was_wished = false;
         loop {
             let started = Instant::now();
