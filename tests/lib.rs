@@ -31,6 +31,9 @@ mod golden_review;
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "webhook"))]
+mod init;
+#[cfg(test)]
 #[cfg(feature = "authn")]
 mod jose_vectors;
 #[cfg(test)]
