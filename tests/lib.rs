@@ -13,6 +13,8 @@ mod cli;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod envtest;
+#[cfg(feature = "cli")]
+mod explain;
 #[cfg(test)]
 #[cfg(feature = "abac")]
 mod golden_abac;
@@ -30,6 +32,9 @@ mod golden_rbac;
 mod golden_real_cluster;
 #[cfg(test)]
 mod golden_review;
+#[cfg(test)]
+#[cfg(feature = "authn")]
+mod golden_token_review;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
@@ -67,6 +72,9 @@ mod reference_abac;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(all(feature = "cli", feature = "token-file"))]
+mod token;
 #[cfg(test)]
 #[cfg(feature = "webhook")]
+mod webhook_golden;
 mod webhook_transport;

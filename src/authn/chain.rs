@@ -48,8 +48,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    Answering, Attempt, AuthnError, Finding, Found, Outcome, Proof, Reserved,
-    TokenAuthenticator, TokenLookup, reserved,
+    Answering, Attempt, AuthnError, Finding, Found, Outcome, Proof, Reserved, TokenAuthenticator,
+    TokenLookup, reserved,
 };
 use crate::model::{User, groups, names};
 use crate::util::aggregate::aggregate;

@@ -66,8 +66,8 @@ pub(crate) enum Failure {
         #[source]
         error: io::Error,
     },
-    /// A file cannot be written.
-    #[cfg(feature = "webhook")]
+    /// A file cannot be written; the old one, if any, is as it was.
+    #[cfg(feature = "token-file")]
     #[error("`{path}`: cannot be written; check the path and your permission to write there")]
     Write {
         /// What was to be written.
@@ -76,6 +76,18 @@ pub(crate) enum Failure {
         #[source]
         error: io::Error,
     },
+    /// The server cannot start.
+    #[cfg(feature = "webhook")]
+    #[error(transparent)]
+    Serve(#[from] portcullis::webhook::ServeError),
+    /// The server's log cannot start.
+    #[cfg(feature = "webhook")]
+    #[error(transparent)]
+    Telemetry(#[from] portcullis::webhook::telemetry::TelemetryError),
+    /// A file of tokens cannot be used.
+    #[cfg(feature = "token-file")]
+    #[error(transparent)]
+    Tokens(#[from] portcullis::authn::token_file::TokenFileError),
     /// Certificates cannot be made.
     #[cfg(feature = "webhook")]
     #[error(transparent)]

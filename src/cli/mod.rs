@@ -20,10 +20,14 @@ mod load;
 mod output;
 mod progress;
 mod rules;
+#[cfg(feature = "webhook")]
+mod serve;
 mod speak;
 mod stats;
 mod subject;
 mod target;
+#[cfg(feature = "token-file")]
+mod token;
 mod who_can;
 
 use std::io::{BufWriter, Write};
@@ -62,6 +66,10 @@ enum Verb {
     Authorize(authorize::AuthorizeArgs),
     Check(check::CheckArgs),
     #[cfg(feature = "webhook")]
+    Serve(serve::ServeArgs),
+    #[cfg(feature = "token-file")]
+    Token(token::TokenArgs),
+    #[cfg(feature = "webhook")]
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
 }
@@ -77,7 +85,7 @@ pub(crate) fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let mut out = BufWriter::new(anstream::stdout().lock());
+    let mut out = BufWriter::new(anstream::stdout());
     let ran = match &cli.verb {
         Verb::CanI(args) => can_i::run(args, &mut out),
         Verb::WhoCan(args) => who_can::run(args, &mut out),
@@ -85,6 +93,10 @@ pub(crate) fn main() -> ExitCode {
         Verb::Explain(args) => explain::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
+        #[cfg(feature = "webhook")]
+        Verb::Serve(args) => serve::run(args, &mut out),
+        #[cfg(feature = "token-file")]
+        Verb::Token(args) => token::run(args, &mut out),
         #[cfg(feature = "webhook")]
         Verb::Init(args) => init::run(args, &mut out),
     };

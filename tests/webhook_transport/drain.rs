@@ -63,7 +63,7 @@ async fn what_does_not_end_in_time_is_cut_and_counted() {
         sleep(ms(100)).await;
         let start = Instant::now();
         let drained = within("the end", server.stop()).await.unwrap();
-        assert!((ms(250)..ms(2000)).contains(&start.elapsed()), "{:?}", start.elapsed());
+        assert!((ms(250)..ms(8000)).contains(&start.elapsed()), "{:?}", start.elapsed());
         assert_eq!((drained.connections_cut, drained.requests_cut), (2, 3));
     };
     let (one, two, three, ()) = tokio::join!(

@@ -166,6 +166,14 @@ fn router(limits: Limits, gate: Arc<Notify>) -> Router {
         .route("/readyz", get(|| async { "ready" }))
         .route("/slow", get(slow))
         .route("/size", post(size))
+        .route(
+            "/panic",
+            get(|| async {
+                if true {
+                    panic!("as asked")
+                }
+            }),
+        )
         .route("/never", get(std::future::pending::<()>).post(std::future::pending::<()>))
 }
 

@@ -48,7 +48,7 @@ async fn slow_headers_are_cut_off_and_headers_in_two_pieces_are_not() {
             panic!("not cut off");
         };
         drip.await;
-        assert!((ms(250)..ms(1500)).contains(&start.elapsed()), "{:?}", start.elapsed());
+        assert!((ms(250)..ms(8000)).contains(&start.elapsed()), "{:?}", start.elapsed());
     }
     // Nobody may do the handshake and then say nothing.
     assert!(is_closed(&mut silent).await);
@@ -78,7 +78,7 @@ async fn an_idle_connection_outlives_the_header_time_and_ends_at_the_idle_time()
         }
     })
     .await;
-    assert!((ms(200)..ms(1500)).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert!((ms(200)..ms(8000)).contains(&start.elapsed()), "{:?}", start.elapsed());
     server.until("they are gone", |server| server.metric("portcullis_connections ") == 0).await;
     assert_eq!(server.refused("Slow"), 0);
 }
@@ -118,7 +118,9 @@ async fn a_slow_body_is_cut_off_and_one_in_pieces_is_not() {
     let mut slow = h1(server.address, &config).await;
     say(&mut slow, head).await;
     say(&mut slow, "1234").await;
-    assert_eq!(hear(&mut slow).await.unwrap().0, 408);
+    let (status, head, _) = hear(&mut slow).await.unwrap();
+    assert_eq!(status, 408);
+    assert!(head.contains("connection: close\r\n"), "{head}");
     assert!(is_closed(&mut slow).await);
     assert_eq!(server.refused("Slow"), 1);
 }
@@ -290,6 +292,24 @@ async fn requests_that_are_given_up_make_room() {
 }
 
 #[tokio::test]
+async fn a_handler_that_panics_costs_its_request_and_no_place() {
+    let limits = limits(|limits| {
+        limits.requests = 1;
+        limits.connections = 1;
+    });
+    let (server, config) = open_server(limits, quick()).await;
+    for _ in 0..3 {
+        ask(server.address, &config, "/panic").await.unwrap_err();
+        server.until("it is gone", |server| server.metric("portcullis_connections ") == 0).await;
+    }
+    let mut http2 = h2(server.address, &config).await;
+    for _ in 0..3 {
+        h2_get(&mut http2, "/panic").await.unwrap_err();
+        assert_eq!(h2_get(&mut http2, "/").await.unwrap().0, 200);
+    }
+}
+
+#[tokio::test]
 async fn failed_handshakes_use_up_a_budget_that_comes_back() {
     let limits = limits(|limits| {
         limits.handshakes.burst = 3;
@@ -342,7 +362,7 @@ async fn a_handshake_that_takes_too_long_is_ended() {
         stream.write_all(first).await.unwrap();
         let start = Instant::now();
         assert!(is_closed(&mut stream).await);
-        assert!((ms(150)..ms(1500)).contains(&start.elapsed()));
+        assert!((ms(150)..ms(8000)).contains(&start.elapsed()));
     }
     assert_eq!(server.refused("Slow"), 2);
     assert_eq!(ask(server.address, &config, "/").await.unwrap().0, 200);
@@ -412,7 +432,7 @@ async fn rapid_reset_costs_little_memory_and_others_are_served() {
         }
     };
     tokio::join!(attack, calm);
-    assert!(worst < ms(1000), "{worst:?}");
+    assert!(worst < ms(5000), "{worst:?}");
     let grown = resident_bytes().saturating_sub(before);
     assert!(grown < 64 * 1024 * 1024, "{grown} bytes");
     server.until("they are gone", |server| server.metric("portcullis_connections ") == 1).await;
@@ -432,4 +452,54 @@ async fn an_operations_listener_for_the_network_must_be_asked_for() {
     server().operations(open, Router::new(), Exposure::Network).unwrap();
     let local = bind("127.0.0.1:0").await;
     server().operations(local, Router::new(), Exposure::Loopback).unwrap();
+}
+
+/// Runs the test below with few file descriptors: the limit is the process's.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_file_descriptors_the_server_waits_and_recovers() {
+    let Ok(own) = std::env::current_exe() else { return };
+    let mut shell = std::process::Command::new("sh");
+    let test = "webhook_transport::limits::in_a_process_with_64_file_descriptors";
+    shell.args(["-c", "ulimit -n 64 && exec \"$0\" --exact \"$1\" --ignored"]).arg(own).arg(test);
+    let output = shell.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "run by the test above"]
+async fn in_a_process_with_64_file_descriptors() {
+    let (server, config) = open_server(Limits::default(), quick()).await;
+    assert_eq!(ask(server.address, &config, "/").await.unwrap().0, 200);
+    let mut stat = std::fs::File::open("/proc/self/stat").unwrap();
+    // Nothing is awaited, so nothing is accepted, until the last descriptor is gone.
+    let mut taken = Vec::new();
+    let error = loop {
+        match std::net::TcpStream::connect(server.address) {
+            Ok(stream) => taken.push(stream),
+            Err(error) => break error,
+        }
+        assert!(taken.len() < 64);
+    };
+    assert_eq!(error.raw_os_error(), Some(24), "EMFILE: {error}");
+    // The accepting task fails again and again; it must not do so all the time.
+    let before = processor_ticks(&mut stat);
+    sleep(ms(1000)).await;
+    let spent = processor_ticks(&mut stat) - before;
+    assert!(spent < 20, "{spent} of 100 ticks");
+    taken.clear();
+    assert_eq!(ask(server.address, &config, "/").await.unwrap().0, 200);
+}
+
+/// Hundredths of a second that this process has run; the file was opened in time.
+#[cfg(target_os = "linux")]
+fn processor_ticks(stat: &mut std::fs::File) -> u64 {
+    use std::io::{Read as _, Seek as _};
+    let mut text = String::new();
+    stat.rewind().unwrap();
+    stat.read_to_string(&mut text).unwrap();
+    let (_, numbers) = text.rsplit_once(')').unwrap();
+    numbers.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
 }

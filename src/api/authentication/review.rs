@@ -55,7 +55,9 @@ impl fmt::Display for Version {
 #[non_exhaustive]
 pub enum TokenReviewError {
     /// Not JSON, or a field of the wrong type. What serde says is left out, for it quotes values.
-    #[error("the review cannot be read: not a TokenReview in JSON, at line {line}, column {column}")]
+    #[error(
+        "the review cannot be read: not a TokenReview in JSON, at line {line}, column {column}"
+    )]
     Json {
         /// Where reading ended, counted from 1.
         line: usize,
@@ -63,7 +65,9 @@ pub enum TokenReviewError {
         column: usize,
     },
     /// No kind.
-    #[error("the object says no `kind`; expected `TokenReview` of `{GROUP}/v1` or `{GROUP}/v1beta1`")]
+    #[error(
+        "the object says no `kind`; expected `TokenReview` of `{GROUP}/v1` or `{GROUP}/v1beta1`"
+    )]
     NoKind,
     /// No version.
     #[error("the TokenReview says no `apiVersion`; expected `{GROUP}/v1` or `{GROUP}/v1beta1`")]
@@ -254,12 +258,30 @@ mod tests {
     #[test]
     fn other_kinds_and_versions_are_told_what_is_expected() {
         for (body, text) in [
-            ("{}", "the object says no `kind`; expected `TokenReview` of `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`"),
-            (r#"{"kind": null, "apiVersion": "authentication.k8s.io/v1"}"#, "the object says no `kind`; expected `TokenReview` of `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`"),
-            (r#"{"kind": "TokenReview"}"#, "the TokenReview says no `apiVersion`; expected `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`"),
-            (r#"{"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v2"}"#, "`authentication.k8s.io/v2` is not a version of TokenReview; expected `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`"),
-            (r#"{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1"}"#, "`SubjectAccessReview` is not the kind answered here; expected `TokenReview`"),
-            (r#"{"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "metadata": {"namespace": "n"}}"#, "a TokenReview has no namespace; leave `metadata.namespace` out"),
+            (
+                "{}",
+                "the object says no `kind`; expected `TokenReview` of `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`",
+            ),
+            (
+                r#"{"kind": null, "apiVersion": "authentication.k8s.io/v1"}"#,
+                "the object says no `kind`; expected `TokenReview` of `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`",
+            ),
+            (
+                r#"{"kind": "TokenReview"}"#,
+                "the TokenReview says no `apiVersion`; expected `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`",
+            ),
+            (
+                r#"{"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v2"}"#,
+                "`authentication.k8s.io/v2` is not a version of TokenReview; expected `authentication.k8s.io/v1` or `authentication.k8s.io/v1beta1`",
+            ),
+            (
+                r#"{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1"}"#,
+                "`SubjectAccessReview` is not the kind answered here; expected `TokenReview`",
+            ),
+            (
+                r#"{"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "metadata": {"namespace": "n"}}"#,
+                "a TokenReview has no namespace; leave `metadata.namespace` out",
+            ),
         ] {
             assert_eq!(TokenReview::from_json(body.as_bytes()).unwrap_err().to_string(), text);
         }

@@ -14,7 +14,8 @@ use crate::util::keyed::Digest;
 pub(super) struct Flight {
     /// Tells this flight from a later one with the same key.
     generation: u64,
-    landing: watch::Receiver<Option<Found>>,
+    /// The other holder is the look-up itself: when both are gone, who still waits learns it.
+    answer: Arc<watch::Sender<Option<Found>>>,
 }
 
 /// What a look-up owns: it outlives the request that began it.
@@ -23,7 +24,7 @@ struct Ticket {
     key: Digest,
     generation: u64,
     now: UnixSeconds,
-    answer: watch::Sender<Option<Found>>,
+    answer: Arc<watch::Sender<Option<Found>>>,
 }
 
 impl Shared {
@@ -42,13 +43,14 @@ impl Shared {
         let look_up = Arc::clone(&state.look_up);
         let is_full = state.flights.len() >= shared.config.look_ups;
         let (used, landing) = match state.flights.entry(key) {
-            Entry::Occupied(flight) => (CacheUse::Joined, flight.get().landing.clone()),
+            Entry::Occupied(flight) => (CacheUse::Joined, flight.get().answer.subscribe()),
             Entry::Vacant(_) if is_full => {
                 return Err((CacheUse::Miss, Err(AuthnError::new(CacheError::Busy))));
             }
             Entry::Vacant(slot) => {
                 let (answer, landing) = watch::channel(None);
-                slot.insert(Flight { generation, landing: landing.clone() });
+                let answer = Arc::new(answer);
+                slot.insert(Flight { generation, answer: Arc::clone(&answer) });
                 let shared = Arc::clone(shared);
                 let ticket = Ticket { shared, key, generation, now: attempt.now, answer };
                 tokio::spawn(fly(ticket, look_up, Owned::from(attempt)));
@@ -106,8 +108,8 @@ impl Ticket {
             self.shared.keep(self.key, &found, self.now);
         }
         drop(state);
-        // Nobody may be waiting any more.
-        let _ = self.answer.send(Some(found));
+        // Kept even when nobody waits any more: somebody may join until the flight is removed.
+        self.answer.send_replace(Some(found));
     }
 }
 
@@ -120,5 +122,13 @@ impl Drop for Ticket {
         {
             flight.remove();
         }
+    }
+}
+
+#[cfg(test)]
+impl Flight {
+    /// How many requests wait for it.
+    pub(super) fn waiting(&self) -> usize {
+        self.answer.receiver_count()
     }
 }

@@ -169,7 +169,9 @@ impl TokenCache {
             return (CacheUse::Hit, Ok(proof));
         }
         match Shared::board(&self.shared, key, &attempt) {
-            Ok((used, landing)) => (used, landing.await.and_then(|found| unended(found, attempt.now))),
+            Ok((used, landing)) => {
+                (used, landing.await.and_then(|found| unended(found, attempt.now)))
+            }
             Err(answer) => answer,
         }
     }

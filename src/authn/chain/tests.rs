@@ -79,10 +79,7 @@ fn the_first_yes_wins_and_tells_who_said_it() {
         member("c", yes(User::new("cem"), &[])),
     ]);
     let proof = ask(&chain, &[]).unwrap().unwrap();
-    assert_eq!(
-        (&*proof.authenticator, proof.authenticated.user.name.as_str()),
-        ("b", "bea")
-    );
+    assert_eq!((&*proof.authenticator, proof.authenticated.user.name.as_str()), ("b", "bea"));
     assert_eq!(chain.names().collect::<Vec<_>>(), ["a", "b", "c"]);
 }
 
@@ -186,8 +183,10 @@ fn agnostic_members_are_not_even_asked_about_foreign_audiences() {
 
 #[test]
 fn an_agnostic_member_that_names_audiences_is_wrongly_configured() {
-    let chain =
-        with_audiences(&["api"], [member("jwt", yes(User::new("j"), &["api"])).audience_agnostic()]);
+    let chain = with_audiences(
+        &["api"],
+        [member("jwt", yes(User::new("j"), &["api"])).audience_agnostic()],
+    );
     assert_eq!(
         ask(&chain, &[]).unwrap_err().to_string(),
         "`jwt` is configured to know no audiences, and named some"

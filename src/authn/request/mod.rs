@@ -138,11 +138,7 @@ impl RequestAuthenticator {
         }
     }
 
-    async fn prove(
-        &self,
-        token: &str,
-        request: &Presented<'_>,
-    ) -> Result<Arc<Proof>, AuthnError> {
+    async fn prove(&self, token: &str, request: &Presented<'_>) -> Result<Arc<Proof>, AuthnError> {
         let Presented { audiences, now, .. } = *request;
         let found = self.tokens.look_up(Attempt { token, audiences, now }).await?;
         found.ok_or_else(|| AuthnError::new(InvalidBearerToken))

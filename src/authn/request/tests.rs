@@ -117,7 +117,10 @@ fn a_websocket_token_that_cannot_be_read_is_an_error_and_never_anonymous() {
         (&[GOOD, GOOD, "v4"], "multiple base64.bearer.authorization tokens specified"),
         (&[BAD, "v4"], "invalid bearer token"),
         (&[OLD, "v4"], "expired"),
-        (&[&format!("{prefix}Z29vZA=="), "v4"], "invalid base64.bearer.authorization token encoding"),
+        (
+            &[&format!("{prefix}Z29vZA=="), "v4"],
+            "invalid base64.bearer.authorization token encoding",
+        ),
         (&[&format!("{prefix}a+/b"), "v4"], "invalid base64.bearer.authorization token encoding"),
         (&[&format!("{prefix}_w"), "v4"], "invalid base64.bearer.authorization token"),
         (&[prefix], "missing additional subprotocol"),

@@ -264,7 +264,10 @@ mod tests {
                 "\"abc\ndef",
                 "record on line 1; parse error on line 2, column 4: extraneous or missing \" in quoted-field",
             ),
-            ("\"abc\n", "parse error on line 1, column 6: extraneous or missing \" in quoted-field"),
+            (
+                "\"abc\n",
+                "parse error on line 1, column 6: extraneous or missing \" in quoted-field",
+            ),
             ("\"", "parse error on line 1, column 2: extraneous or missing \" in quoted-field"),
         ] {
             assert_eq!(records(text).unwrap_err(), error, "{text:?}");

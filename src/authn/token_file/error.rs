@@ -15,7 +15,9 @@ pub enum TokenFileError {
         error: CsvError,
     },
     /// Too few columns; the text is that of the API server (S-TOKF-2).
-    #[error("token file '{path}' must have at least 3 columns (token, user name, user uid), found {found}")]
+    #[error(
+        "token file '{path}' must have at least 3 columns (token, user name, user uid), found {found}"
+    )]
     Columns {
         /// The file.
         path: String,
@@ -46,7 +48,9 @@ pub enum TokenFileError {
     },
     /// Other columns than those of the hashed form.
     /// What stands there is not shown: where the line was forgotten, it is a row.
-    #[error("{path}:2: this line must be `{expected}`: these columns, in this order, and no others")]
+    #[error(
+        "{path}:2: this line must be `{expected}`: these columns, in this order, and no others"
+    )]
     Header {
         /// The file.
         path: String,
@@ -72,6 +76,9 @@ pub enum TokenFileError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowProblem {
+    /// A quote out of place.
+    #[error("{0}")]
+    Csv(CsvError),
     /// Too few or too many fields.
     #[error("a row has 7 fields, this one has {0}; write fields with commas in quotes")]
     Fields(usize),

@@ -1,11 +1,11 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::ReservedNames;
 use super::csv::{Reader, Record, field};
 use super::error::{RowProblem, TokenFileError};
 use super::new::TokenDigest;
 use super::row::{HashedToken, read_expires};
-use super::ReservedNames;
 use crate::model::User;
 
 /// The first line of the hashed form.
@@ -54,12 +54,13 @@ impl HashedTokens {
         }
         let mut read = Self::default();
         let mut reader = Reader::new(rows, 2);
-        let csv = |error| TokenFileError::Csv { path: path.to_owned(), error };
-        while let Some(record) = reader.next_record().map_err(csv)? {
-            let line = record.line;
+        let at = |line, problem| TokenFileError::Row { path: path.to_owned(), line, problem };
+        while let Some(record) =
+            reader.next_record().map_err(|error| at(error.line, RowProblem::Csv(error)))?
+        {
             row(&record, names)
                 .and_then(|row| read.insert(row))
-                .map_err(|problem| TokenFileError::Row { path: path.to_owned(), line, problem })?;
+                .map_err(|problem| at(record.line, problem))?;
         }
         Ok(read)
     }

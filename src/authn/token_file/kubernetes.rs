@@ -47,8 +47,7 @@ impl CsvTokens {
             };
             number += 1;
             if token.is_empty() {
-                read.notices
-                    .push(TokenFileNotice::Empty { path: path.to_owned(), record: number });
+                read.notices.push(TokenFileNotice::Empty { path: path.to_owned(), record: number });
                 continue;
             }
             // A fourth column, be it empty, is a list of at least one name (S-TOKF-4).

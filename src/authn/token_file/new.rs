@@ -6,8 +6,8 @@ use aws_lc_rs::digest;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-use super::error::TokenFileError;
 use super::Secret;
+use super::error::TokenFileError;
 
 /// What every token made here begins with, for people and for scanners of leaked secrets.
 const PREFIX: &str = "pct_";

@@ -1,13 +1,13 @@
 use axum::body::{Bytes, HttpBody};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use http_body_util::BodyExt as _;
 
 use super::limits::Limits;
 use crate::webhook::metrics::Refused;
 
 /// Why a request body was not read to its end. As a response it says so with the status named at
-/// each, and asks the client to leave the connection: what follows is the rest of the body.
+/// each. On HTTP/1.1 the connection ends with it: what follows is the rest of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// HTTP 413.
@@ -32,19 +32,15 @@ impl IntoResponse for Refusal {
             Self::Broken => (StatusCode::BAD_REQUEST, None),
         };
         let mut response = (status, format!("{self}\n")).into_response();
-        // On HTTP/2 the header has no place; the server drops it there.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        if let Some(counted) = counted {
-            // The server counts it when the response passes.
-            response.extensions_mut().insert(Counted(counted));
-        }
+        response.extensions_mut().insert(Unread(counted));
         response
     }
 }
 
-/// Marks a response that is to be counted as a refusal.
+/// Marks a response to a request whose body was not read: the server counts it when it passes, and
+/// ends the connection if that is HTTP/1.1.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Counted(pub(super) Refused);
+pub(super) struct Unread(pub(super) Option<Refused>);
 
 /// Reads a request body whole, within [`Limits::body_bytes`] and [`Limits::body_time`]. A body that
 /// came in one piece is passed on without a copy. A length that is announced too large is refused
@@ -119,4 +115,62 @@ where
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use http::HeaderMap;
+    use hyper::body::Frame;
+
+    use super::*;
+
+    /// A body of pieces, as they come off a connection.
+    struct Pieces(VecDeque<Frame<Bytes>>);
+
+    impl HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
+    }
+
+    async fn read(pieces: &[&Bytes], limit: usize) -> Result<Bytes, Refusal> {
+        let mut frames: VecDeque<_> =
+            pieces.iter().map(|piece| Frame::data(Bytes::clone(piece))).collect();
+        frames.push_back(Frame::trailers(HeaderMap::new()));
+        let limits = Limits { body_bytes: limit, ..Limits::default() };
+        read_body(Pieces(frames), &limits).await
+    }
+
+    #[tokio::test]
+    async fn one_piece_is_not_copied_and_more_are_joined() {
+        let (empty, one) = (Bytes::new(), Bytes::from(vec![b'a'; 4]));
+        for pieces in [&[&one][..], &[&empty, &one], &[&one, &empty]] {
+            let read = read(pieces, 4).await.unwrap();
+            assert_eq!((read.as_ptr(), read.len()), (one.as_ptr(), 4));
+        }
+        assert_eq!(read(&[&one, &empty, &one], 8).await.unwrap(), "aaaaaaaa");
+        assert_eq!(read(&[], 0).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_byte_too_many_is_refused_in_whatever_piece() {
+        let (one, four) = (Bytes::from("b"), Bytes::from("aaaa"));
+        let refused = Err(Refusal::TooLarge { limit: 4 });
+        assert_eq!(read(&[&four], 4).await.unwrap(), "aaaa");
+        assert_eq!(read(&[&four, &one], 4).await, refused);
+        assert_eq!(read(&[&one, &four], 4).await, refused);
+        let refused = Err(Refusal::TooLarge { limit: 3 });
+        assert_eq!(read(&[&four], 3).await, refused);
+    }
 }

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tower::ServiceExt as _;
 
-use super::body::Counted;
+use super::body::Unread;
 use super::gate::Seat;
 use super::handshake::{self, Secured};
 use super::life::{Life, later};
@@ -260,7 +260,7 @@ async fn answer(
         && !tls.clients().opens(request.uri().path())
     {
         site.metrics.refused(Refused::NoCertificate);
-        tracing::info!(peer = %connection.peer.address(), "403: no client certificate");
+        tracing::debug!(peer = %connection.peer.address(), "403: no client certificate");
         let why = "a client certificate is required here\n";
         return Ok((StatusCode::FORBIDDEN, why).into_response());
     }
@@ -270,8 +270,14 @@ async fn answer(
         Ok(response) => response,
         Err(never) => match never {},
     };
-    if let Some(Counted(reason)) = response.extensions_mut().remove() {
-        site.metrics.refused(reason);
+    if let Some(Unread(reason)) = response.extensions_mut().remove() {
+        if let Some(reason) = reason {
+            site.metrics.refused(reason);
+        }
+        if !connection.life.is_http2() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
     }
     Ok(response)
 }

@@ -72,6 +72,10 @@ impl Life {
         self.fresh.load(Ordering::Relaxed)
     }
 
+    pub(super) const fn is_http2(&self) -> bool {
+        self.http2
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.requests.now() > 0
     }

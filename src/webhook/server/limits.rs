@@ -46,7 +46,7 @@ pub struct Limits {
     /// that the client lives, not that it needs us. Default 180 s.
     pub idle_time: Duration,
     /// How often an HTTP/2 client is pinged; a client that answers none within as long again is
-    /// gone. Default 30 s.
+    /// gone. Default 30 s; zero means never.
     pub ping_time: Duration,
     /// HTTP/2 streams that a client may open at once on one connection (SETTINGS of RFC 9113
     /// §6.5.2). Default 256, a little more than clients written in Go ask for.

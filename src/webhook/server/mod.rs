@@ -212,7 +212,7 @@ impl Server {
     }
 
     /// Serves until `shutdown` completes, and then until everything in flight is answered or out of
-    /// time. Dropping the future does not stop connections that are open.
+    /// time. Dropping the future instead ends everything at once.
     pub async fn run(self, router: Router, shutdown: impl Future<Output = ()>) -> Drained {
         let Self { limits, drain, metrics, phase, review, operations } = self;
         let budget = Arc::new(Budget::new(limits.handshakes.clone()));
