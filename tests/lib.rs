@@ -11,6 +11,11 @@ mod churn_rbac;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "webhook"))]
+mod envtest;
+#[cfg(feature = "cli")]
+mod explain;
+#[cfg(test)]
 #[cfg(feature = "abac")]
 mod golden_abac;
 #[cfg(test)]
@@ -28,8 +33,14 @@ mod golden_real_cluster;
 #[cfg(test)]
 mod golden_review;
 #[cfg(test)]
+#[cfg(feature = "authn")]
+mod golden_token_review;
+#[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
+#[cfg(test)]
+#[cfg(all(feature = "cli", feature = "webhook"))]
+mod init;
 #[cfg(test)]
 #[cfg(feature = "authn")]
 mod jose_vectors;
@@ -64,3 +75,12 @@ mod reference_abac;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(all(feature = "cli", feature = "token-file"))]
+mod token;
+#[cfg(test)]
+#[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
+mod token_objects;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod webhook_golden;
+mod webhook_transport;

@@ -5,9 +5,12 @@
 
 #[cfg(feature = "abac")]
 pub mod abac;
+#[cfg(feature = "authn")]
+pub mod authentication;
 pub mod authorization;
 #[cfg(feature = "authn")]
 pub mod core;
+pub mod decision_line;
 pub mod field;
 pub mod inventory;
 #[cfg(feature = "k8s-openapi")]

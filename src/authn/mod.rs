@@ -7,19 +7,28 @@
 
 #[cfg(feature = "bootstrap-token")]
 pub mod bootstrap_token;
+#[cfg(feature = "token-cache")]
+pub mod cache;
+pub mod chain;
 mod error;
 #[cfg(feature = "issued-token")]
 pub mod issued;
 mod keys;
+pub mod request;
+mod reserved;
 #[cfg(feature = "service-account")]
 pub mod service_account;
+#[cfg(feature = "token-file")]
+pub mod token_file;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub use crate::util::secret::{Secret, SecretBytes};
 pub use error::AuthnError;
 pub use keys::Keys;
+pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved_name};
 
 use crate::model::User;
 
@@ -79,4 +88,27 @@ pub trait TokenAuthenticator: Send + Sync {
 #[must_use]
 pub fn ready<'a>(outcome: Outcome) -> Answering<'a> {
     Box::pin(std::future::ready(outcome))
+}
+
+/// A user who proved to be one, and before whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// Who it is, for which audiences, until when.
+    pub authenticated: Authenticated,
+    /// The name of the authenticator that knew the token.
+    pub authenticator: Arc<str>,
+}
+
+/// What several authenticators say together: a user and who knew them, no opinion (`None`), or an
+/// error.
+pub type Found = Result<Option<Arc<Proof>>, AuthnError>;
+
+/// Something found that may need waiting for.
+pub type Finding<'a> = Pin<Box<dyn Future<Output = Found> + Send + 'a>>;
+
+/// Anything that finds out whose token it is and says who knew: a [`chain::TokenChain`], or a cache
+/// before one.
+pub trait TokenLookup: Send + Sync {
+    /// Looks a token up.
+    fn look_up<'a>(&'a self, attempt: Attempt<'a>) -> Finding<'a>;
 }

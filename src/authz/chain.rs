@@ -29,12 +29,26 @@ use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict};
 pub struct Chain {
     members: Vec<Member>,
     no_super_user: bool,
+    on_failure: OnFailure,
+}
+
+/// What follows when a member that can deny has no opinion because it failed: its denial may be
+/// what is missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The next member is asked, and its allow counts: as the API server does (S-CHAIN-1).
+    #[default]
+    Continue,
+    /// The walk ends with a denial that carries the errors. For servers whose answer is final:
+    /// a denial with an error is a failure to the API server (S-CHAIN-6), never a plain no.
+    Deny,
 }
 
 #[derive(Clone)]
 struct Member {
     name: Arc<str>,
     authorizer: Arc<dyn Authorizer>,
+    can_deny: bool,
 }
 
 impl std::fmt::Debug for Chain {
@@ -43,6 +57,7 @@ impl std::fmt::Debug for Chain {
         f.debug_struct("Chain")
             .field("members", &names)
             .field("no_super_user", &self.no_super_user)
+            .field("on_failure", &self.on_failure)
             .finish()
     }
 }
@@ -63,7 +78,8 @@ impl Chain {
     /// The same for an authorizer that is held elsewhere too.
     #[must_use]
     pub fn with_shared(mut self, name: &str, authorizer: Arc<dyn Authorizer>) -> Self {
-        self.members.push(Member { name: name.into(), authorizer });
+        let can_deny = authorizer.can_deny();
+        self.members.push(Member { name: name.into(), authorizer, can_deny });
         self
     }
 
@@ -72,6 +88,39 @@ impl Chain {
     #[must_use]
     pub fn without_super_user(mut self) -> Self {
         self.no_super_user = true;
+        self
+    }
+
+    /// The same chain with another rule for members that fail.
+    ///
+    /// ```
+    /// use portcullis::authz::{AlwaysAllow, Authorizer, Chain, OnFailure, Rules};
+    /// use portcullis::model::{Decision, Request, User, Verdict};
+    ///
+    /// /// Would deny some things, if its data were there.
+    /// struct Broken;
+    ///
+    /// impl Authorizer for Broken {
+    ///     fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
+    ///         Verdict::no_opinion("").with_error("data not loaded")
+    ///     }
+    ///     fn rules_for(&self, _: &User, _: &str) -> Rules {
+    ///         Rules::default()
+    ///     }
+    /// }
+    ///
+    /// let chain = Chain::new().with("Broken", Broken).with("AlwaysAllow", AlwaysAllow);
+    /// let jane = User::new("jane");
+    /// let request = Request::non_resource(&jane, "get", "/");
+    /// assert!(chain.authorize(&request).is_allowed());
+    ///
+    /// let chain = chain.with_on_failure(OnFailure::Deny);
+    /// let verdict = chain.authorize(&request);
+    /// assert_eq!((verdict.decision, &*verdict.errors), (Decision::Deny, &["data not loaded".to_owned()][..]));
+    /// ```
+    #[must_use]
+    pub fn with_on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
         self
     }
 
@@ -89,6 +138,10 @@ impl Chain {
         self.members
             .iter()
             .map(move |member| (&*member.name, member.authorizer.rules_for(user, namespace)))
+    }
+
+    fn ends_walk(&self, member: &Member) -> bool {
+        member.can_deny && self.on_failure == OnFailure::Deny
     }
 
     fn is_super_user(&self, user: &User) -> bool {
@@ -125,13 +178,19 @@ impl Chain {
     }
 }
 
-// What the members had said: a collected no opinion keeps their errors (S-CHAIN-2).
-fn walk<'a>(verdicts: impl Iterator<Item = Verdict<'a>>) -> Result<Verdict<'a>, Vec<String>> {
+// What the members had said: a collected no opinion keeps their errors (S-CHAIN-2). Each verdict
+// comes with whether its failure ends the walk.
+fn walk<'a>(
+    verdicts: impl Iterator<Item = (Verdict<'a>, bool)>,
+) -> Result<Verdict<'a>, Vec<String>> {
     // Does not allocate until there is an error.
     let mut errors = Vec::new();
-    for verdict in verdicts {
+    for (verdict, ends_walk) in verdicts {
         match verdict.decision {
             Decision::Allow | Decision::Deny => return Ok(verdict),
+            Decision::NoOpinion if ends_walk && !verdict.errors.is_empty() => {
+                return Ok(Verdict::deny("").with_errors(verdict.errors));
+            }
             Decision::NoOpinion => errors.extend(verdict.errors),
         }
     }
@@ -143,7 +202,8 @@ impl Authorizer for Chain {
         if self.is_super_user(request.user) {
             return Verdict::deferred(Decision::Allow, &SuperUser, request);
         }
-        let ask = |member: &'a Member| member.authorizer.authorize(request);
+        let ask =
+            |member: &'a Member| (member.authorizer.authorize(request), self.ends_walk(member));
         walk(self.members.iter().map(ask)).unwrap_or_else(|errors| {
             Verdict::deferred(Decision::NoOpinion, self, request).with_errors(errors)
         })
@@ -208,7 +268,11 @@ impl ChainPrincipal {
         if self.is_super_user {
             return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes);
         }
-        let answers = self.members.iter().map(|member| member.authorize(attributes));
+        let answers = self
+            .members
+            .iter()
+            .zip(&self.chain.members)
+            .map(|(met, member)| (met.authorize(attributes), self.chain.ends_walk(member)));
         walk(answers).unwrap_or_else(|errors| {
             Verdict::deferred_for(Decision::NoOpinion, &self.chain, &self.user, attributes)
                 .with_errors(errors)
@@ -298,6 +362,40 @@ mod tests {
         assert_eq!(decision, Decision::NoOpinion);
         assert_eq!(reason, "first\nEverything is forbidden.");
         assert_eq!(errors, ["broken"]);
+    }
+
+    #[test]
+    fn a_failure_that_may_hide_a_denial_stops_a_chain_that_is_told_so() {
+        struct OnlyGrants(Fixed);
+
+        impl Authorizer for OnlyGrants {
+            fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
+                self.0.authorize(request)
+            }
+
+            fn rules_for(&self, user: &User, namespace: &str) -> Rules {
+                self.0.rules_for(user, namespace)
+            }
+
+            fn can_deny(&self) -> bool {
+                false
+            }
+        }
+
+        let jane = User::new("jane");
+        let broken = || Fixed(Decision::NoOpinion, "", Some("broken"));
+        let chain = Chain::new().with("a", broken()).with("b", AlwaysAllow);
+        assert_eq!(ask(&chain, &jane), (Decision::Allow, String::new(), vec![]));
+        let strict = chain.with_on_failure(OnFailure::Deny);
+        assert_eq!(ask(&strict, &jane), (Decision::Deny, String::new(), vec!["broken".to_owned()]));
+        // What only grants hides no denial.
+        let chain = Chain::new().with("a", OnlyGrants(broken())).with("b", AlwaysAllow);
+        let strict = chain.with_on_failure(OnFailure::Deny);
+        assert_eq!(ask(&strict, &jane).0, Decision::Allow);
+        // A member without an opinion that did not fail stops nothing.
+        let chain = Chain::new().with("a", Fixed(Decision::NoOpinion, "unsure", None));
+        let strict = chain.with("b", AlwaysAllow).with_on_failure(OnFailure::Deny);
+        assert_eq!(ask(&strict, &jane).0, Decision::Allow);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod trivial;
 
 use std::sync::Arc;
 
-pub use chain::{Chain, ChainPrincipal};
+pub use chain::{Chain, ChainPrincipal, OnFailure};
 pub use trivial::{AlwaysAllow, AlwaysDeny, SuperUser};
 
 use crate::api::authorization::{NonResourceRule, ResourceRule, SubjectRulesReviewStatus};
@@ -52,6 +52,12 @@ pub trait Authorizer: Send + Sync {
     ///
     /// An authorizer that cannot list answers [`Rules::incomplete`].
     fn rules_for(&self, user: &User, namespace: &str) -> Rules;
+
+    /// Whether it ever answers [`Decision::Deny`](crate::model::Decision). One that can, and fails,
+    /// may have hidden a denial: see [`OnFailure`]. Default: it can.
+    fn can_deny(&self) -> bool {
+        true
+    }
 
     /// Does whatever depends on the user alone, for callers that decide often for one identity.
     /// `None`: there is nothing to gain, ask [`Self::authorize`] each time.

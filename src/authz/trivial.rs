@@ -9,6 +9,11 @@ use crate::model::{Decision, Explain, Request, Step, User, Verdict, groups};
 pub struct AlwaysAllow;
 
 impl Authorizer for AlwaysAllow {
+    /// It only grants.
+    fn can_deny(&self) -> bool {
+        false
+    }
+
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
         Verdict::deferred(Decision::Allow, self, request)
     }
@@ -43,6 +48,11 @@ impl Explain for AlwaysAllow {
 pub struct AlwaysDeny;
 
 impl Authorizer for AlwaysDeny {
+    /// It has no opinion on anything (S-CHAIN-9).
+    fn can_deny(&self) -> bool {
+        false
+    }
+
     fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
         Verdict::no_opinion("Everything is forbidden.")
     }
@@ -58,6 +68,11 @@ impl Authorizer for AlwaysDeny {
 pub struct SuperUser;
 
 impl Authorizer for SuperUser {
+    /// It only grants.
+    fn can_deny(&self) -> bool {
+        false
+    }
+
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
         if request.user.is_member(groups::MASTERS) {
             Verdict::deferred(Decision::Allow, self, request)

@@ -9,6 +9,9 @@ use portcullis::query::GroupsError;
 use portcullis::snapshot::CompileError;
 use portcullis::source::LoadError;
 
+#[cfg(feature = "webhook")]
+use super::certificates::CertificateError;
+
 /// How the command ends, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -63,6 +66,32 @@ pub(crate) enum Failure {
         #[source]
         error: io::Error,
     },
+    /// A file cannot be written; the old one, if any, is as it was.
+    #[cfg(feature = "token-file")]
+    #[error("`{path}`: cannot be written; check the path and your permission to write there")]
+    Write {
+        /// What was to be written.
+        path: String,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The server cannot start.
+    #[cfg(feature = "webhook")]
+    #[error(transparent)]
+    Serve(#[from] portcullis::webhook::ServeError),
+    /// The server's log cannot start.
+    #[cfg(feature = "webhook")]
+    #[error(transparent)]
+    Telemetry(#[from] portcullis::webhook::telemetry::TelemetryError),
+    /// A file of tokens cannot be used.
+    #[cfg(feature = "token-file")]
+    #[error(transparent)]
+    Tokens(#[from] portcullis::authn::token_file::TokenFileError),
+    /// Certificates cannot be made.
+    #[cfg(feature = "webhook")]
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// A line of a batch makes no sense.
     #[error("{path}:{line}: {message}")]
     Line {

@@ -18,9 +18,6 @@ use super::exit::Failure;
 use super::progress::Bar;
 use super::speak::Speaker;
 
-/// The roles and bindings of every API server.
-const DEFAULTS: &str = include_str!("../../policies/rbac/kubernetes-defaults.yaml");
-
 /// The namespace of a question, and of objects that name none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
@@ -116,19 +113,7 @@ fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Fa
     bar.finish();
     let mut read = read?;
     if args.with_defaults {
-        // In front, so that what was read counts where both have an object.
-        let mut all = source::parse("<defaults>", DEFAULTS.as_bytes(), &options)?.inventory;
-        all.cluster_roles.append(&mut read.inventory.cluster_roles);
-        all.cluster_role_bindings.append(&mut read.inventory.cluster_role_bindings);
-        all.roles.append(&mut read.inventory.roles);
-        all.role_bindings.append(&mut read.inventory.role_bindings);
-        read.inventory = Inventory {
-            cluster_roles: all.cluster_roles,
-            cluster_role_bindings: all.cluster_role_bindings,
-            roles: all.roles,
-            role_bindings: all.role_bindings,
-            ..read.inventory
-        };
+        source::put_default_roles_in_front(&mut read, &options)?;
     }
     Ok(read)
 }

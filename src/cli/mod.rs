@@ -6,17 +6,29 @@ mod args;
 mod authorize;
 mod batch;
 mod can_i;
+#[cfg(feature = "webhook")]
+mod certificates;
 mod check;
 mod describe;
 mod exit;
+mod explain;
+#[cfg(feature = "webhook")]
+mod init;
+#[cfg(feature = "webhook")]
+#[expect(dead_code, reason = "`init` and `serve` come next")]
+mod kubeconfig;
 mod load;
 mod output;
 mod progress;
 mod rules;
+#[cfg(feature = "webhook")]
+mod serve;
 mod speak;
 mod stats;
 mod subject;
 mod target;
+#[cfg(feature = "token-file")]
+mod token;
 mod who_can;
 
 use std::io::{BufWriter, Write};
@@ -54,6 +66,13 @@ enum Verb {
     Rules(rules::RulesArgs),
     Authorize(authorize::AuthorizeArgs),
     Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
+    #[cfg(feature = "webhook")]
+    Serve(serve::ServeArgs),
+    #[cfg(feature = "webhook")]
+    Init(init::InitArgs),
+    #[cfg(feature = "token-file")]
+    Token(token::TokenArgs),
 }
 
 /// Runs the command.
@@ -67,13 +86,20 @@ pub(crate) fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let mut out = BufWriter::new(anstream::stdout().lock());
+    let mut out = BufWriter::new(anstream::stdout());
     let ran = match &cli.verb {
         Verb::CanI(args) => can_i::run(args, &mut out),
         Verb::WhoCan(args) => who_can::run(args, &mut out),
         Verb::Check(args) => check::run(args, &mut out),
+        Verb::Explain(args) => explain::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
+        #[cfg(feature = "webhook")]
+        Verb::Serve(args) => serve::run(args, &mut out),
+        #[cfg(feature = "token-file")]
+        Verb::Token(args) => token::run(args, &mut out),
+        #[cfg(feature = "webhook")]
+        Verb::Init(args) => init::run(args, &mut out),
     };
     let ran = ran.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match ran {

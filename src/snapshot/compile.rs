@@ -138,7 +138,7 @@ pub(super) fn build_chain(
     config: &Config,
     #[cfg(feature = "rbac")] rbac: Option<&Arc<rbac::Policy>>,
 ) -> Result<Chain, CompileError> {
-    let mut chain = Chain::new();
+    let mut chain = Chain::new().with_on_failure(config.on_failure);
     if config.super_user == SuperUserStep::LeaveOut {
         chain = chain.without_super_user();
     }
@@ -190,10 +190,17 @@ impl Snapshot {
         self.chain.rules_for(user, namespace)
     }
 
-    /// Counts the versions of a live policy; 1 for one that was compiled once.
+    /// Counts the versions of a policy that changes; 1 for one that was compiled once.
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// The same policy, counted otherwise: for those who compile anew whenever something changes.
+    #[must_use]
+    pub fn with_generation(mut self, generation: u64) -> Self {
+        self.generation = generation;
+        self
     }
 
     /// The modes, in the order in which they are asked.

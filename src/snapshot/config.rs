@@ -2,11 +2,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::authz::Authorizer;
 #[cfg(feature = "abac")]
 use crate::authz::abac;
 #[cfg(feature = "rbac")]
 use crate::authz::rbac::aggregation::Aggregation;
+use crate::authz::{Authorizer, OnFailure};
 
 /// An authorization mode, named as `--authorization-mode` names it (S-CHAIN-13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,6 +90,8 @@ pub struct Config {
     pub modes: Vec<Mode>,
     /// The built-in step before them. Default: included.
     pub super_user: SuperUserStep,
+    /// What follows when a member that can deny fails. Default: as in the API server.
+    pub on_failure: OnFailure,
     /// Where aggregated roles have their rules from. Default: as stored for objects that were read
     /// from a server, computed for others.
     #[cfg(feature = "rbac")]
@@ -112,6 +114,13 @@ impl Config {
     #[must_use]
     pub fn with_super_user(mut self, step: SuperUserStep) -> Self {
         self.super_user = step;
+        self
+    }
+
+    /// The same, with another rule for members that fail.
+    #[must_use]
+    pub fn with_on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
         self
     }
 

@@ -101,3 +101,19 @@ pub enum LoadError {
     #[error("{0}; correct it, or load without `strict` to go on without it")]
     Skipped(Box<Skipped>),
 }
+
+#[cfg(feature = "webhook")]
+impl LoadError {
+    /// The place within a text, where there is one.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::Aliases { origin, .. }
+            | Self::Encoding { origin, .. }
+            | Self::Json { origin, .. }
+            | Self::TooDeep { origin, .. }
+            | Self::Yaml { origin, .. } => Some(origin),
+            Self::Skipped(skipped) => Some(&skipped.origin),
+            _ => None,
+        }
+    }
+}

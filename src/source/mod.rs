@@ -36,6 +36,9 @@
 //! ```
 
 mod collect;
+mod defaults;
+#[cfg(feature = "webhook")]
+pub(crate) mod document;
 mod error;
 mod files;
 mod json;
@@ -57,6 +60,7 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use defaults::{DEFAULT_ROLES, put_default_roles_in_front};
 pub use error::LoadError;
 pub use report::{Notice, Report, SkipReason, Skipped, WrongType};
 
@@ -166,6 +170,47 @@ pub fn load(
         let left = options.limits.max_bytes.saturating_sub(collector.bytes());
         let bytes = files::read(source, left, &options.limits)?;
         read_source(Arc::from(source.name.as_str()), bytes, source.size, &mut collector)?;
+    }
+    Ok(collector.finish())
+}
+
+/// A source in memory, decompressed.
+#[cfg(feature = "webhook")]
+#[derive(Debug)]
+pub(crate) struct Raw {
+    /// What origins call it.
+    pub(crate) name: Arc<str>,
+    /// Its bytes.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The first half of [`load`]: only reads. `left` is what may still be read, in bytes.
+#[cfg(feature = "webhook")]
+pub(crate) fn read_raw(
+    input: &Input,
+    limits: &Limits,
+    left: &mut u64,
+) -> Result<Vec<Raw>, LoadError> {
+    let mut raws = Vec::new();
+    for source in files::expand(std::slice::from_ref(input))? {
+        let bytes = files::read(&source, *left, limits)?;
+        *left = left.saturating_sub(text::length(bytes.len()));
+        raws.push(Raw { name: Arc::from(source.name), bytes });
+    }
+    Ok(raws)
+}
+
+/// The second half of [`load`].
+#[cfg(feature = "webhook")]
+pub(crate) fn parse_raw(
+    raws: impl IntoIterator<Item = Raw>,
+    options: &LoadOptions,
+) -> Result<Loaded, LoadError> {
+    let mut silent = |_: Progress<'_>| {};
+    let mut collector = Collector::new(options, &mut silent, 0);
+    for Raw { name, bytes } in raws {
+        let size = text::length(bytes.len());
+        read_source(name, bytes, size, &mut collector)?;
     }
     Ok(collector.finish())
 }

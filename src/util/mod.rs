@@ -8,6 +8,8 @@ pub(crate) mod gojson;
 pub(crate) mod goquote;
 #[cfg(feature = "rbac")]
 pub(crate) mod intern;
+#[cfg(any(feature = "token-cache", feature = "token-file"))]
+pub(crate) mod keyed;
 pub(crate) mod nearest;
 #[cfg(feature = "rbac")]
 pub(crate) mod num;

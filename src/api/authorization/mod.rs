@@ -23,6 +23,7 @@
 
 mod answer;
 mod compact;
+mod incoming;
 mod metadata;
 mod prepared;
 mod review;
@@ -32,6 +33,7 @@ mod validation;
 
 pub use answer::{Answer, SubjectAccessReviewStatus};
 pub use compact::{RuleRow, compact};
+pub use incoming::{Identity, IncomingReview};
 pub use metadata::{OwnerReference, ReviewMetadata};
 pub use prepared::PreparedReview;
 pub use review::{

@@ -40,11 +40,7 @@ pub struct PreparedReview {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Question {
-    Resource {
-        attributes: Box<ResourceAttributes>,
-        fields: Parsed<FieldRequirement>,
-        labels: Parsed<LabelRequirement>,
-    },
+    Resource { attributes: Box<ResourceAttributes>, selectors: Selectors },
     NonResource(NonResourceAttributes),
 }
 
@@ -69,8 +65,10 @@ impl PreparedReview {
     pub fn of(spec: &SubjectAccessReviewSpec) -> Option<Self> {
         let question = match (&spec.resource_attributes, &spec.non_resource_attributes) {
             (Some(attributes), _) => Question::Resource {
-                fields: attributes.field_selector.as_ref().map(fields_of).unwrap_or_default(),
-                labels: attributes.label_selector.as_ref().map(labels_of).unwrap_or_default(),
+                selectors: Selectors {
+                    fields: attributes.field_selector.as_ref().map(fields_of).unwrap_or_default(),
+                    labels: attributes.label_selector.as_ref().map(labels_of).unwrap_or_default(),
+                },
                 attributes: Box::new(attributes.clone()),
             },
             (None, Some(attributes)) => Question::NonResource(attributes.clone()),
@@ -104,7 +102,7 @@ impl PreparedReview {
             Question::NonResource(NonResourceAttributes { path, verb }) => {
                 Attributes::NonResource(model::NonResourceAttributes { verb, path })
             }
-            Question::Resource { attributes, fields, labels } => {
+            Question::Resource { attributes, selectors } => {
                 let version = attributes.version.as_str();
                 Attributes::Resource(model::ResourceAttributes {
                     verb: &attributes.verb,
@@ -114,8 +112,8 @@ impl PreparedReview {
                     resource: &attributes.resource,
                     subresource: &attributes.subresource,
                     name: &attributes.name,
-                    field_selector: fields.as_selector(),
-                    label_selector: labels.as_selector(),
+                    field_selector: selectors.fields.as_selector(),
+                    label_selector: selectors.labels.as_selector(),
                 })
             }
         }
@@ -144,13 +142,10 @@ impl PreparedReview {
     /// ```
     #[must_use]
     pub fn evaluation_error(&self, authorizer_error: Option<&str>) -> String {
-        let mut errors: Vec<String> = Vec::new();
-        errors.extend(authorizer_error.filter(|text| !text.is_empty()).map(str::to_owned));
-        if let Question::Resource { fields, labels, .. } = &self.question {
-            errors.extend(fields.complaint("fieldSelector"));
-            errors.extend(labels.complaint("labelSelector"));
+        match &self.question {
+            Question::Resource { selectors, .. } => selectors.evaluation_error(authorizer_error),
+            Question::NonResource(_) => authorizer_error.unwrap_or_default().to_owned(),
         }
-        errors.join("; ")
     }
 
     /// The status that says what an authorizer said (S-SAR-8).
@@ -165,9 +160,26 @@ impl PreparedReview {
     }
 }
 
+/// Both selectors of a question.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Selectors {
+    pub(super) fields: Parsed<FieldRequirement>,
+    pub(super) labels: Parsed<LabelRequirement>,
+}
+
+impl Selectors {
+    pub(super) fn evaluation_error(&self, authorizer_error: Option<&str>) -> String {
+        let mut errors: Vec<String> = Vec::new();
+        errors.extend(authorizer_error.filter(|text| !text.is_empty()).map(str::to_owned));
+        errors.extend(self.fields.complaint("fieldSelector"));
+        errors.extend(self.labels.complaint("labelSelector"));
+        errors.join("; ")
+    }
+}
+
 /// A selector in parts, and what was lost on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Parsed<R> {
+pub(super) struct Parsed<R> {
     requirements: Vec<R>,
     error: Option<String>,
 }
@@ -179,7 +191,7 @@ impl<R> Default for Parsed<R> {
 }
 
 impl<R> Parsed<R> {
-    fn as_selector(&self) -> Selector<'_, R> {
+    pub(super) fn as_selector(&self) -> Selector<'_, R> {
         Selector { requirements: &self.requirements, parse_error: self.error.as_deref() }
     }
 
@@ -210,14 +222,14 @@ impl<R> Parsed<R> {
     }
 }
 
-fn fields_of(selector: &FieldSelectorAttributes) -> Parsed<FieldRequirement> {
+pub(super) fn fields_of(selector: &FieldSelectorAttributes) -> Parsed<FieldRequirement> {
     if selector.requirements.is_empty() {
         return Parsed::of_text(parse_fields(&selector.raw_selector));
     }
     Parsed::of_parts(selector.requirements.iter().map(field_requirement))
 }
 
-fn labels_of(selector: &LabelSelectorAttributes) -> Parsed<LabelRequirement> {
+pub(super) fn labels_of(selector: &LabelSelectorAttributes) -> Parsed<LabelRequirement> {
     if selector.requirements.is_empty() {
         return Parsed::of_text(parse_labels(&selector.raw_selector));
     }

@@ -30,7 +30,7 @@ pub use legacy::{LegacyServiceAccounts, Lookup};
 
 use crate::model::{ServiceAccountName, User, groups};
 
-/// Something worth counting about a token that was accepted.
+/// Something worth counting about a token whose signature is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {

@@ -100,6 +100,11 @@ impl Policy {
 }
 
 impl Authorizer for Policy {
+    /// It only grants.
+    fn can_deny(&self) -> bool {
+        false
+    }
+
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
         if self.table.allows(request.user, &request.attributes) {
             Verdict::deferred(Decision::Allow, self, request)

@@ -87,6 +87,11 @@ impl Policy {
 }
 
 impl Authorizer for Policy {
+    /// It only grants (S-RBAC-24).
+    fn can_deny(&self) -> bool {
+        false
+    }
+
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
         let decision = if self.allows(request) { Decision::Allow } else { Decision::NoOpinion };
         Verdict::deferred(decision, self, request)

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use portcullis::model::{Step, Verdict};
+use portcullis::model::{Origin, Step, Verdict};
 use portcullis::query::Miss;
 use serde::Serialize;
 
@@ -49,10 +49,22 @@ pub(crate) fn write_path(out: &mut dyn Write, verdict: &Verdict<'_>) -> Result<(
         // The built-in step, or a mode that needs no policy.
         writeln!(out, "  {}", plain(&verdict.reason()))?;
     }
-    let width = steps.iter().map(|step| step.kind.len()).max().unwrap_or(0);
-    for Step { kind, text, origin } in &steps {
+    let steps: Vec<_> = steps
+        .iter()
+        .map(|Step { kind, text, origin }| (*kind, text.as_str(), origin.clone()))
+        .collect();
+    write_steps(out, &steps)
+}
+
+/// Kind, text and place of each step.
+pub(crate) fn write_steps(
+    out: &mut dyn Write,
+    steps: &[(&str, &str, Option<Origin>)],
+) -> Result<(), Failure> {
+    let width = steps.iter().map(|(kind, ..)| kind.len()).max().unwrap_or(0);
+    for (kind, text, origin) in steps {
         let place = origin.as_ref().map(|origin| format!("  ({origin})")).unwrap_or_default();
-        writeln!(out, "  {kind:width$}  {}", plain(&format!("{text}{place}")))?;
+        writeln!(out, "  {:width$}  {}", plain(kind), plain(&format!("{text}{place}")))?;
     }
     Ok(())
 }

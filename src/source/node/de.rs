@@ -19,7 +19,7 @@ const ENOUGH: usize = 40;
 
 /// A [`WrongType`] under construction: the path grows from the inside out.
 #[derive(Debug)]
-pub(in crate::source) struct Error {
+pub(crate) struct Error {
     path: Vec<Segment>,
     line: u32,
     expected: String,

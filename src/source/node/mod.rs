@@ -12,15 +12,15 @@ use crate::api::Str;
 
 /// A value and the line it begins on.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) value: Value,
     /// 0 when unknown.
-    pub(super) line: u32,
+    pub(crate) line: u32,
 }
 
 /// What JSON knows. Numbers are never read, only told apart.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Int(i64),

@@ -18,8 +18,12 @@ use super::text::Lines;
 use super::{Limits, LoadError, Notice, SkipReason};
 use crate::api::Str;
 use crate::api::rbac::Kind;
+use crate::model::Origin;
 use split::{Piece, Pieces};
 use tree::{Broken, Key, Tree};
+
+const BAD_SEPARATOR: &str =
+    "text follows the dashes that separate documents; put it on the next line";
 
 /// Reads a text from a byte offset to its end.
 pub(super) fn read(
@@ -33,12 +37,8 @@ pub(super) fn read(
         match piece {
             Piece::Document { text, offset, line } => document(text, offset, line, collector)?,
             Piece::BadSeparator { line } => {
-                let message = "text follows the dashes that separate documents; put it on the next \
-                               line";
-                return Err(LoadError::Yaml {
-                    origin: collector.origin(line),
-                    message: message.to_owned(),
-                });
+                let message = BAD_SEPARATOR.to_owned();
+                return Err(LoadError::Yaml { origin: collector.origin(line), message });
             }
         }
     }
@@ -53,28 +53,15 @@ fn document(
 ) -> Result<(), LoadError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let limits = collector.options.limits;
-    let read = version(text, line).and_then(|()| read_tabbed(text, line, &limits));
-    let (document, duplicates) = match read {
-        Ok(read) => read,
-        Err(broken) => {
-            return Err(match broken {
-                Broken::Syntax { line, message } => {
-                    LoadError::Yaml { origin: collector.origin(line), message }
-                }
-                Broken::Tab { line, .. } => LoadError::Yaml {
-                    origin: collector.origin(line),
-                    message: "a tab follows a colon, as many times before; use spaces".to_owned(),
-                },
-                Broken::TooDeep { line } => {
-                    LoadError::TooDeep { origin: collector.origin(line), limit: limits.max_depth }
-                }
-                Broken::Aliases { line } => LoadError::Aliases {
-                    origin: collector.origin(line),
-                    limit: limits.max_alias_nodes,
-                },
-            });
-        }
-    };
+    let read = version(text, line).and_then(|()| {
+        read_tabbed(text, line, |text| {
+            let mut document = Document::default();
+            let mut tree = Tree::new(text, line, &limits);
+            document.read(&mut tree).map(|()| (document, tree.duplicates))
+        })
+    });
+    let (document, duplicates) =
+        read.map_err(|broken| explain(broken, &limits, |line| collector.origin(line)))?;
     let first = document.line;
     for (field, line) in duplicates {
         let origin = collector.origin(first);
@@ -83,31 +70,77 @@ fn document(
     document.commit(offset, collector)
 }
 
+/// Reads the only document of a text whole, with the fields that stand twice. Every field is on
+/// the line of its name.
+#[cfg(feature = "webhook")]
+pub(super) fn single(
+    text: &str,
+    limits: &Limits,
+    origin: impl Fn(u32) -> Origin,
+) -> Result<(Option<Node>, Vec<(Str, u32)>), LoadError> {
+    let mut only = None;
+    for piece in Pieces::new(text, 0, 1) {
+        let (text, line) = match piece {
+            Piece::Document { text, line, .. } => (text, line),
+            Piece::BadSeparator { line } => {
+                let message = BAD_SEPARATOR.to_owned();
+                return Err(LoadError::Yaml { origin: origin(line), message });
+            }
+        };
+        let read = version(text, line).and_then(|()| {
+            read_tabbed(text, line, |text| {
+                let mut document = Document::default();
+                let mut tree = Tree::new(text, line, limits).at_names();
+                document.read_whole(&mut tree).map(|()| (document, tree.duplicates))
+            })
+        });
+        let (document, duplicates) = read.map_err(|broken| explain(broken, limits, &origin))?;
+        let Some(root) = document.root.filter(|root| !root.is_null()) else { continue };
+        if only.is_some() {
+            let message = "a second document begins here; put everything into one".to_owned();
+            return Err(LoadError::Yaml { origin: origin(root.line), message });
+        }
+        only = Some((root, duplicates));
+    }
+    Ok(only.map_or_else(Default::default, |(root, duplicates)| (Some(root), duplicates)))
+}
+
+fn explain(broken: Broken, limits: &Limits, origin: impl Fn(u32) -> Origin) -> LoadError {
+    match broken {
+        Broken::Syntax { line, message } => LoadError::Yaml { origin: origin(line), message },
+        Broken::Tab { line, .. } => LoadError::Yaml {
+            origin: origin(line),
+            message: "a tab follows a colon, as many times before; use spaces".to_owned(),
+        },
+        Broken::TooDeep { line } => {
+            LoadError::TooDeep { origin: origin(line), limit: limits.max_depth }
+        }
+        Broken::Aliases { line } => {
+            LoadError::Aliases { origin: origin(line), limit: limits.max_alias_nodes }
+        }
+    }
+}
+
 /// Reads a document. Tabs after colons are replaced by spaces where the parser meets them, which
 /// is the only way to know that they stand in no text; each costs a reading, so only so many are.
-fn read_tabbed(
+fn read_tabbed<T>(
     text: &str,
     line: u32,
-    limits: &Limits,
-) -> Result<(Document, Vec<(Str, u32)>), Broken> {
+    read: impl Fn(&str) -> Result<T, Broken>,
+) -> Result<T, Broken> {
     /// More than anybody types by hand.
     const MOST_TABS: usize = 50;
     let mut text = Cow::Borrowed(text);
     for _ in 0..MOST_TABS {
-        let mut document = Document::default();
-        let mut tree = Tree::new(&text, line, limits);
-        match document.read(&mut tree) {
+        match read(&text) {
             Err(Broken::Tab { line: at, column }) => {
                 let before = at.saturating_sub(line);
                 text = Cow::Owned(without_tab(&text, before, column));
             }
-            Err(broken) => return Err(broken),
-            Ok(()) => return Ok((document, tree.duplicates)),
+            result => return result,
         }
     }
-    let mut tree = Tree::new(&text, line, limits);
-    let mut document = Document::default();
-    document.read(&mut tree).map(|()| (document, tree.duplicates))
+    read(&text)
 }
 
 /// The text with the tabs before a column of a line, which is counted from 0, as spaces.
@@ -159,13 +192,32 @@ enum Item {
 }
 
 impl Document {
+    /// Reads a document, the items of a list taken out as they come.
     fn read(&mut self, tree: &mut Tree<'_>) -> Result<(), Broken> {
+        self.read_with(tree, Self::root_map)
+    }
+
+    /// Reads a document as it stands.
+    #[cfg(feature = "webhook")]
+    fn read_whole(&mut self, tree: &mut Tree<'_>) -> Result<(), Broken> {
+        self.read_with(tree, |document, tree, line| {
+            document.line = line;
+            document.root = Some(tree.node(Event::MappingStart(0, None), line)?);
+            Ok(())
+        })
+    }
+
+    fn read_with<'a>(
+        &mut self,
+        tree: &mut Tree<'a>,
+        root_map: impl Fn(&mut Self, &mut Tree<'a>, u32) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
         loop {
             match tree.next()? {
                 (Event::StreamStart | Event::DocumentStart(_), _) => {}
                 (Event::StreamEnd, _) => return Ok(()),
                 (Event::DocumentEnd, _) => break,
-                (Event::MappingStart(0, _), line) => self.root_map(tree, line)?,
+                (Event::MappingStart(0, _), line) => root_map(self, tree, line)?,
                 (event, line) => {
                     self.line = line;
                     self.root = Some(tree.node(event, line)?);

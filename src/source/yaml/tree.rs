@@ -45,6 +45,8 @@ pub(super) struct Tree<'a> {
     /// What aliases may still add.
     alias_nodes: usize,
     depth: usize,
+    /// Whether the value of a field takes the line of its name.
+    at_names: bool,
     /// Fields that stand twice, with the line of the second.
     pub(super) duplicates: Vec<(Str, u32)>,
 }
@@ -65,8 +67,15 @@ impl<'a> Tree<'a> {
             limits: *limits,
             alias_nodes: limits.max_alias_nodes,
             depth: 0,
+            at_names: false,
             duplicates: Vec::new(),
         }
+    }
+
+    /// The same, with every field on the line of its name: where somebody looks for it.
+    pub(super) fn at_names(mut self) -> Self {
+        self.at_names = true;
+        self
     }
 
     /// The next event and its line.
@@ -164,8 +173,11 @@ impl<'a> Tree<'a> {
         fields: &mut MapBuilder,
         key: Key,
         line: u32,
-        value: Node,
+        mut value: Node,
     ) -> Result<(), Broken> {
+        if self.at_names {
+            value.line = line;
+        }
         match key {
             Key::Name(name) => {
                 if fields.insert(name.clone(), value).is_some() {

@@ -1,0 +1,392 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use super::prepared::{Selectors, fields_of, labels_of};
+use super::review::{Review, ReviewError, Version};
+use super::spec::{FieldSelectorAttributes, LabelSelectorAttributes};
+use crate::api::null;
+use crate::model::{Attributes, NonResourceAttributes, ResourceAttributes, User};
+
+/// A SubjectAccessReview as a server receives it: read once, in place, borrowing from the body.
+///
+/// For a webhook, which is asked for SubjectAccessReviews alone; [`Review`] reads the other kinds.
+/// What it reads it reads as [`Review`] does. Of validation it keeps what makes a question: exactly
+/// one kind of attributes (S-SAR-9, S-SAR-10). That a user is named is the asker's affair: an API
+/// server without authentication asks for nobody (S-WHA-2).
+///
+/// ```
+/// use portcullis::api::authorization::{IncomingReview, Version};
+///
+/// let body = br#"{"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+///     "spec": {"user": "jane", "groups": ["dev"],
+///              "resourceAttributes": {"verb": "get", "resource": "pods"}}}"#;
+/// let review = IncomingReview::from_json(body)?;
+/// assert_eq!(review.version(), Version::V1);
+/// assert_eq!(review.identity().to_user().groups, ["dev"]);
+/// assert_eq!(review.attributes().verb(), "get");
+/// # Ok::<(), portcullis::api::authorization::ReviewError>(())
+/// ```
+#[derive(Debug)]
+pub struct IncomingReview<'a> {
+    version: Version,
+    spec: Spec<'a>,
+    selectors: Selectors,
+}
+
+/// Who a review says is asking; borrowed, to be looked up among those already known.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    /// The user name.
+    pub name: &'a str,
+    /// The uid.
+    pub uid: &'a str,
+    groups: &'a [Text<'a>],
+    // Sorted by key, each key once.
+    extra: &'a [(Text<'a>, Texts<'a>)],
+}
+
+impl<'a> IncomingReview<'a> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    ///
+    /// [`ReviewError`] for JSON that cannot be read, other kinds and versions, and a review that
+    /// asks nothing or two things at once.
+    pub fn from_json(json: &'a [u8]) -> Result<Self, ReviewError> {
+        let null::Plain(Body { kind, api_version, spec }) = serde_json::from_slice(json)?;
+        if kind.0.is_empty() {
+            return Err(ReviewError::NoKind);
+        }
+        let version = match &*api_version.0 {
+            "authorization.k8s.io/v1" => Version::V1,
+            "authorization.k8s.io/v1beta1" => Version::V1beta1,
+            other => return Err(ReviewError::Version(other.to_owned())),
+        };
+        if kind.0 != "SubjectAccessReview" {
+            return Err(ReviewError::Kind(kind.0.into_owned()));
+        }
+        let mut spec: Spec<'a> = spec.unwrap_or_default();
+        if spec.resource_attributes.is_some() == spec.non_resource_attributes.is_some() {
+            return Err(refusal(json));
+        }
+        if version == Version::V1beta1 {
+            spec.groups = std::mem::take(&mut spec.group);
+        }
+        let selectors = match &spec.resource_attributes {
+            Some(Resource { field_selector, label_selector, .. }) => Selectors {
+                fields: field_selector.as_ref().map(fields_of).unwrap_or_default(),
+                labels: label_selector.as_ref().map(labels_of).unwrap_or_default(),
+            },
+            None => Selectors::default(),
+        };
+        Ok(Self { version, spec, selectors })
+    }
+
+    /// The version it was written in and is to be answered in.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Who asks; nothing is added (S-SAR-6).
+    #[must_use]
+    pub fn identity(&self) -> Identity<'_> {
+        let Spec { user, uid, groups, extra, .. } = &self.spec;
+        Identity { name: &user.0, uid: &uid.0, groups: &groups.0, extra: &extra.0 }
+    }
+
+    /// What is asked. Only the version is defaulted (S-SAR-4).
+    #[must_use]
+    pub fn attributes(&self) -> Attributes<'_> {
+        match (&self.spec.resource_attributes, &self.spec.non_resource_attributes) {
+            (Some(resource), _) => Attributes::Resource(ResourceAttributes {
+                verb: &resource.verb.0,
+                namespace: &resource.namespace.0,
+                group: &resource.group.0,
+                version: if resource.version.0.is_empty() { "*" } else { &resource.version.0 },
+                resource: &resource.resource.0,
+                subresource: &resource.subresource.0,
+                name: &resource.name.0,
+                field_selector: self.selectors.fields.as_selector(),
+                label_selector: self.selectors.labels.as_selector(),
+            }),
+            (None, Some(path)) => Attributes::NonResource(NonResourceAttributes {
+                verb: &path.verb.0,
+                path: &path.path.0,
+            }),
+            // Refused when it was read.
+            (None, None) => Attributes::NonResource(NonResourceAttributes::default()),
+        }
+    }
+
+    /// The `evaluationError` of the answer: what the authorizer complained about, then the
+    /// selectors that were not understood (S-SAR-14). Empty when all went well.
+    #[must_use]
+    pub fn evaluation_error(&self, authorizer_error: Option<&str>) -> String {
+        self.selectors.evaluation_error(authorizer_error)
+    }
+}
+
+/// Why a review that asks nothing, or two things, is refused: in the words of validation.
+#[cold]
+fn refusal(json: &[u8]) -> ReviewError {
+    match Review::from_json(json) {
+        Ok(Review::Access(review)) => match review.validate() {
+            Err(errors) => ReviewError::Invalid(errors),
+            // Validation refuses what is refused here; were it ever not so, it fails closed.
+            Ok(()) => ReviewError::Invalid(Default::default()),
+        },
+        Ok(Review::Rules(_)) => ReviewError::Kind("SelfSubjectRulesReview".to_owned()),
+        Err(error) => error,
+    }
+}
+
+impl Identity<'_> {
+    /// The same as a value of its own.
+    #[must_use]
+    pub fn to_user(&self) -> User {
+        let owned = |texts: &[Text<'_>]| texts.iter().map(|text| text.0.to_string()).collect();
+        let extra = self.extra.iter().map(|(key, values)| (key.0.to_string(), owned(&values.0)));
+        User {
+            name: self.name.to_owned(),
+            uid: self.uid.to_owned(),
+            groups: owned(self.groups),
+            extra: extra.collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    /// The groups, in order.
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.groups.iter().map(|group| &*group.0)
+    }
+
+    /// Bytes and number of all extra values, keys included.
+    #[must_use]
+    pub fn extra_size(&self) -> usize {
+        let bytes = |texts: &Texts<'_>| texts.0.iter().map(|text| 1 + text.0.len()).sum::<usize>();
+        self.extra.iter().map(|(key, values)| 1 + key.0.len() + bytes(values)).sum()
+    }
+
+    /// Whether `user` is the same in every part.
+    #[must_use]
+    pub fn is(&self, user: &User) -> bool {
+        let same = |texts: &[Text<'_>], owned: &[String]| {
+            texts.len() == owned.len() && texts.iter().zip(owned).all(|(text, own)| text.0 == *own)
+        };
+        self.name == user.name
+            && self.uid == user.uid
+            && same(self.groups, &user.groups)
+            && self.extra.len() == user.extra.len()
+            && self
+                .extra
+                .iter()
+                .zip(&user.extra)
+                .all(|((key, values), (own, owned))| key.0 == *own && same(&values.0, owned))
+    }
+
+    /// Feeds the same bytes to a hasher as [`Self::hash_user`] does for the user it is.
+    pub fn hash_into(&self, state: &mut impl Hasher) {
+        let texts = |texts: &[Text<'_>], state: &mut _| {
+            Hash::hash(&texts.len(), state);
+            for text in texts {
+                text.0.hash(state);
+            }
+        };
+        self.name.hash(state);
+        self.uid.hash(state);
+        texts(self.groups, state);
+        self.extra.len().hash(state);
+        for (key, values) in self.extra {
+            key.0.hash(state);
+            texts(&values.0, state);
+        }
+    }
+
+    /// See [`Self::hash_into`].
+    pub fn hash_user<H: Hasher>(user: &User, state: &mut H) {
+        let texts = |texts: &[String], state: &mut H| {
+            texts.len().hash(state);
+            for text in texts {
+                text.as_str().hash(state);
+            }
+        };
+        user.name.as_str().hash(state);
+        user.uid.as_str().hash(state);
+        texts(&user.groups, state);
+        user.extra.len().hash(state);
+        for (key, values) in &user.extra {
+            key.as_str().hash(state);
+            texts(values, state);
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, rename = "SubjectAccessReview")]
+struct Body<'a> {
+    #[serde(borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    api_version: Text<'a>,
+    #[serde(borrow, deserialize_with = "null::optional")]
+    spec: Option<Spec<'a>>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, rename = "SubjectAccessReviewSpec")]
+struct Spec<'a> {
+    #[serde(borrow, deserialize_with = "null::optional")]
+    resource_attributes: Option<Resource<'a>>,
+    #[serde(borrow, deserialize_with = "null::optional")]
+    non_resource_attributes: Option<Path<'a>>,
+    #[serde(borrow)]
+    user: Text<'a>,
+    #[serde(borrow)]
+    groups: Texts<'a>,
+    // The spelling of `v1beta1` (S-SAR-2).
+    #[serde(borrow)]
+    group: Texts<'a>,
+    #[serde(borrow)]
+    extra: Extra<'a>,
+    #[serde(borrow)]
+    uid: Text<'a>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, rename = "ResourceAttributes")]
+struct Resource<'a> {
+    #[serde(borrow)]
+    namespace: Text<'a>,
+    #[serde(borrow)]
+    verb: Text<'a>,
+    #[serde(borrow)]
+    group: Text<'a>,
+    #[serde(borrow)]
+    version: Text<'a>,
+    #[serde(borrow)]
+    resource: Text<'a>,
+    #[serde(borrow)]
+    subresource: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    // Rare, and parsed at once: nothing would be gained by borrowing.
+    #[serde(deserialize_with = "null::optional")]
+    field_selector: Option<FieldSelectorAttributes>,
+    #[serde(deserialize_with = "null::optional")]
+    label_selector: Option<LabelSelectorAttributes>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(default, rename = "NonResourceAttributes")]
+struct Path<'a> {
+    #[serde(borrow)]
+    path: Text<'a>,
+    #[serde(borrow)]
+    verb: Text<'a>,
+}
+
+/// A string of the body: borrowed unless it holds escapes; `null` is the empty one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Text<'a>(Cow<'a, str>);
+
+/// A list of them; `null` is the empty one.
+#[derive(Debug, Default)]
+struct Texts<'a>(Vec<Text<'a>>);
+
+/// Extra values, sorted by key; of a key that is there twice the last counts.
+#[derive(Debug, Default)]
+struct Extra<'a>(Vec<(Text<'a>, Texts<'a>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Text<'de>, E> {
+                Ok(Text::default())
+            }
+
+            fn visit_none<E>(self) -> Result<Text<'de>, E> {
+                Ok(Text::default())
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Text<'de>, D::Error> {
+                inner.deserialize_str(self)
+            }
+        }
+
+        deserializer.deserialize_option(TextVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Option::<Vec<Text<'a>>>::deserialize(deserializer)?.unwrap_or_default()))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Extra<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ExtraVisitor;
+
+        impl<'de> Visitor<'de> for ExtraVisitor {
+            type Value = Extra<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Extra::default())
+            }
+
+            fn visit_none<E>(self) -> Result<Self::Value, E> {
+                Ok(Extra::default())
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
+                inner.deserialize_map(self)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs: Vec<(Text<'de>, Texts<'de>)> = Vec::new();
+                while let Some((key, values)) = map.next_entry::<Text<'de>, Texts<'de>>()? {
+                    match pairs.binary_search_by(|(known, _)| known.cmp(&key)) {
+                        Ok(at) => {
+                            if let Some(pair) = pairs.get_mut(at) {
+                                pair.1 = values;
+                            }
+                        }
+                        // The API server writes maps sorted: nearly always at the end.
+                        Err(at) => pairs.insert(at, (key, values)),
+                    }
+                }
+                Ok(Extra(pairs))
+            }
+        }
+
+        deserializer.deserialize_option(ExtraVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use super::*;
+use crate::api::authorization::PreparedReview;
+
+fn body(version: &str, spec: &str) -> String {
+    format!(
+        r#"{{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/{version}",
+            "metadata": {{}}, "spec": {spec}, "status": {{"allowed": false}}}}"#
+    )
+}
+
+/// What the owned reading says of the same body is what must be read here.
+fn agree(json: &str) {
+    let incoming = IncomingReview::from_json(json.as_bytes()).unwrap();
+    let Review::Access(owned) = Review::from_json(json.as_bytes()).unwrap() else {
+        panic!("no access review: {json}")
+    };
+    let prepared = PreparedReview::of(&owned.spec).unwrap();
+    assert_eq!(incoming.version(), owned.version, "{json}");
+    assert_eq!(&incoming.identity().to_user(), prepared.user(), "{json}");
+    assert_eq!(incoming.attributes(), prepared.attributes(), "{json}");
+    assert_eq!(incoming.evaluation_error(Some("e")), prepared.evaluation_error(Some("e")));
+    assert!(incoming.identity().is(prepared.user()), "{json}");
+    let random = RandomState::new();
+    let (mut one, mut other) = (random.build_hasher(), random.build_hasher());
+    incoming.identity().hash_into(&mut one);
+    Identity::hash_user(prepared.user(), &mut other);
+    assert_eq!(one.finish(), other.finish(), "{json}");
+}
+
+#[test]
+fn a_body_is_read_as_the_owned_review_reads_it() {
+    for spec in [
+        r#"{"user": "jane", "uid": "7", "groups": ["a", null, "b\u0041"], "nonResourceAttributes": {"path": "/\n", "verb": "get"}}"#,
+        r#"{"user": null, "groups": null, "group": ["x"], "extra": null, "resourceAttributes": {}}"#,
+        r#"{"extra": {"b": ["1", null], "a": null, "c": []}, "resourceAttributes": {"verb": "list", "version": "v1"}}"#,
+        r#"{"resourceAttributes": {"namespace": "n", "verb": "v", "group": "g", "version": "w",
+            "resource": "r", "subresource": "s", "name": "m", "unknown": [1],
+            "fieldSelector": {"requirements": [{"key": "a", "operator": "In", "values": ["1"]}, {"key": "b", "operator": "Is"}]},
+            "labelSelector": {"rawSelector": "a b"}}}"#,
+        r#"{"nonResourceAttributes": {"path": null}, "resourceAttributes": null}"#,
+    ] {
+        agree(&body("v1", spec));
+        agree(&body("v1beta1", spec));
+    }
+}
+
+#[test]
+fn identities_differ_in_each_part() {
+    let base = r#"{"user": "u", "uid": "1", "groups": ["a", "b"], "extra": {"k": ["v"]}, "nonResourceAttributes": {}}"#;
+    let json = body("v1", base);
+    let review = IncomingReview::from_json(json.as_bytes()).unwrap();
+    let user = review.identity().to_user();
+    for (from, to) in [
+        (r#""u""#, r#""U""#),
+        (r#""1""#, r#""2""#),
+        (r#"["a", "b"]"#, r#"["b", "a"]"#),
+        (r#"["a", "b"]"#, r#"["a"]"#),
+        (r#""k""#, r#""l""#),
+        (r#"["v"]"#, r#"["v", "v"]"#),
+    ] {
+        let json = body("v1", &base.replacen(from, to, 1));
+        let other = IncomingReview::from_json(json.as_bytes()).unwrap();
+        assert!(!other.identity().is(&user), "{to}");
+    }
+    assert!(review.identity().is(&user));
+    assert_eq!(review.identity().extra_size(), 4);
+}
+
+#[test]
+fn what_is_no_single_question_is_refused_in_the_words_of_validation() {
+    for (json, status, text) in [
+        ("{".to_owned(), 400, "the review cannot be read"),
+        ("[]".to_owned(), 400, "the review cannot be read"),
+        (body("v1", "{}") + "x", 400, "the review cannot be read"),
+        (body("v1", r#"{"user": 1}"#), 400, "the review cannot be read"),
+        (body("v1", r#"["jane"]"#), 400, "the review cannot be read"),
+        (
+            body("v1", r#"{"user": "a", "user": "b", "nonResourceAttributes": {}}"#),
+            400,
+            "the review cannot be read",
+        ),
+        (body("v2", "{}"), 400, "`authorization.k8s.io/v2` is not a version of reviews"),
+        (
+            body("v1", "{}").replace("Subject", "LocalSubject"),
+            400,
+            "`LocalSubjectAccessReview` is not a kind of review",
+        ),
+        (
+            body("v1", r#"{"user": "jane"}"#),
+            422,
+            "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+        ),
+        (
+            body(
+                "v1",
+                r#"{"user": "jane", "resourceAttributes": {}, "nonResourceAttributes": {}}"#,
+            ),
+            422,
+            "cannot be specified in combination with resourceAttributes",
+        ),
+        (body("v1", "null"), 422, "exactly one of"),
+    ] {
+        let error = IncomingReview::from_json(json.as_bytes()).unwrap_err();
+        assert_eq!(error.http_status(), status, "{json}");
+        assert!(error.to_string().contains(text), "{json}: {error}");
+    }
+}
+
+#[test]
+fn a_review_about_nobody_is_a_question_all_the_same() {
+    let json = body("v1", r#"{"nonResourceAttributes": {"path": "/", "verb": "get"}}"#);
+    let review = IncomingReview::from_json(json.as_bytes()).unwrap();
+    assert_eq!(review.identity().to_user(), User::default());
+}
+
+#[test]
+fn of_an_extra_key_that_is_there_twice_the_last_counts() {
+    let json =
+        body("v1", r#"{"extra": {"b": ["1"], "a": [], "b": ["2"]}, "nonResourceAttributes": {}}"#);
+    agree(&json);
+}

@@ -1,0 +1,216 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+
+use super::authenticate;
+use super::authorize::{self, ReviewLimits};
+use super::decision_log::{AuthenticateRecord, AuthorizeRecord, DecisionLog};
+use super::identities::Identities;
+use super::metrics::Metrics;
+use super::reply::Reply;
+use super::shadow::{Answer, Shadow};
+use crate::authn::cache::TokenCache;
+use crate::snapshot::Snapshot;
+
+/// The reviews' side of the server, without any HTTP: bodies in, answers out.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use portcullis::api::inventory::Inventory;
+/// use portcullis::authn::cache::{CacheConfig, TokenCache};
+/// use portcullis::authn::chain::TokenChain;
+/// use portcullis::snapshot::{Config, Mode, compile};
+/// use portcullis::webhook::{App, Asker};
+///
+/// let snapshot = compile(&Inventory::default(), &Config::new([Mode::AlwaysAllow]))?;
+/// let tokens = TokenCache::new(Arc::new(TokenChain::default()), CacheConfig::default())?;
+/// let app = App::new(Arc::new(snapshot), tokens);
+/// let body = br#"{"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+///     "spec": {"user": "jane", "nonResourceAttributes": {"path": "/", "verb": "get"}}}"#;
+/// let reply = app.authorize(body, Asker::default());
+/// assert_eq!(reply.status, 200);
+/// assert!(reply.body.ends_with(br#""status":{"allowed":true}}"#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct App {
+    serving: ArcSwap<Serving>,
+    tokens: TokenCache,
+    identities: Identities,
+    limits: ReviewLimits,
+    metrics: Arc<Metrics>,
+    log: Arc<DecisionLog>,
+    shadow: Option<Arc<Shadow>>,
+}
+
+/// What decides, and which of those that served since the start it is.
+#[derive(Debug, Clone)]
+struct Serving {
+    snapshot: Arc<Snapshot>,
+    generation: u64,
+}
+
+/// Who sends a review, for the decision log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asker<'a> {
+    /// The id of the request.
+    pub request_id: &'a str,
+    /// Where the connection comes from.
+    pub peer: Option<SocketAddr>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("generation", &self.generation()).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Serves this policy and these tokens until others are put in their place. Nothing is written
+    /// down and no candidate is asked, unless [`Self::with_log`] and [`Self::with_shadow`] say so.
+    #[must_use]
+    pub fn new(snapshot: Arc<Snapshot>, tokens: TokenCache) -> Self {
+        let limits = ReviewLimits::default();
+        Self {
+            serving: ArcSwap::from_pointee(Serving { snapshot, generation: 1 }),
+            tokens,
+            identities: Identities::new(limits.identity_cache_bytes),
+            limits,
+            metrics: Arc::new(Metrics::new()),
+            log: Arc::new(DecisionLog::off()),
+            shadow: None,
+        }
+    }
+
+    /// The same with other limits for reviews.
+    #[must_use]
+    pub fn with_limits(mut self, limits: ReviewLimits) -> Self {
+        self.identities = Identities::new(limits.identity_cache_bytes);
+        self.limits = limits;
+        self
+    }
+
+    /// The same with metrics that others count in, too.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// The same with every decision written down.
+    #[must_use]
+    pub fn with_log(mut self, log: Arc<DecisionLog>) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// The same with a candidate policy asked beside.
+    #[must_use]
+    pub fn with_shadow(mut self, shadow: Arc<Shadow>) -> Self {
+        self.shadow = Some(shadow);
+        self
+    }
+
+    /// The metrics.
+    #[must_use]
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The candidate beside, if there can be one.
+    #[must_use]
+    pub const fn shadow(&self) -> Option<&Arc<Shadow>> {
+        self.shadow.as_ref()
+    }
+
+    /// Counts the policies that served since the start.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.serving.load().generation
+    }
+
+    /// Lets another policy decide from the next review on. Reviews under way end with the one they
+    /// began with.
+    pub fn publish(&self, snapshot: Arc<Snapshot>, generation: u64) {
+        self.serving.store(Arc::new(Serving { snapshot, generation }));
+    }
+
+    /// The tokens' side, to be flushed or given another chain.
+    #[must_use]
+    pub const fn tokens(&self) -> &TokenCache {
+        &self.tokens
+    }
+
+    /// Answers the body of a `POST /authorize`.
+    pub fn authorize(&self, body: &[u8], asker: Asker<'_>) -> Reply {
+        let started = Instant::now();
+        let serving = self.serving.load();
+        let Serving { snapshot, generation } = &**serving;
+        let (reply, decided) =
+            authorize::answer(body, snapshot, &self.identities, &self.limits, |seen| {
+                let took = started.elapsed();
+                let live = Answer {
+                    decision: seen.verdict.decision,
+                    reason: seen.reason,
+                    errors: &seen.verdict.errors,
+                };
+                let shadow =
+                    self.shadow.as_ref().and_then(|shadow| shadow.compare(seen.request, live));
+                let verb = seen.request.attributes.verb();
+                let Some(kept) = self.log.wants(seen.outcome, verb) else { return };
+                let record = AuthorizeRecord {
+                    request_id: asker.request_id,
+                    request: seen.request,
+                    decided: seen.outcome,
+                    reason: seen.reason,
+                    errors: &seen.verdict.errors,
+                    snapshot,
+                    generation: *generation,
+                    took,
+                    peer: asker.peer,
+                    shadow,
+                };
+                self.log.authorize(kept, &record);
+            });
+        self.metrics.authorized(decided, started.elapsed());
+        reply
+    }
+
+    /// Answers the body of a `POST /authenticate`. Must be called within a tokio runtime.
+    pub async fn authenticate(&self, body: &[u8], asker: Asker<'_>) -> Reply {
+        let started = Instant::now();
+        let (reply, proved, used) = authenticate::answer(body, &self.tokens, unix_now(), |seen| {
+            let Some(kept) = self.log.wants_token(seen.proved()) else { return };
+            let proof = seen.found.ok().flatten();
+            let error = seen.found.err().map(ToString::to_string);
+            let record = AuthenticateRecord {
+                request_id: asker.request_id,
+                proved: seen.proved(),
+                token: seen.token,
+                user: proof.map(|proof| &proof.authenticated.user),
+                audiences: seen.audiences,
+                authenticator: proof.map_or("", |proof| &proof.authenticator),
+                error: error.as_deref().unwrap_or_default(),
+                generation: self.generation(),
+                took: started.elapsed(),
+                peer: asker.peer,
+            };
+            self.log.authenticate(kept, &record);
+        })
+        .await;
+        if let Some(used) = used {
+            self.metrics.cache(used);
+        }
+        self.metrics.authenticated(proved, started.elapsed());
+        reply
+    }
+}
+
+/// Seconds since 1970; a clock before that is 1970, when nothing has expired and nothing is valid.
+fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

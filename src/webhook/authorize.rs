@@ -1,0 +1,281 @@
+//! One access review: from the bytes of the body to the bytes of the answer.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use super::identities::Identities;
+use super::metrics::Decided;
+use super::reply::Reply;
+use crate::api::authorization::{Identity, IncomingReview, ReviewError, Version};
+use crate::model::{Decision, Request, Verdict};
+use crate::snapshot::Snapshot;
+use crate::util::aggregate::aggregate;
+
+/// What a review may carry about its user. The API server bounds neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReviewLimits {
+    /// Groups of one user. Default: 1,024; Active Directory allows 1,015 in a ticket.
+    pub max_groups: usize,
+    /// Bytes of all extra keys and values. Default: 64 KiB.
+    pub max_extra_bytes: usize,
+    /// Bytes of users kept for the next review. Default: 16 MiB.
+    pub identity_cache_bytes: u64,
+}
+
+impl Default for ReviewLimits {
+    fn default() -> Self {
+        Self { max_groups: 1024, max_extra_bytes: 64 << 10, identity_cache_bytes: 16 << 20 }
+    }
+}
+
+/// A decided review, for those who write it down or compare it.
+pub(super) struct Seen<'a> {
+    /// Who asked what.
+    pub(super) request: &'a Request<'a>,
+    /// What the policy said.
+    pub(super) verdict: &'a Verdict<'a>,
+    /// What that came to.
+    pub(super) outcome: Decided,
+    /// The reason, rendered for the answer.
+    pub(super) reason: &'a str,
+}
+
+/// Answers one review. `seen` is shown every decision after the answer is rendered.
+pub(super) fn answer(
+    body: &[u8],
+    snapshot: &Snapshot,
+    identities: &Identities,
+    limits: &ReviewLimits,
+    seen: impl FnOnce(&Seen<'_>),
+) -> (Reply, Decided) {
+    let review = match IncomingReview::from_json(body) {
+        Ok(review) => review,
+        Err(error) => return (refusal(&error), Decided::Malformed),
+    };
+    let identity = review.identity();
+    if let Some(too_large) = too_large(identity, limits) {
+        let reply = Reply::failure(StatusCode::UNPROCESSABLE_ENTITY, &too_large);
+        return (reply, Decided::Malformed);
+    }
+    let user = identities.user(identity);
+    let request = Request { user: &user, attributes: review.attributes() };
+    let verdict = snapshot.authorize(&request);
+    let outcome = outcome(&verdict);
+    let reason = verdict.reason();
+    let reply = match outcome {
+        // The asker ignores `evaluationError` (S-WHA-12): only a failure lets its failurePolicy
+        // speak. What failed is for the log; it may hold pieces of policy.
+        Decided::Error => Reply::failure(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "an authorizer that could have denied this was not able to answer",
+        ),
+        _ => {
+            let error = aggregate(&verdict.errors);
+            Reply::answer(&Answer::new(
+                review.version(),
+                Status {
+                    allowed: outcome == Decided::Allow,
+                    denied: outcome == Decided::Deny,
+                    reason: &reason,
+                    evaluation_error: &review.evaluation_error(error.as_deref()),
+                },
+            ))
+        }
+    };
+    seen(&Seen { request: &request, verdict: &verdict, outcome, reason: &reason });
+    (reply, outcome)
+}
+
+/// A denial with an error is a failure (S-CHAIN-6): nobody knows whether it was meant.
+fn outcome(verdict: &Verdict<'_>) -> Decided {
+    match verdict.decision {
+        Decision::Allow => Decided::Allow,
+        Decision::Deny if verdict.errors.is_empty() => Decided::Deny,
+        Decision::Deny => Decided::Error,
+        Decision::NoOpinion => Decided::NoOpinion,
+    }
+}
+
+#[cold]
+fn refusal(error: &ReviewError) -> Reply {
+    let status = match error.http_status() {
+        422 => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    match std::error::Error::source(error) {
+        // Which byte of the body was no JSON helps nobody but a developer of an API server; the
+        // text of serde_json names types and places, never contents.
+        Some(cause) => Reply::failure(status, &format!("{error}: {cause}")),
+        None => Reply::failure(status, &error.to_string()),
+    }
+}
+
+fn too_large(identity: Identity<'_>, limits: &ReviewLimits) -> Option<String> {
+    let groups = identity.groups().len();
+    if groups > limits.max_groups {
+        let most = limits.max_groups;
+        return Some(format!(
+            "the user has {groups} groups, more than the {most} this server reads"
+        ));
+    }
+    let extra = identity.extra_size();
+    if extra > limits.max_extra_bytes {
+        let most = limits.max_extra_bytes;
+        return Some(format!(
+            "the user's extra values are {extra} bytes, more than the {most} this server reads"
+        ));
+    }
+    None
+}
+
+/// The answer without the question: the asker knows it, and reads the status alone (S-WHA-7).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    kind: &'static str,
+    api_version: &'static str,
+    status: Status<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status<'a> {
+    allowed: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    denied: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    evaluation_error: &'a str,
+}
+
+impl<'a> Answer<'a> {
+    const fn new(version: Version, status: Status<'a>) -> Self {
+        Self { kind: "SubjectAccessReview", api_version: version.api_version(), status }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::inventory::Inventory;
+    use crate::authz::{Authorizer, OnFailure, Rules};
+    use crate::model::{Attributes, User};
+    use crate::snapshot::{Config, Mode, compile};
+
+    /// Says what the path asks for.
+    struct Obliging;
+
+    impl Authorizer for Obliging {
+        fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
+            let Attributes::NonResource(attributes) = &request.attributes else {
+                return Verdict::no_opinion("");
+            };
+            match attributes.path {
+                "/allow" => Verdict::allow("because"),
+                "/allow-with-error" => Verdict::allow("because").with_error("policy text"),
+                "/deny" => Verdict::deny("no"),
+                "/deny-with-error" => Verdict::deny("no").with_error("policy text"),
+                "/fail" => Verdict::no_opinion("").with_error("policy text"),
+                _ => Verdict::no_opinion("unsure"),
+            }
+        }
+
+        fn rules_for(&self, _: &User, _: &str) -> Rules {
+            Rules::default()
+        }
+    }
+
+    fn ask_all(version: &str, path: &str, then: Mode) -> (Reply, Decided) {
+        let config = Config::default()
+            .with_authorizer("Obliging", Obliging)
+            .with_on_failure(OnFailure::Deny);
+        // The mode is asked first; what allows must come after.
+        let config = match then {
+            Mode::AlwaysAllow => config.with_authorizer("AlwaysAllow", crate::authz::AlwaysAllow),
+            _ => config,
+        };
+        let snapshot = compile(&Inventory::default(), &config).unwrap();
+        let body = format!(
+            r#"{{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/{version}",
+                "spec": {{"user": "jane", "nonResourceAttributes": {{"path": "{path}", "verb": "get"}}}}}}"#
+        );
+        let identities = Identities::new(1 << 20);
+        let limits = ReviewLimits::default();
+        answer(body.as_bytes(), &snapshot, &identities, &limits, |_| ())
+    }
+
+    fn ask(path: &str) -> (u16, String, Decided) {
+        let (reply, decided) = ask_all("v1", path, Mode::AlwaysDeny);
+        (reply.status.as_u16(), String::from_utf8(reply.body.to_vec()).unwrap(), decided)
+    }
+
+    #[test]
+    fn each_decision_has_its_answer() {
+        let head =
+            r#"{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":"#;
+        for (path, status, decided) in [
+            ("/allow", r#"{"allowed":true,"reason":"because"}"#, Decided::Allow),
+            ("/deny", r#"{"allowed":false,"denied":true,"reason":"no"}"#, Decided::Deny),
+            ("/other", r#"{"allowed":false,"reason":"unsure"}"#, Decided::NoOpinion),
+        ] {
+            assert_eq!(ask(path), (200, format!("{head}{status}}}"), decided), "{path}");
+        }
+        // An error beside an allow does not matter (S-CHAIN-5).
+        assert_eq!(ask("/allow-with-error").2, Decided::Allow);
+    }
+
+    #[test]
+    fn an_answer_is_in_the_version_of_the_question() {
+        for version in ["v1", "v1beta1"] {
+            let (reply, _) = ask_all(version, "/allow", Mode::AlwaysDeny);
+            let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+            assert_eq!(answer["apiVersion"], format!("authorization.k8s.io/{version}"));
+        }
+    }
+
+    #[test]
+    fn failing_to_evaluate_is_a_failure_and_never_an_allow_and_tells_no_policy() {
+        for path in ["/deny-with-error", "/fail"] {
+            for then in [Mode::AlwaysDeny, Mode::AlwaysAllow] {
+                let (reply, decided) = ask_all("v1", path, then);
+                assert_eq!((reply.status.as_u16(), decided), (500, Decided::Error), "{path}");
+                let text = String::from_utf8(reply.body.to_vec()).unwrap();
+                assert!(!text.contains("policy text"), "{text}");
+                assert!(text.contains(r#""kind":"Status""#), "{text}");
+            }
+        }
+        // The twin: an authorizer that has no opinion and did not fail leaves it to the next.
+        assert_eq!(ask_all("v1", "/other", Mode::AlwaysAllow).1, Decided::Allow);
+    }
+
+    #[test]
+    fn what_is_no_review_is_refused() {
+        let snapshot = compile(&Inventory::default(), &Config::new([Mode::AlwaysAllow])).unwrap();
+        let ask = |body: &str| {
+            let (reply, decided) = answer(
+                body.as_bytes(),
+                &snapshot,
+                &Identities::new(1 << 20),
+                &ReviewLimits { max_groups: 2, max_extra_bytes: 8, ..Default::default() },
+                |_| panic!("seen"),
+            );
+            assert_eq!(decided, Decided::Malformed, "{body}");
+            (reply.status.as_u16(), String::from_utf8(reply.body.to_vec()).unwrap())
+        };
+        assert_eq!(ask("").0, 400);
+        assert_eq!(ask("{}").0, 400);
+        let review = |spec: &str| {
+            format!(
+                r#"{{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
+                    "spec": {{{spec}, "nonResourceAttributes": {{}}}}}}"#
+            )
+        };
+        let (status, text) = ask(&review(r#""groups": ["a", "b", "c"]"#));
+        assert_eq!(status, 422);
+        assert!(text.contains("the user has 3 groups, more than the 2"), "{text}");
+        let (status, text) = ask(&review(r#""extra": {"key": ["value"]}"#));
+        assert_eq!(status, 422);
+        assert!(text.contains("extra values are 10 bytes, more than the 8"), "{text}");
+    }
+}

@@ -1,0 +1,256 @@
+//! The server's configuration file: what is to be served, from which files, behind which listener?
+//!
+//! One YAML or JSON file. Every mistake is told at once, with its line and the path of its field.
+//! Relative paths are relative to the folder of the file. YAML is read as Kubernetes reads it
+//! (S-ACFG-2), unknown fields and fields that stand twice are refused.
+//!
+//! Absent on purpose: environment variables and flags that change what the file says, secrets
+//! (files hold them), and reading anything that the file names (see [`load`](super::load)).
+//!
+//! ```
+//! use portcullis::webhook::config::ServerConfig;
+//!
+//! let text = "
+//! apiVersion: portcullis.dev/v1alpha1
+//! kind: ServerConfiguration
+//! listen: {address: 127.0.0.1:9443, tls: {certificateFile: tls.crt, keyFile: tls.key}}
+//! policy: {paths: [policy/]}
+//! authorizers: [{type: RBAC}]
+//! authenticator: []
+//! ";
+//! let error = ServerConfig::parse("/etc/portcullis/server.yaml", text.as_bytes()).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "/etc/portcullis/server.yaml:7: `authenticator`: there is no such field; \
+//!      did you mean `authenticators`?",
+//! );
+//! ```
+
+mod field;
+mod limits;
+mod policy;
+mod problem;
+mod scalar;
+mod serve;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use limits::LimitsConfig;
+pub use policy::{AuthorizerConfig, PolicyConfig, ShadowConfig};
+pub use problem::{ConfigError, Problem};
+pub use serve::{
+    DecisionLogConfig, ListenConfig, LogConfig, LogFormat, LogLevel, LogTarget, Mask,
+    OperationsConfig, ReloadConfig, TlsConfig,
+};
+pub use tokens::{
+    AuthenticatorConfig, BoundObjects, IssuedTokensConfig, JwksConfig, ServiceAccountsConfig,
+    TokenCacheConfig, TokenFileConfig, TokenFileFormat,
+};
+
+use crate::model::Origin;
+use crate::source::document;
+use field::{Field, Object, Problems};
+
+/// The `apiVersion` of the file.
+pub const API_VERSION: &str = "portcullis.dev/v1alpha1";
+/// The `kind` of the file.
+pub const KIND: &str = "ServerConfiguration";
+
+/// A path that a configuration names, and where it does.
+#[derive(Debug, Clone)]
+pub struct NamedPath {
+    /// The path; a relative one was joined to the folder of the configuration file.
+    pub path: PathBuf,
+    /// The line of the configuration file.
+    pub origin: Origin,
+    /// The field that names it.
+    pub field: String,
+}
+
+impl<P: Into<PathBuf>> From<P> for NamedPath {
+    /// A path that no file names.
+    fn from(path: P) -> Self {
+        Self { path: path.into(), origin: Origin::default(), field: String::new() }
+    }
+}
+
+/// Where it was named makes no difference.
+impl PartialEq for NamedPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+impl Eq for NamedPath {}
+
+/// What a server serves.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Where reviews are answered.
+    pub listen: ListenConfig,
+    /// Where people and probes look: `/metrics`, `/livez`, `/readyz`, `/shadow`.
+    pub operations: OperationsConfig,
+    /// The Kubernetes objects that decide.
+    pub policy: PolicyConfig,
+    /// The chain, in the order in which it is asked; never empty.
+    pub authorizers: Vec<AuthorizerConfig>,
+    /// The audiences of tokens that are presented without any (S-AUTHN-12).
+    pub api_audiences: Vec<String>,
+    /// The token authenticators, in order.
+    pub authenticators: Vec<AuthenticatorConfig>,
+    /// How long answers about tokens are kept.
+    pub token_cache: TokenCacheConfig,
+    /// A candidate policy to be asked beside the one that serves.
+    pub shadow: Option<ShadowConfig>,
+    /// What clients may take.
+    pub limits: LimitsConfig,
+    /// How changes of files are noticed.
+    pub reload: ReloadConfig,
+    /// What is logged.
+    pub log: LogConfig,
+}
+
+impl ServerConfig {
+    /// Reads the configuration in `bytes`. `path` is the file they come from: errors name it, and
+    /// its folder is where relative paths begin.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(path: impl AsRef<Path>, bytes: &[u8]) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let problems = Problems::new(&path.display().to_string());
+        let config = read(path, bytes, &problems);
+        match (config, problems.finish()) {
+            (Some(config), problems) if problems.is_empty() => Ok(config),
+            (_, problems) => Err(ConfigError::new(problems)),
+        }
+    }
+
+    /// The audiences of tokens that are presented without any: those that are configured, or the
+    /// issuers of service account tokens (S-AUTHN-12).
+    #[must_use]
+    pub fn audiences(&self) -> Vec<String> {
+        if !self.api_audiences.is_empty() {
+            return self.api_audiences.clone();
+        }
+        let issuers = self.authenticators.iter().find_map(|authenticator| match authenticator {
+            AuthenticatorConfig::ServiceAccounts(config) => Some(config.issuers.clone()),
+            _ => None,
+        });
+        issuers.unwrap_or_default()
+    }
+
+    /// Which parts differ from `other` that only a restart changes, by the names of their fields.
+    #[must_use]
+    pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
+        let parts = [
+            ("listen", self.listen != other.listen),
+            ("operations", self.operations != other.operations),
+            ("limits", self.limits != other.limits),
+            ("reload", self.reload != other.reload),
+            ("log", self.log != other.log),
+            ("tokenCache", self.token_cache != other.token_cache),
+        ];
+        parts.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+    }
+}
+
+/// `None` only when something was noted.
+fn read(path: &Path, bytes: &[u8], problems: &Problems) -> Option<ServerConfig> {
+    let name = path.display().to_string();
+    let document = match document::read(&name, bytes.to_vec()) {
+        Ok(document) => document,
+        Err(error) => {
+            let text = error.to_string();
+            let (line, place) = error.origin().map_or((0, name), |at| (at.line, at.to_string()));
+            let message = text.strip_prefix(&format!("{place}: ")).unwrap_or(&text);
+            problems.note(line, "", message);
+            return None;
+        }
+    };
+    let Some(root) = &document.root else {
+        problems.note(
+            0,
+            "",
+            format!(
+                "there is nothing in it; begin with `apiVersion: {API_VERSION}` and `kind: {KIND}`"
+            ),
+        );
+        return None;
+    };
+    for (field, line) in &document.duplicates {
+        problems.note(*line, field, "this field stands twice; remove one of them");
+    }
+    let root = Field::root(root, problems).object()?;
+    header(&root)?;
+    // A file that was opened by its bare name is in the working directory.
+    let base = path.parent().unwrap_or_else(|| Path::new(""));
+    let config = body(&root, base);
+    root.finish();
+    config
+}
+
+/// A file of another kind has no mistakes, it is the wrong file: nothing else is said about it.
+fn header(root: &Object<'_>) -> Option<()> {
+    let right = |name, value: &str| {
+        let field = root.required(name)?;
+        let text = field.text()?;
+        if text != value {
+            field.note(format!("must be `{value}`, but is `{text}`; is this the right file?"));
+            return None;
+        }
+        Some(())
+    };
+    right("apiVersion", API_VERSION).and(right("kind", KIND))
+}
+
+fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
+    let listen = root.required("listen").and_then(|field| serve::listen(field, base));
+    let operations =
+        root.get("operations").map_or_else(|| Some(OperationsConfig::default()), serve::operations);
+    if let (Some(listen), Some(operations)) = (&listen, &operations)
+        && listen.address == operations.address
+    {
+        root.note(format!(
+            "`listen` and `operations` have the same address `{}`; give one another port",
+            listen.address
+        ));
+    }
+    let policy = root
+        .get("policy")
+        .map_or_else(|| Some(PolicyConfig::default()), |field| policy::policy(field, base));
+    let authorizers = root.required("authorizers").and_then(|field| policy::chain(&field, base));
+    if let (Some(policy), Some(authorizers)) = (&policy, &authorizers) {
+        policy::agree(root, policy, authorizers);
+    }
+    let shadow = root.get("shadow").map(|field| policy::shadow(field, base));
+    let api_audiences = root.get("apiAudiences").map(|field| field.filled_texts());
+    // About a policy that cannot be read enough is said.
+    let has_objects = policy.as_ref().is_none_or(|policy| !policy.paths.is_empty());
+    let authenticators = root
+        .get("authenticators")
+        .map(|field| tokens::authenticators(&field, base, has_objects))
+        .unwrap_or_default();
+    let token_cache = root.get("tokenCache").and_then(tokens::cache);
+    let limits = root.get("limits").and_then(limits::limits);
+    let reload = root.get("reload").and_then(serve::reload);
+    let log = root.get("log").and_then(|field| serve::log(field, base));
+    Some(ServerConfig {
+        listen: listen?,
+        operations: operations?,
+        policy: policy?,
+        authorizers: authorizers?,
+        api_audiences: api_audiences.unwrap_or_default(),
+        authenticators,
+        token_cache: token_cache.unwrap_or_default(),
+        shadow: shadow.flatten(),
+        limits: limits.unwrap_or_default(),
+        reload: reload.unwrap_or_default(),
+        log: log.unwrap_or_default(),
+    })
+}

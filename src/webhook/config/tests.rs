@@ -1,0 +1,389 @@
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+const FULL: &str = "\
+apiVersion: portcullis.dev/v1alpha1
+kind: ServerConfiguration
+listen:
+  address: 127.0.0.1:9443
+  tls:
+    certificateFile: tls.crt
+    keyFile: /run/tls.key
+    clientCAFile: client-ca.crt
+    allowedClients: [kube-apiserver]
+operations: {address: 127.0.0.1:9444}
+policy:
+  paths: [policy/]
+  defaultRoles: true
+authorizers:
+- {type: RBAC}
+- {type: ABAC, file: abac.jsonl}
+apiAudiences: [https://kubernetes.default.svc]
+authenticators:
+- tokenFile: {file: tokens.csv, format: csv}
+- bootstrapTokens: {}
+- serviceAccounts:
+    issuers: [https://kubernetes.default.svc]
+    keyFiles: [sa.pub]
+    jwks: {url: 'https://issuer/keys', refresh: 5m}
+    boundObjects: Check
+- issuedTokens: {issuer: https://portcullis, audiences: [a], keyFiles: [own.pub]}
+tokenCache: {success: 10s, failure: 0s, size: 100}
+shadow:
+  policy: {paths: [candidate/]}
+  authorizers: [{type: RBAC}]
+  sample: 0.5
+reload: {watch: true, interval: 1m30s}
+log:
+  level: info
+  format: json
+  decisions: {file: '-', sampleAllows: 1.0, alwaysVerbs: [delete], mask: Users}
+";
+
+fn parse(text: &str) -> Result<ServerConfig, ConfigError> {
+    ServerConfig::parse("/etc/p/server.yaml", text.as_bytes())
+}
+
+fn problems(text: &str) -> Vec<String> {
+    match parse(text) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.problems().iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn with(from: &str, to: &str) -> String {
+    assert_eq!(FULL.matches(from).count(), 1, "{from}");
+    FULL.replace(from, to)
+}
+
+#[test]
+fn every_field_is_read() {
+    let config = parse(FULL).unwrap();
+    assert_eq!(config.listen.tls.certificate_file.path, Path::new("/etc/p/tls.crt"));
+    assert_eq!(config.listen.tls.key_file.path, Path::new("/run/tls.key"));
+    assert_eq!(config.listen.tls.allowed_clients, ["kube-apiserver"]);
+    assert_eq!(config.policy.paths, [NamedPath::from("/etc/p/policy/")]);
+    assert_eq!(config.policy.paths[0].origin.line, 12);
+    assert!(config.policy.default_roles && !config.policy.strict);
+    assert_eq!(config.authorizers[1], AuthorizerConfig::Abac { file: "/etc/p/abac.jsonl".into() });
+    assert_eq!(config.authenticators.len(), 4);
+    assert_eq!(config.token_cache.size, 100);
+    assert_eq!(config.shadow.unwrap().sample, 0.5);
+    assert_eq!(config.reload.interval, Duration::from_secs(90));
+    assert_eq!(config.log.level, LogLevel::Info);
+    assert_eq!(config.log.format, LogFormat::Json);
+    let decisions = config.log.decisions.unwrap();
+    assert_eq!((decisions.target, decisions.mask), (LogTarget::Stdout, Mask::Users));
+}
+
+#[test]
+fn json_reads_as_yaml_does() {
+    let text = "{\n\t\"apiVersion\": \"portcullis.dev/v1alpha1\",\n\t\"kind\": \"ServerConfiguration\",\n\
+                \t\"listen\": {\"address\": \"[::1]:9443\", \"tls\": {\"certificateFile\": \"c\", \"keyFile\": \"k\"}},\n\
+                \t\"authorizers\": [{\"type\": \"AlwaysDeny\"}]\n}\n";
+    let config = parse(text).unwrap();
+    assert_eq!(config.authorizers, [AuthorizerConfig::AlwaysDeny]);
+    assert_eq!(config.reload, ReloadConfig::default());
+    assert_eq!(config.token_cache.success, Duration::from_secs(10));
+    let broken = text.replace("AlwaysDeny", "AlwayDeny");
+    assert_eq!(
+        problems(&broken),
+        ["/etc/p/server.yaml:5: `authorizers[0].type`: there is no `AlwayDeny`; \
+          did you mean `AlwaysDeny`?"]
+    );
+}
+
+/// What is changed in the full configuration, into what that is accepted, into what that is not,
+/// and what is said then.
+const CASES: &[(&str, &str, &str, &[&str])] = &[
+    (
+        "  paths: [policy/]",
+        "  paths: [policy/, more.yaml]",
+        "  pahts: [policy/]",
+        &[
+            "11: `policy`: `policy.paths` is missing, and `RBAC` stands in the chain: name the files that hold roles and bindings",
+            "12: `policy.pahts`: there is no such field; did you mean `paths`?",
+            "20: `authenticators[1]`: `bootstrapTokens` reads Secrets from `policy.paths`, which is missing; name the files there",
+            "21: `authenticators[2]`: `serviceAccounts` reads the objects that tokens are bound to from `policy.paths`, which is missing; name the files there",
+        ],
+    ),
+    (
+        "reload: {watch: true, interval: 1m30s}",
+        "reload: {watch: yes, interval: 0s}",
+        "reloads: {watch: true, interval: 1m30s}",
+        &["32: `reloads`: there is no such field; did you mean `reload`?"],
+    ),
+    (
+        "  defaultRoles: true",
+        "  defaultRoles: on",
+        "  defaultRoles: 'true'",
+        &["13: `policy.defaultRoles`: must be `true` or `false`, but is the string `true`"],
+    ),
+    (
+        "allowedClients: [kube-apiserver]",
+        "allowedClients: ['y']",
+        "allowedClients: [y, 12]",
+        &[
+            "9: `listen.tls.allowedClients[0]`: must be a string, but is the boolean `true`; put it in quotes",
+            "9: `listen.tls.allowedClients[1]`: must be a string, but is the number `12`; put it in quotes",
+        ],
+    ),
+    (
+        "    clientCAFile: client-ca.crt\n    allowedClients: [kube-apiserver]\n",
+        "",
+        "    allowedClients: [kube-apiserver]\n",
+        &["8: `listen.tls.allowedClients`: needs `clientCAFile`: without it nobody proves a name"],
+    ),
+    (
+        "- bootstrapTokens: {}",
+        "",
+        "- bootstrapTokens: {}\n  tokenFile: {file: other.csv}",
+        &[
+            "20: `authenticators[1]`: has both `tokenFile` and `bootstrapTokens`; make two entries of it",
+        ],
+    ),
+    (
+        "- bootstrapTokens: {}\n",
+        "",
+        "- {}\n",
+        &[
+            "20: `authenticators[1]`: names no kind of authenticator; use one of `tokenFile`, `bootstrapTokens`, `serviceAccounts`, `issuedTokens` (with `{}` if there is nothing to say)",
+        ],
+    ),
+    (
+        "- bootstrapTokens: {}\n",
+        "",
+        "- bootstrapTokens: {}\n- bootstrapTokens: {}\n",
+        &["21: `authenticators[2]`: `bootstrapTokens` stands there already; remove one"],
+    ),
+    (
+        "success: 10s",
+        "success: 1m0.5s",
+        "success: 10",
+        &["27: `tokenCache.success`: `10` has no unit; write `10s` for seconds"],
+    ),
+    (
+        "refresh: 5m",
+        "refresh: 300s",
+        "refresh: 5 minutes",
+        &[
+            "24: `authenticators[2].serviceAccounts.jwks.refresh`: `5 minutes` is no duration; write `10s`, `1m30s` or `500ms`",
+        ],
+    ),
+    (
+        "https://issuer/keys",
+        "https://other/keys",
+        "http://issuer/keys",
+        &[
+            "24: `authenticators[2].serviceAccounts.jwks.url`: must begin with `https://`: whoever answers decides who is who",
+        ],
+    ),
+    (
+        "    keyFiles: [sa.pub]\n    jwks: {url: 'https://issuer/keys', refresh: 5m}\n",
+        "    keyFiles: [sa.pub]\n",
+        "",
+        &[
+            "21: `authenticators[2].serviceAccounts`: has no keys; name `keyFiles`, or `jwks` with the issuer's URL",
+        ],
+    ),
+    (
+        "size: 100",
+        "size: 1",
+        "size: 0",
+        &["27: `tokenCache.size`: must be a whole number of at least 1, but is the number `0`"],
+    ),
+    (
+        "sample: 0.5",
+        "sample: 1",
+        "sample: 50",
+        &["31: `shadow.sample`: must be a number from 0 to 1, but is the number `50`"],
+    ),
+    (
+        "operations: {address: 127.0.0.1:9444}",
+        "operations: {address: 0.0.0.0:9444, allowRemote: true}",
+        "operations: {address: 0.0.0.0:9444}",
+        &[
+            "10: `operations.address`: `0.0.0.0:9444` can be reached from elsewhere, without TLS or a password; take a loopback address, or set `allowRemote: true` if the network protects it",
+        ],
+    ),
+    (
+        "address: 127.0.0.1:9444",
+        "address: '[::1]:9444'",
+        "address: localhost:9444",
+        &[
+            "10: `operations.address`: `localhost:9444` is no address; write IP and port, such as `127.0.0.1:9443` or `[::]:9443`",
+        ],
+    ),
+    (
+        "operations: {address: 127.0.0.1:9444}",
+        "",
+        "operations: {address: 127.0.0.1:9443}",
+        &[
+            "1: `listen` and `operations` have the same address `127.0.0.1:9443`; give one another port",
+        ],
+    ),
+    (
+        "- {type: ABAC, file: abac.jsonl}",
+        "- {type: AlwaysDeny}",
+        "- {type: ABAC}",
+        &["16: `authorizers[1]`: `file` is missing: the file of policy lines"],
+    ),
+    (
+        "- {type: ABAC, file: abac.jsonl}",
+        "- {type: AlwaysAllow, danger: EverybodyMayDoEverything}",
+        "- {type: AlwaysAllow}",
+        &[
+            "16: `authorizers[1].type`: allows everybody everything; use another, or add `danger: EverybodyMayDoEverything`",
+        ],
+    ),
+    (
+        "- {type: ABAC, file: abac.jsonl}",
+        "",
+        "- {type: rbac}\n- {type: Node}\n- {type: Webhook}\n- {type: Rego}",
+        &[
+            "16: `authorizers[1].type`: there is no `rbac`; did you mean `RBAC`?",
+            "17: `authorizers[2].type`: `Node` is not part of this build; leave it out, and keep the API server's own Node authorizer in its AuthorizationConfiguration",
+            "18: `authorizers[3].type`: `Webhook` is not part of this build: this server asks no other; name the other webhook in the API server's AuthorizationConfiguration",
+            "19: `authorizers[4].type`: `Rego` is not part of this build; leave it out",
+        ],
+    ),
+    (
+        "- {type: ABAC, file: abac.jsonl}",
+        "",
+        "- {type: RBAC}\n- {type: AlwaysDeny, danger: no, file: x}",
+        &[
+            "16: `authorizers[1]`: `RBAC` stands in the chain already; remove one",
+            "17: `authorizers[2].file`: `AlwaysDeny` reads no file; remove it (objects are in `policy.paths`)",
+            "17: `authorizers[2].danger`: `AlwaysDeny` is no danger; remove it",
+        ],
+    ),
+    (
+        "  authorizers: [{type: RBAC}]",
+        "  authorizers: [{type: AlwaysDeny}]",
+        "  authorizers: []",
+        &["30: `shadow.authorizers`: must not be empty; name at least one, or leave the field out"],
+    ),
+    (
+        "mask: Users",
+        "mask: None",
+        "mask: users",
+        &["36: `log.decisions.mask`: there is no `users`; did you mean `Users`?"],
+    ),
+    (
+        "  level: info\n",
+        "  level: debug\n",
+        "  level: verbose\n  level: info\n",
+        &["35: `level`: this field stands twice; remove one of them"],
+    ),
+    (
+        "apiVersion: portcullis.dev/v1alpha1\nkind: ServerConfiguration\n",
+        "kind: ServerConfiguration\napiVersion: portcullis.dev/v1alpha1\n",
+        "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\n",
+        &[
+            "1: `apiVersion`: must be `portcullis.dev/v1alpha1`, but is `apiserver.config.k8s.io/v1`; is this the right file?",
+            "2: `kind`: must be `ServerConfiguration`, but is `AuthorizationConfiguration`; is this the right file?",
+        ],
+    ),
+    (
+        "    keyFile: /run/tls.key\n",
+        "    keyFile: tls.key\n",
+        "    keyFile:\n",
+        &["5: `listen.tls`: `keyFile` is missing"],
+    ),
+    (
+        "  tls:\n",
+        "  tls: # the server's own\n",
+        "  tls: yes\n  more:\n",
+        &[
+            "5: `listen.tls`: must be an object, but is the boolean `true`",
+            "6: `listen.more`: there is no such field; use `address` or `tls`",
+        ],
+    ),
+    (
+        "policy:\n  paths",
+        "\npolicy:\n  paths",
+        "policy:\n\tpaths",
+        &[
+            "12: not YAML as Kubernetes reads it: tabs disallowed within this context (block indentation)",
+        ],
+    ),
+];
+
+#[test]
+fn mistakes_are_told_with_place_field_and_advice_and_their_twins_are_accepted() {
+    let mut wrong = Vec::new();
+    for (from, good, bad, expected) in CASES {
+        assert_eq!(problems(&with(from, good)), [""; 0], "{good}");
+        let expected: Vec<String> =
+            expected.iter().map(|line| format!("/etc/p/server.yaml:{line}")).collect();
+        let found = problems(&with(from, bad));
+        if found != expected {
+            wrong.push(format!("{bad}\n  {found:#?}\n  {expected:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_empty_file_and_a_second_document_are_refused() {
+    for (text, expected) in [
+        (
+            "",
+            "/etc/p/server.yaml: there is nothing in it; begin with `apiVersion: portcullis.dev/v1alpha1` and `kind: ServerConfiguration`",
+        ),
+        (
+            "# later\n---\n",
+            "/etc/p/server.yaml: there is nothing in it; begin with `apiVersion: portcullis.dev/v1alpha1` and `kind: ServerConfiguration`",
+        ),
+        ("- a\n", "/etc/p/server.yaml:1: must be an object, but is a list"),
+    ] {
+        assert_eq!(problems(text), [expected], "{text}");
+    }
+    assert_eq!(problems(&format!("---\n{FULL}---\n")), [""; 0]);
+    assert_eq!(
+        problems(&format!("{FULL}---\nkind: More\n")),
+        [
+            "/etc/p/server.yaml:38: not YAML as Kubernetes reads it: a second document begins here; put everything into one"
+        ]
+    );
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_their_order() {
+    let text = FULL.replace("127.0.0.1:9443", "here").replace("RBAC", "RBCA").replace("30s", "30");
+    let error = parse(&text).unwrap_err();
+    let lines: Vec<u32> = error.problems().iter().map(|problem| problem.origin.line).collect();
+    assert_eq!(lines, [4, 15, 30, 32]);
+    assert!(error.to_string().ends_with("(and 3 more)"), "{error}");
+}
+
+#[test]
+fn relative_paths_begin_at_the_folder_of_the_file() {
+    let config = ServerConfig::parse("server.yaml", FULL.as_bytes()).unwrap();
+    assert_eq!(config.policy.paths[0].path, Path::new("policy/"));
+    let config = ServerConfig::parse("conf/server.yaml", FULL.as_bytes()).unwrap();
+    assert_eq!(config.policy.paths[0].path, Path::new("conf/policy/"));
+}
+
+#[test]
+fn audiences_default_to_the_issuers() {
+    let config = parse(&with("apiAudiences: [https://kubernetes.default.svc]", "")).unwrap();
+    assert_eq!(config.audiences(), ["https://kubernetes.default.svc"]);
+    let config =
+        parse(&with("apiAudiences: [https://kubernetes.default.svc]", "apiAudiences: [x]"));
+    assert_eq!(config.unwrap().audiences(), ["x"]);
+}
+
+#[test]
+fn only_listeners_logs_and_the_like_need_a_restart() {
+    let config = parse(FULL).unwrap();
+    let policy = parse(&with("[policy/]", "[other/]")).unwrap();
+    assert_eq!(policy.needs_restart(&config), [""; 0]);
+    let port = parse(&with("127.0.0.1:9443", "127.0.0.1:9445")).unwrap();
+    assert_eq!(port.needs_restart(&config), ["listen"]);
+    // A line more above moves everything and changes nothing.
+    let moved = parse(&format!("# why\n{FULL}")).unwrap();
+    assert_eq!(moved.needs_restart(&config), [""; 0]);
+}

@@ -1,0 +1,198 @@
+//! Everything that a configuration names, read once: what is compiled is what was digested.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use zeroize::Zeroizing;
+
+use super::Revision;
+use crate::source::{self, Input, Limits, Raw};
+use crate::webhook::config::{
+    AuthenticatorConfig, AuthorizerConfig, NamedPath, PolicyConfig, Problem, ServerConfig,
+};
+
+/// No key, certificate, token file or ABAC policy is larger: 300,000 tokens are 30 MB.
+const MAX_FILE: u64 = 256 << 20;
+
+/// Everything that a configuration names, in memory.
+pub(super) struct Material {
+    /// The objects of the policy.
+    pub(super) objects: Vec<Raw>,
+    /// The objects of the candidate policy.
+    pub(super) candidate: Vec<Raw>,
+    files: HashMap<PathBuf, Zeroizing<Vec<u8>>>,
+    /// Says which bytes these are.
+    pub(super) revision: Revision,
+}
+
+impl Material {
+    /// A file; `None` when it could not be read, which was told.
+    pub(super) fn file(&self, named: &NamedPath) -> Option<&[u8]> {
+        self.files.get(&named.path).map(|bytes| bytes.as_slice())
+    }
+
+    /// Reads everything. What cannot be read becomes a problem at the place that names it.
+    pub(super) fn read(
+        config: &ServerConfig,
+        config_bytes: &[u8],
+        base: &Path,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let mut digest = Digest::new();
+        digest.add("configuration", config_bytes);
+        let objects = read_objects(&config.policy, base, &mut digest, problems);
+        let shadow = config.shadow.as_ref();
+        let candidate = shadow
+            .map(|shadow| read_objects(&shadow.policy, base, &mut digest, problems))
+            .unwrap_or_default();
+        let mut files = HashMap::new();
+        for named in named_files(config) {
+            if files.contains_key(&named.path) {
+                continue;
+            }
+            match read_file(&named.path) {
+                Ok(bytes) => {
+                    digest.add(&within(&named.path, base), &bytes);
+                    files.insert(named.path.clone(), bytes);
+                }
+                Err(error) => problems.push(unreadable(named, &error)),
+            }
+        }
+        Self { objects, candidate, files, revision: digest.finish() }
+    }
+}
+
+fn read_objects(
+    policy: &PolicyConfig,
+    base: &Path,
+    digest: &mut Digest,
+    problems: &mut Vec<Problem>,
+) -> Vec<Raw> {
+    let limits = Limits::default();
+    let mut left = limits.max_bytes;
+    let mut all = Vec::new();
+    digest.add("policy", &[]);
+    for named in &policy.paths {
+        let input = Input::Path(named.path.clone());
+        match source::read_raw(&input, &limits, &mut left) {
+            Ok(raws) => {
+                if raws.iter().all(|raw| raw.bytes.trim_ascii().is_empty()) {
+                    let message = format!(
+                        "`{}`: nothing in it; fill it, or remove it from the paths",
+                        named.path.display()
+                    );
+                    problems.push(Problem::new(named.origin.clone(), &named.field, message));
+                }
+                for raw in &raws {
+                    digest.add(&within(Path::new(&*raw.name), base), &raw.bytes);
+                }
+                all.extend(raws);
+            }
+            Err(error) => {
+                let message = with_causes(&error);
+                problems.push(Problem::new(named.origin.clone(), &named.field, message));
+            }
+        }
+    }
+    all
+}
+
+/// Every single file, in the order of the configuration.
+fn named_files(config: &ServerConfig) -> Vec<&NamedPath> {
+    let mut files = Vec::new();
+    let chains = [Some(&config.authorizers), config.shadow.as_ref().map(|s| &s.authorizers)];
+    for authorizer in chains.into_iter().flatten().flatten() {
+        if let AuthorizerConfig::Abac { file } = authorizer {
+            files.push(file);
+        }
+    }
+    for authenticator in &config.authenticators {
+        match authenticator {
+            AuthenticatorConfig::BootstrapTokens => {}
+            AuthenticatorConfig::IssuedTokens(config) => files.extend(&config.key_files),
+            AuthenticatorConfig::ServiceAccounts(config) => {
+                files.extend(&config.key_files);
+                files.extend(config.jwks.iter().filter_map(|jwks| jwks.ca_file.as_ref()));
+            }
+            AuthenticatorConfig::TokenFile(config) => files.push(&config.file),
+        }
+    }
+    files
+}
+
+/// Every path that the configuration names, its listener's included.
+pub(super) fn named_paths(config: &ServerConfig) -> Vec<PathBuf> {
+    let policies = [Some(&config.policy), config.shadow.as_ref().map(|shadow| &shadow.policy)];
+    let objects = policies.into_iter().flatten().flat_map(|policy| &policy.paths);
+    let tls = &config.listen.tls;
+    let own = [&tls.certificate_file, &tls.key_file].into_iter().chain(&tls.client_ca_file);
+    objects.chain(named_files(config)).chain(own).map(|named| named.path.clone()).collect()
+}
+
+/// Reads a file whole, if it is one: a pipe would be waited for.
+pub(super) fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    // Room for all at once: a buffer that grows leaves copies of secrets behind.
+    let room = metadata.len().min(MAX_FILE).saturating_add(1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
+    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE) {
+        return Err(io::Error::other("it is larger than 256Mi"));
+    }
+    Ok(bytes)
+}
+
+pub(super) fn unreadable(named: &NamedPath, error: &io::Error) -> Problem {
+    let message = format!(
+        "`{}`: cannot be read; check the path and your permission to read it: {error}",
+        named.path.display()
+    );
+    Problem::new(named.origin.clone(), &named.field, message)
+}
+
+/// An error with its causes, in one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// The same files in another folder are the same revision.
+fn within(path: &Path, base: &Path) -> String {
+    path.strip_prefix(base).unwrap_or(path).display().to_string()
+}
+
+pub(super) struct Digest(Context);
+
+impl Digest {
+    pub(super) fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    /// Lengths in front, so that no two lists of files run into the same bytes.
+    pub(super) fn add(&mut self, name: &str, bytes: &[u8]) {
+        for part in [name.as_bytes(), bytes] {
+            self.0.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            self.0.update(part);
+        }
+    }
+
+    pub(super) fn finish(self) -> Revision {
+        let mut bytes = [0; 32];
+        for (byte, from) in bytes.iter_mut().zip(self.0.finish().as_ref()) {
+            *byte = *from;
+        }
+        Revision(bytes)
+    }
+}

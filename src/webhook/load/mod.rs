@@ -1,0 +1,219 @@
+//! From a configuration to something that serves: what do these files mean together, and which
+//! revision of them is it?
+//!
+//! Everything is read, or nothing serves: a part that is configured and broken fails the load
+//! (a server that goes on without it would answer wrongly and look well). Every problem is told,
+//! at the line of the configuration that names the file.
+//!
+//! Absent on purpose: the listeners and their certificates (see [`tls`]), and any time but the
+//! caller's.
+
+mod check;
+mod material;
+mod policy;
+pub mod tls;
+mod tokens;
+
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::config::{ConfigError, Problem, ServerConfig};
+use super::metrics::{Metrics, PolicyObject};
+use crate::authn::TokenLookup;
+use crate::authn::chain::TokenChain;
+use crate::model::Origin;
+use crate::snapshot::Snapshot;
+use crate::source::Report;
+pub use check::{Checked, check};
+use material::Material;
+pub use tokens::LoadedAuthenticator;
+
+/// Which bytes decide: a SHA-256 over everything that was read, the configuration file included.
+/// Printed as its first twelve hexadecimal digits; replicas with equal files print the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Revision([u8; 32]);
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0.iter().take(6) {
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A policy and how many objects it is made of.
+#[derive(Debug)]
+pub struct LoadedPolicy {
+    /// The compiled policy.
+    pub snapshot: Arc<Snapshot>,
+    /// Roles and cluster roles, those of the API server included.
+    pub roles: usize,
+    /// Bindings of either kind, likewise.
+    pub bindings: usize,
+    /// The same by kind, and policy lines.
+    pub(super) objects: [(PolicyObject, usize); 5],
+    /// What reading met.
+    pub report: Report,
+}
+
+/// Something that serves.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// What was asked for.
+    pub config: Arc<ServerConfig>,
+    /// The policy.
+    pub policy: LoadedPolicy,
+    /// The candidate beside it.
+    pub shadow: Option<LoadedPolicy>,
+    /// Who proves identities by tokens.
+    pub tokens: Arc<TokenChain>,
+    /// What the authenticators consist of, in the order in which they are asked.
+    pub authenticators: Vec<LoadedAuthenticator>,
+    /// Which bytes it is made of.
+    pub revision: Revision,
+    /// What somebody should look at though it serves, such as objects that were left out.
+    pub warnings: Vec<Problem>,
+}
+
+impl Loaded {
+    /// Who proves identities, to be put behind a cache.
+    #[must_use]
+    pub fn tokens(&self) -> Arc<dyn TokenLookup> {
+        Arc::<TokenChain>::clone(&self.tokens)
+    }
+
+    /// Sets the gauges that say what serves.
+    pub fn count(&self, metrics: &Metrics) {
+        for (kind, number) in self.policy.objects {
+            metrics.policy_objects(kind, number);
+        }
+    }
+}
+
+/// How a load ended that found nothing wrong.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The same bytes as before: nothing was compiled.
+    Unchanged,
+    /// Something new.
+    Loaded(Box<Loaded>),
+}
+
+/// Reads the configuration file and everything that it names.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn load(file: &Path) -> Result<Loaded, ConfigError> {
+    match Draft::read(file)?.load(None)? {
+        Outcome::Loaded(loaded) => Ok(*loaded),
+        // Without a known revision nothing is unchanged.
+        Outcome::Unchanged => Err(ConfigError::new(Vec::new())),
+    }
+}
+
+/// A configuration file that was read, and nothing that it names.
+#[derive(Debug)]
+pub struct Draft {
+    file: PathBuf,
+    bytes: Vec<u8>,
+    config: ServerConfig,
+}
+
+impl Draft {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let bytes = material::read_file(file).map_err(|error| {
+            let name = file.display().to_string();
+            let message = format!("cannot be read; check the path and your permission: {error}");
+            ConfigError::new(vec![Problem::new(Origin::named(name), "", message)])
+        })?;
+        let config = ServerConfig::parse(file, &bytes)?;
+        Ok(Self { file: file.to_owned(), bytes: bytes.to_vec(), config })
+    }
+
+    /// What it says.
+    #[must_use]
+    pub const fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    /// Every path that is worth watching: the file, and what it names.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let mut paths = vec![self.file.clone()];
+        paths.extend(material::named_paths(&self.config));
+        paths
+    }
+
+    /// Reads everything that the configuration names, and compiles it unless the bytes are those
+    /// of `known`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files.
+    pub fn load(self, known: Option<Revision>) -> Result<Outcome, ConfigError> {
+        let base = self.file.parent().unwrap_or_else(|| Path::new(""));
+        assemble(self.config, &self.bytes, base, known)
+    }
+}
+
+/// Reads everything that a configuration names which was not read from a file.
+///
+/// # Errors
+/// Everything that is wrong with the files.
+pub fn load_config(config: ServerConfig) -> Result<Loaded, ConfigError> {
+    match assemble(config, &[], Path::new(""), None)? {
+        Outcome::Loaded(loaded) => Ok(*loaded),
+        Outcome::Unchanged => Err(ConfigError::new(Vec::new())),
+    }
+}
+
+fn assemble(
+    config: ServerConfig,
+    bytes: &[u8],
+    base: &Path,
+    known: Option<Revision>,
+) -> Result<Outcome, ConfigError> {
+    let mut problems = Vec::new();
+    let mut warnings = Vec::new();
+    let mut material = Material::read(&config, bytes, base, &mut problems);
+    let revision = material.revision;
+    if problems.is_empty() && known == Some(revision) {
+        return Ok(Outcome::Unchanged);
+    }
+    let objects = std::mem::take(&mut material.objects);
+    let candidate = std::mem::take(&mut material.candidate);
+    let chain = &config.authorizers;
+    let policy =
+        policy::compile(&config.policy, objects, chain, &material, &mut problems, &mut warnings);
+    let (policy, objects) = policy.unzip();
+    let objects = Arc::new(objects.unwrap_or_default());
+    let tokens = tokens::load(&config, &material, &objects, &mut problems, &mut warnings);
+    let shadow = config.shadow.as_ref().map(|shadow| {
+        let chain = &shadow.authorizers;
+        let (policy, material) = (&shadow.policy, &material);
+        let loaded =
+            policy::compile(policy, candidate, chain, material, &mut problems, &mut warnings);
+        loaded.map(|(policy, _)| policy)
+    });
+    match (policy, shadow) {
+        (Some(policy), shadow) if problems.is_empty() => Ok(Outcome::Loaded(Box::new(Loaded {
+            config: Arc::new(config),
+            policy,
+            shadow: shadow.flatten(),
+            tokens: Arc::new(tokens.chain),
+            authenticators: tokens.authenticators,
+            revision,
+            warnings,
+        }))),
+        _ => Err(ConfigError::new(problems)),
+    }
+}

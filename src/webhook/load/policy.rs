@@ -1,0 +1,148 @@
+//! From objects and policy lines to a snapshot.
+
+use std::sync::Arc;
+
+use super::LoadedPolicy;
+use super::material::{Material, with_causes};
+use crate::api::core::TokenObjects;
+use crate::api::inventory::Inventory;
+use crate::authz::abac;
+use crate::snapshot::{self, Config, Snapshot};
+use crate::source::{self, LoadOptions, Raw};
+use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem};
+use crate::webhook::metrics::PolicyObject;
+
+/// `None` when something was noted that is wrong.
+pub(super) fn compile(
+    config: &PolicyConfig,
+    objects: Vec<Raw>,
+    chain: &[AuthorizerConfig],
+    material: &Material,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> Option<(LoadedPolicy, TokenObjects)> {
+    let before = problems.len();
+    // What could not be read has been told; what is left of the objects says nothing.
+    let complete = before == 0;
+    let options = LoadOptions { strict: config.strict, ..LoadOptions::default() };
+    let mut loaded = match source::parse_raw(objects, &options) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            problems.push(at_paths(config, with_causes(&error)));
+            source::Loaded::default()
+        }
+    };
+    for skipped in &loaded.report.skipped {
+        warnings.push(Problem::new(
+            skipped.origin.clone(),
+            "",
+            strip(&skipped.to_string(), &skipped.origin.to_string()),
+        ));
+    }
+    if chain.contains(&AuthorizerConfig::Rbac) && complete && problems.len() == before {
+        if let Some(message) = is_empty(&loaded) {
+            problems.push(at_paths(config, message));
+        }
+        if config.default_roles
+            && let Err(error) = source::put_default_roles_in_front(&mut loaded, &options)
+        {
+            problems.push(at_paths(config, with_causes(&error)));
+        }
+    }
+    let mut compiled = Config::new(chain.iter().map(AuthorizerConfig::mode));
+    for authorizer in chain {
+        if let AuthorizerConfig::Abac { file } = authorizer
+            && let Some(policy) = read_abac(file, material, problems)
+        {
+            compiled = compiled.with_abac(policy);
+        }
+    }
+    if problems.len() > before {
+        return None;
+    }
+    let inventory = loaded.inventory;
+    match snapshot::compile(&inventory, &compiled) {
+        Ok(snapshot) => {
+            let tokens = TokenObjects::new(&inventory);
+            let policy = LoadedPolicy {
+                roles: inventory.roles.len() + inventory.cluster_roles.len(),
+                bindings: inventory.bindings(),
+                objects: count(&inventory, &snapshot),
+                snapshot: Arc::new(snapshot),
+                report: loaded.report,
+            };
+            Some((policy, tokens))
+        }
+        Err(error) if complete => {
+            problems.push(at_paths(config, with_causes(&error)));
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+fn count(inventory: &Inventory, snapshot: &Snapshot) -> [(PolicyObject, usize); 5] {
+    [
+        (PolicyObject::ClusterRole, inventory.cluster_roles.len()),
+        (PolicyObject::ClusterRoleBinding, inventory.cluster_role_bindings.len()),
+        (PolicyObject::Role, inventory.roles.len()),
+        (PolicyObject::RoleBinding, inventory.role_bindings.len()),
+        (PolicyObject::AbacLine, snapshot.abac().map_or(0, abac::Policy::len)),
+    ]
+}
+
+/// Roles without bindings are empty, too: somebody forgot half of the files.
+fn is_empty(loaded: &source::Loaded) -> Option<String> {
+    let inventory = &loaded.inventory;
+    if inventory.bindings() > 0 {
+        return None;
+    }
+    Some(if inventory.roles.is_empty() && inventory.cluster_roles.is_empty() {
+        format!(
+            "no Role, ClusterRole, RoleBinding or ClusterRoleBinding in it (documents read: {}); \
+             name the files that hold them, or take `RBAC` out of the chain",
+            loaded.report.documents
+        )
+    } else {
+        "roles, but not a single RoleBinding or ClusterRoleBinding, so nobody would be granted \
+         anything; name the files that hold the bindings"
+            .to_owned()
+    })
+}
+
+/// An empty policy file is an unfinished download.
+fn read_abac(
+    file: &NamedPath,
+    material: &Material,
+    problems: &mut Vec<Problem>,
+) -> Option<abac::Policy> {
+    let name = file.path.display().to_string();
+    let bytes = material.file(file)?;
+    let message = match std::str::from_utf8(bytes) {
+        Err(_) => format!("`{name}`: not UTF-8 text; save the file as UTF-8"),
+        Ok(text) => match abac::Policy::parse(name.as_str(), text) {
+            Ok(policy) if policy.is_empty() => {
+                format!("`{name}`: not a single policy line in it; fill it, or remove `ABAC`")
+            }
+            Ok(policy) => return Some(policy),
+            Err(error) => error.to_string(),
+        },
+    };
+    problems.push(Problem::new(file.origin.clone(), &file.field, message));
+    None
+}
+
+/// A problem of all paths together stands where the first of them is named.
+fn at_paths(config: &PolicyConfig, message: String) -> Problem {
+    match config.paths.first() {
+        Some(first) => {
+            let field = first.field.strip_suffix("[0]").unwrap_or(&first.field);
+            Problem::new(first.origin.clone(), field, message)
+        }
+        None => Problem::new(crate::model::Origin::default(), "policy", message),
+    }
+}
+
+fn strip(text: &str, origin: &str) -> String {
+    text.strip_prefix(&format!("{origin}: ")).unwrap_or(text).to_owned()
+}

@@ -1,0 +1,277 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::model::{Request, ResourceAttributes, User};
+
+pub(in crate::webhook) const POLICY: &str = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: reader}
+rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: jane-reads}
+subjects: [{kind: User, name: jane, apiGroup: rbac.authorization.k8s.io}]
+roleRef: {kind: ClusterRole, name: reader, apiGroup: rbac.authorization.k8s.io}
+";
+
+pub(in crate::webhook) const ABAC: &str = r#"{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": {"user": "bob", "namespace": "*", "resource": "pods", "apiGroup": "*", "readonly": true}}
+"#;
+
+pub(in crate::webhook) const SERVER: &str = "\
+apiVersion: portcullis.dev/v1alpha1
+kind: ServerConfiguration
+listen: {address: 127.0.0.1:0, tls: {certificateFile: tls.crt, keyFile: tls.key}}
+policy: {paths: [policy/]}
+authorizers:
+- {type: RBAC}
+- {type: ABAC, file: abac.jsonl}
+";
+
+pub(in crate::webhook) struct Home(TempDir);
+
+impl Home {
+    pub(in crate::webhook) fn new() -> Self {
+        let home = Self(tempfile::tempdir().unwrap());
+        home.write("server.yaml", SERVER);
+        home.write("policy/rbac.yaml", POLICY);
+        home.write("abac.jsonl", ABAC);
+        home
+    }
+
+    pub(in crate::webhook) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(in crate::webhook) fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn load(&self) -> Result<Loaded, Vec<String>> {
+        let folder = format!("{}/", self.0.path().display());
+        load(&self.path("server.yaml")).map_err(|error| {
+            let lines = error.problems().iter().map(|line| line.to_string().replace(&folder, ""));
+            lines.collect()
+        })
+    }
+}
+
+pub(in crate::webhook) fn pods(verb: &str) -> ResourceAttributes<'_> {
+    ResourceAttributes { verb, version: "v1", resource: "pods", ..ResourceAttributes::default() }
+}
+
+pub(in crate::webhook) fn allows(loaded: &Loaded, user: &str, verb: &str) -> bool {
+    let user = User::new(user);
+    loaded.policy.snapshot.authorize(&Request::resource(&user, pods(verb))).is_allowed()
+}
+
+#[test]
+fn roles_and_policy_lines_answer_in_the_order_of_the_chain() {
+    let loaded = Home::new().load().unwrap();
+    assert!(allows(&loaded, "jane", "get") && !allows(&loaded, "jane", "list"));
+    assert!(allows(&loaded, "bob", "get") && !allows(&loaded, "bob", "create"));
+    assert_eq!((loaded.policy.roles, loaded.policy.bindings), (1, 1));
+    assert_eq!(loaded.warnings, []);
+}
+
+#[test]
+fn default_roles_are_there_when_they_are_asked_for() {
+    let home = Home::new();
+    let basic = |loaded: &Loaded| {
+        let user = User::new("anybody").with_groups(["system:authenticated"]);
+        let request = Request::non_resource(&user, "get", "/version");
+        loaded.policy.snapshot.authorize(&request).is_allowed()
+    };
+    assert!(!basic(&home.load().unwrap()));
+    home.write("server.yaml", &SERVER.replace("[policy/]", "[policy/], defaultRoles: true"));
+    let loaded = home.load().unwrap();
+    assert!(basic(&loaded));
+    assert!(loaded.policy.roles > 50, "{}", loaded.policy.roles);
+}
+
+#[test]
+fn a_candidate_is_loaded_beside() {
+    let home = Home::new();
+    home.write("candidate.yaml", &POLICY.replace("jane", "joan"));
+    let shadow = "shadow: {policy: {paths: [candidate.yaml]}, authorizers: [{type: RBAC}]}\n";
+    home.write("server.yaml", &format!("{SERVER}{shadow}"));
+    let loaded = home.load().unwrap();
+    let joan = User::new("joan");
+    let request = Request::resource(&joan, pods("get"));
+    assert!(loaded.shadow.unwrap().snapshot.authorize(&request).is_allowed());
+    assert!(!loaded.policy.snapshot.authorize(&request).is_allowed());
+    fs::remove_file(home.path("candidate.yaml")).unwrap();
+    assert!(home.load().is_err());
+}
+
+/// A file, what it holds instead, and what is said then.
+const BROKEN: &[(&str, &str, &[&str])] = &[
+    (
+        "policy/rbac.yaml",
+        "kind: [",
+        &["server.yaml:4: `policy.paths`: policy/rbac.yaml:2: not YAML as Kubernetes reads it: "],
+    ),
+    (
+        "policy/rbac.yaml",
+        "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\"}",
+        &[
+            "server.yaml:4: `policy.paths`: no Role, ClusterRole, RoleBinding or ClusterRoleBinding in it (documents read: 1); name the files that hold them, or take `RBAC` out of the chain",
+        ],
+    ),
+    (
+        "policy/rbac.yaml",
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\n",
+        &[
+            "server.yaml:4: `policy.paths`: roles, but not a single RoleBinding or ClusterRoleBinding, so nobody would be granted anything; name the files that hold the bindings",
+        ],
+    ),
+    (
+        "policy/rbac.yaml",
+        "\n",
+        &[
+            "server.yaml:4: `policy.paths[0]`: `policy/`: nothing in it; fill it, or remove it from the paths",
+        ],
+    ),
+    (
+        "abac.jsonl",
+        "# none yet\n",
+        &[
+            "server.yaml:7: `authorizers[1].file`: `abac.jsonl`: not a single policy line in it; fill it, or remove `ABAC`",
+        ],
+    ),
+    (
+        "abac.jsonl",
+        "{\"user\": 1}\n",
+        &["server.yaml:7: `authorizers[1].file`: error reading policy file abac.jsonl, line 1: "],
+    ),
+    (
+        "server.yaml",
+        "apiVersion: portcullis.dev/v1alpha1\nkind: ServerConfiguration\n",
+        &["server.yaml:1: `listen` is missing", "server.yaml:1: `authorizers` is missing"],
+    ),
+];
+
+#[test]
+fn a_broken_part_fails_the_load_and_serves_when_it_is_healed() {
+    for (file, text, expected) in BROKEN {
+        let home = Home::new();
+        let good = fs::read_to_string(home.path(file)).unwrap();
+        home.write(file, text);
+        let problems = home.load().unwrap_err();
+        assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+        for (problem, expected) in problems.iter().zip(*expected) {
+            assert!(problem.starts_with(expected), "{problem}\n{expected}");
+        }
+        home.write(file, &good);
+        assert!(home.load().is_ok(), "{file}");
+    }
+}
+
+#[test]
+fn everything_that_is_missing_is_told_at_once() {
+    let home = Home::new();
+    fs::remove_file(home.path("abac.jsonl")).unwrap();
+    fs::remove_dir_all(home.path("policy")).unwrap();
+    let missing = "cannot be read; check the path and your permission to read it: \
+                   No such file or directory (os error 2)";
+    assert_eq!(
+        home.load().unwrap_err(),
+        [
+            format!("server.yaml:4: `policy.paths[0]`: `policy/`: {missing}"),
+            format!("server.yaml:7: `authorizers[1].file`: `abac.jsonl`: {missing}"),
+        ]
+    );
+    fs::create_dir(home.path("policy")).unwrap();
+    home.write("abac.jsonl", ABAC);
+    let problems = home.load().unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].contains("`policy/`: no policy in this directory"), "{problems:?}");
+    fs::remove_file(home.path("server.yaml")).unwrap();
+    let problems = home.load().unwrap_err();
+    assert!(problems[0].starts_with("server.yaml: cannot be read"), "{problems:?}");
+}
+
+#[test]
+fn what_is_left_out_is_a_warning_or_when_strict_an_error() {
+    let home = Home::new();
+    let skipped = "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n\
+                   metadata: {name: r}\nrules: [{verbs: get}]\n";
+    home.write("policy/rbac.yaml", &format!("{POLICY}{skipped}"));
+    let loaded = home.load().unwrap();
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("rbac.yaml:12 (document 3): Role `r` skipped"), "{warnings:?}");
+    assert!(allows(&loaded, "jane", "get"));
+    home.write("server.yaml", &SERVER.replace("[policy/]", "[policy/], strict: true"));
+    let problems = home.load().unwrap_err();
+    assert!(problems[0].contains("Role `r` skipped"), "{problems:?}");
+}
+
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let home = Home::new();
+    fs::remove_file(home.path("abac.jsonl")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(home.path("abac.jsonl")).status().unwrap();
+    assert!(made.success());
+    let problems = home.load().unwrap_err();
+    assert!(problems[0].ends_with("it is no regular file"), "{problems:?}");
+}
+
+#[test]
+fn equal_bytes_are_the_same_revision_wherever_they_are() {
+    let (one, other) = (Home::new(), Home::new());
+    let first = one.load().unwrap().revision;
+    assert_eq!(other.load().unwrap().revision, first);
+    assert_eq!(first.to_string().len(), 12);
+    for (file, text) in [
+        ("policy/rbac.yaml", POLICY.replace("jane", "joan")),
+        ("policy/more.yaml", POLICY.replace("jane", "joan")),
+        ("abac.jsonl", ABAC.replace("bob", "rob")),
+        ("server.yaml", format!("{SERVER}# more\n")),
+    ] {
+        let home = Home::new();
+        home.write(file, &text);
+        let changed = home.load().unwrap().revision;
+        assert_ne!(changed, first, "{file}");
+        assert_ne!(changed.to_string(), first.to_string(), "{file}");
+    }
+}
+
+#[test]
+fn known_bytes_are_not_compiled_again() {
+    let home = Home::new();
+    let file = home.path("server.yaml");
+    let known = home.load().unwrap().revision;
+    assert!(matches!(Draft::read(&file).unwrap().load(Some(known)), Ok(Outcome::Unchanged)));
+    home.write("abac.jsonl", &ABAC.replace("bob", "rob"));
+    assert!(matches!(Draft::read(&file).unwrap().load(Some(known)), Ok(Outcome::Loaded(_))));
+}
+
+#[test]
+fn tls_files_are_read_and_an_open_key_is_a_warning() {
+    let home = Home::new();
+    home.write("tls.crt", "certificate");
+    home.write("tls.key", "key");
+    let config = ServerConfig::parse(home.path("server.yaml"), SERVER.as_bytes()).unwrap();
+    let set = |mode| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(home.path("tls.key"), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(0o600);
+    let bytes = tls::read_tls(&config.listen.tls).unwrap();
+    assert_eq!(bytes.warnings, []);
+    assert!(!format!("{bytes:?}").contains("107"), "{bytes:?}");
+    set(0o644);
+    let warned = tls::read_tls(&config.listen.tls).unwrap();
+    assert_eq!(warned.warnings[0].field, "listen.tls.keyFile");
+    assert_eq!(warned.revision, bytes.revision);
+    home.write("tls.key", " \n");
+    fs::remove_file(home.path("tls.crt")).unwrap();
+    let error = tls::read_tls(&config.listen.tls).unwrap_err();
+    assert_eq!(error.problems().len(), 2, "{error}");
+}

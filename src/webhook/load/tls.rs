@@ -1,0 +1,90 @@
+//! The bytes of the server's certificate, its key and the authorities of its clients.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::Revision;
+use super::material::{Digest, read_file, unreadable};
+use crate::webhook::config::{ConfigError, NamedPath, Problem, TlsConfig};
+
+/// What the listener needs, as the files have it: PEM.
+pub struct TlsBytes {
+    /// The certificate and its chain.
+    pub certificate: Vec<u8>,
+    /// The private key. Never log it.
+    pub key: Zeroizing<Vec<u8>>,
+    /// Authorities of client certificates.
+    pub client_ca: Option<Vec<u8>>,
+    /// Which bytes they are.
+    pub revision: Revision,
+    /// What somebody should look at.
+    pub warnings: Vec<Problem>,
+}
+
+impl fmt::Debug for TlsBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsBytes")
+            .field("revision", &self.revision)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the files of a listener.
+///
+/// # Errors
+/// Every file that cannot be read or is empty.
+pub fn read_tls(config: &TlsConfig) -> Result<TlsBytes, ConfigError> {
+    let mut problems = Vec::new();
+    let mut digest = Digest::new();
+    let mut read = |named: &NamedPath| match read_file(&named.path) {
+        Ok(bytes) if bytes.trim_ascii().is_empty() => {
+            let message = format!("`{}`: nothing in it", named.path.display());
+            problems.push(Problem::new(named.origin.clone(), &named.field, message));
+            None
+        }
+        Ok(bytes) => {
+            digest.add("", &bytes);
+            Some(bytes)
+        }
+        Err(error) => {
+            problems.push(unreadable(named, &error));
+            None
+        }
+    };
+    let certificate = read(&config.certificate_file);
+    let key = read(&config.key_file);
+    let client_ca = config.client_ca_file.as_ref().and_then(read);
+    let mut warnings = Vec::new();
+    if is_world_readable(&config.key_file) {
+        let message = format!(
+            "`{}`: everybody on this machine can read this private key; `chmod 600` it",
+            config.key_file.path.display()
+        );
+        let NamedPath { origin, field, .. } = &config.key_file;
+        warnings.push(Problem::new(origin.clone(), field, message));
+    }
+    let revision = digest.finish();
+    match (certificate, key) {
+        (Some(certificate), Some(key)) if problems.is_empty() => Ok(TlsBytes {
+            certificate: certificate.to_vec(),
+            key,
+            client_ca: client_ca.map(|bytes| bytes.to_vec()),
+            revision,
+            warnings,
+        }),
+        _ => Err(ConfigError::new(problems)),
+    }
+}
+
+#[cfg(unix)]
+fn is_world_readable(named: &NamedPath) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(&named.path).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_world_readable(_: &NamedPath) -> bool {
+    false
+}

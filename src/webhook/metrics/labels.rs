@@ -1,0 +1,261 @@
+//! The label values: closed sets, written in lower snake case.
+
+use std::fmt::Write;
+
+use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
+
+/// The values of an enum in the order of its variants, and how each is written. The derive of
+/// `prometheus_client` would write the names of the variants.
+macro_rules! label_values {
+    ($name:ident { $($variant:ident => $text:literal,)+ }) => {
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The value as the label has it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+
+        impl EncodeLabelValue for $name {
+            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+                encoder.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+/// How an authorization review ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Decided {
+    /// Allowed.
+    Allow,
+    /// Denied.
+    Deny,
+    /// Neither.
+    NoOpinion,
+    /// Could not be evaluated; answered with HTTP 500.
+    Error,
+    /// Not a review; answered with HTTP 4xx.
+    Malformed,
+}
+
+label_values!(Decided {
+    Allow => "allow",
+    Deny => "deny",
+    NoOpinion => "no_opinion",
+    Error => "error",
+    Malformed => "malformed",
+});
+
+/// How a token review ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proved {
+    /// A user.
+    Authenticated,
+    /// No authenticator knows the token.
+    Unknown,
+    /// An authenticator that knows its kind refused it.
+    Error,
+    /// Not a review; answered with HTTP 4xx.
+    Malformed,
+}
+
+label_values!(Proved {
+    Authenticated => "authenticated",
+    Unknown => "unknown",
+    Error => "error",
+    Malformed => "malformed",
+});
+
+/// Why a client was turned away before its request was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refused {
+    /// Too many connections.
+    Connections,
+    /// Too many requests at once.
+    Requests,
+    /// The TLS handshake failed.
+    Handshake,
+    /// Its address failed too many handshakes.
+    HandshakeBudget,
+    /// The handshake, the headers or the body took too long.
+    Slow,
+    /// The body is too large.
+    Large,
+    /// No client certificate where one is required.
+    NoCertificate,
+}
+
+label_values!(Refused {
+    Connections => "connections",
+    Requests => "requests",
+    Handshake => "handshake",
+    HandshakeBudget => "handshake_budget",
+    Slow => "slow",
+    Large => "large",
+    NoCertificate => "no_certificate",
+});
+
+/// What was loaded anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reloaded {
+    /// Policy, tokens, keys: what decides.
+    Policy,
+    /// The server's certificate and the client CAs.
+    Tls,
+}
+
+label_values!(Reloaded {
+    Policy => "policy",
+    Tls => "tls",
+});
+
+/// How loading ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LoadResult {
+    /// It serves now.
+    Success,
+    /// The last good one goes on serving.
+    Failure,
+}
+
+label_values!(LoadResult {
+    Success => "success",
+    Failure => "failure",
+});
+
+/// How a look-up in the token cache ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CacheResult {
+    /// It was there.
+    Hit,
+    /// It had to be looked up.
+    Miss,
+    /// It waited for the look-up of another request.
+    Joined,
+}
+
+label_values!(CacheResult {
+    Hit => "hit",
+    Miss => "miss",
+    Joined => "joined",
+});
+
+/// The kind of an authenticator. One that somebody brought along is [`Self::Custom`]: its name is
+/// not ours to bound, so it is no label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuthenticatorKind {
+    /// Static token files.
+    TokenFile,
+    /// Bootstrap tokens.
+    BootstrapToken,
+    /// Service account JWTs.
+    ServiceAccount,
+    /// Tokens that Portcullis issued.
+    IssuedToken,
+    /// Any other.
+    Custom,
+}
+
+label_values!(AuthenticatorKind {
+    TokenFile => "token_file",
+    BootstrapToken => "bootstrap_token",
+    ServiceAccount => "service_account",
+    IssuedToken => "issued_token",
+    Custom => "custom",
+});
+
+impl AuthenticatorKind {
+    /// The kind of an authenticator by its name, `token-file` or `token_file`; whatever is not
+    /// known is [`Self::Custom`].
+    ///
+    /// ```
+    /// use portcullis::webhook::metrics::AuthenticatorKind;
+    ///
+    /// assert_eq!(AuthenticatorKind::of("token-file"), AuthenticatorKind::TokenFile);
+    /// assert_eq!(AuthenticatorKind::of("acme-sso"), AuthenticatorKind::Custom);
+    /// ```
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let same = |kind: &&Self| {
+            let bytes = name.bytes().map(|byte| if byte == b'-' { b'_' } else { byte });
+            bytes.eq(kind.as_str().bytes())
+        };
+        Self::ALL.iter().find(same).copied().unwrap_or(Self::Custom)
+    }
+}
+
+/// What one authenticator said to one token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tried {
+    /// A user.
+    Authenticated,
+    /// Not its kind, or not known to it.
+    NoOpinion,
+    /// Its kind, and refused.
+    Error,
+}
+
+label_values!(Tried {
+    Authenticated => "authenticated",
+    NoOpinion => "no_opinion",
+    Error => "error",
+});
+
+/// A kind of thing that a policy consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PolicyObject {
+    /// ClusterRoles.
+    ClusterRole,
+    /// ClusterRoleBindings.
+    ClusterRoleBinding,
+    /// Roles.
+    Role,
+    /// RoleBindings.
+    RoleBinding,
+    /// Lines of ABAC policy.
+    AbacLine,
+}
+
+label_values!(PolicyObject {
+    ClusterRole => "cluster_role",
+    ClusterRoleBinding => "cluster_role_binding",
+    Role => "role",
+    RoleBinding => "role_binding",
+    AbacLine => "abac_line",
+});
+
+/// How a candidate policy differs from the live one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ShadowDifference {
+    /// The candidate says the same.
+    Same,
+    /// The candidate would allow what is not allowed.
+    WouldAllow,
+    /// The candidate would not allow what is allowed.
+    WouldRefuse,
+    /// A no of the other kind: denied against no opinion, or a plain no against one with an error.
+    OtherNo,
+    /// The same decision for another reason.
+    OtherReason,
+    /// The candidate panicked, or failed to evaluate where the live policy did not; the server
+    /// would answer with HTTP 500.
+    Failed,
+    /// The candidate was too slow lately and was not asked; the live decision was not held up.
+    Skipped,
+}
+
+label_values!(ShadowDifference {
+    Same => "same",
+    WouldAllow => "would_allow",
+    WouldRefuse => "would_refuse",
+    OtherNo => "other_no",
+    OtherReason => "other_reason",
+    Failed => "failed",
+    Skipped => "skipped",
+});
