@@ -73,9 +73,9 @@ mod tidy;
 #[cfg(all(feature = "cli", feature = "token-file"))]
 mod token;
 #[cfg(test)]
+#[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
+mod token_objects;
+#[cfg(test)]
 #[cfg(feature = "webhook")]
 mod webhook_golden;
 mod webhook_transport;
-#[cfg(test)]
-#[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
-mod token_objects;

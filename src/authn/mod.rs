@@ -28,7 +28,6 @@ use std::sync::Arc;
 pub use crate::util::secret::{Secret, SecretBytes};
 pub use error::AuthnError;
 pub use keys::Keys;
-pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved};
 pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved_name};
 
 use crate::model::User;

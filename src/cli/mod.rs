@@ -66,14 +66,11 @@ enum Verb {
     Rules(rules::RulesArgs),
     Authorize(authorize::AuthorizeArgs),
     Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
     #[cfg(feature = "webhook")]
     Serve(serve::ServeArgs),
-    #[cfg(feature = "token-file")]
-    Token(token::TokenArgs),
     #[cfg(feature = "webhook")]
     Init(init::InitArgs),
-    Explain(explain::ExplainArgs),
-    Explain(explain::ExplainArgs),
     #[cfg(feature = "token-file")]
     Token(token::TokenArgs),
 }
