@@ -2,10 +2,10 @@
 //! that no reload forgets them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::runtime::Handle;
 
 use super::material::Material;
 use crate::authn::Keys;
@@ -36,6 +36,11 @@ impl FetchedKeys {
         self.jwks.status()
     }
 
+    #[cfg(test)]
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.jwks, &other.jwks)
+    }
+
     /// Begins to fetch, or goes on as before where nothing changed. `serving` are those of what
     /// serves; when something does, the first keys are waited for, so that it is not replaced by
     /// what knows none.
@@ -64,10 +69,17 @@ impl FetchedKeys {
         Ok(keys)
     }
 
-    /// Whether keys were fetched in time. Called on a thread for blocking work.
+    /// Whether the first attempt brought keys, in time. Blocks.
     fn wait(&self) -> bool {
-        let Ok(runtime) = Handle::try_current() else { return false };
-        runtime.block_on(tokio::time::timeout(PATIENCE, self.jwks.wait_ready())).is_ok()
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let status = self.status();
+            if status.loaded_at.is_some() || status.failures > 0 {
+                return status.loaded_at.is_some();
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        false
     }
 
     /// These keys and those of files.

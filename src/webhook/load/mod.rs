@@ -17,6 +17,8 @@ mod tokens;
 
 #[cfg(test)]
 pub(super) mod tests;
+#[cfg(test)]
+mod token_tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
