@@ -114,9 +114,9 @@ impl<'a> Field<'a> {
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
                 self.must_be("a string");
                 // YAML took it for something else (S-ACFG-2).
-                self.problems.found.borrow_mut().last_mut().map(|problem| {
+                if let Some(problem) = self.problems.found.borrow_mut().last_mut() {
                     problem.message.push_str("; put it in quotes");
-                });
+                }
             }
             _ => self.must_be("a string"),
         }
