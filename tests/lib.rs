@@ -11,6 +11,8 @@ mod churn_rbac;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "webhook"))]
+mod envtest;
 #[cfg(feature = "cli")]
 mod explain;
 #[cfg(test)]
@@ -36,6 +38,9 @@ mod golden_token_review;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
+#[cfg(test)]
+#[cfg(all(feature = "cli", feature = "webhook"))]
+mod init;
 #[cfg(test)]
 #[cfg(feature = "authn")]
 mod jose_vectors;

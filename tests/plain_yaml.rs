@@ -1,5 +1,5 @@
 //! The YAML that the project's own policies are written in, and no more: block maps and lists,
-//! lists in brackets, plain and double-quoted strings, full-line comments.
+//! lists in brackets, plain, double-quoted and folded strings, booleans, full-line comments.
 //!
 //! The policies must be readable without the feature `files`, and a second, obvious reader keeps
 //! the real one honest.
@@ -87,12 +87,27 @@ impl Reader {
                 let at = self.peek().map_or(0, |(_, at, _)| *at);
                 assert!(at > indent, "line {number} has no value");
                 self.block(at)
+            } else if rest == ">-" {
+                self.folded(indent)
             } else {
                 scalar(&rest)
             };
             assert!(map.insert(key, value).is_none(), "line {number}: {line} stands twice");
         }
         Value::Object(map)
+    }
+
+    /// The lines that are further in, joined by spaces.
+    fn folded(&mut self, indent: usize) -> Value {
+        let mut lines = Vec::new();
+        while let Some((_, at, line)) = self.peek().filter(|(_, at, _)| *at > indent) {
+            let first = lines.first().map_or(*at, |(at, _)| *at);
+            assert_eq!(*at, first, "a line that is further in keeps its break: {line}");
+            lines.push((*at, line.clone()));
+            self.next += 1;
+        }
+        let lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+        Value::String(lines.join(" "))
     }
 }
 
@@ -117,6 +132,9 @@ fn scalar(text: &str) -> Value {
     }
     if text.starts_with('"') {
         return Value::String(serde_json::from_str(text).unwrap());
+    }
+    if let "true" | "false" = text {
+        return Value::Bool(text == "true");
     }
     let odd = ["true", "false", "yes", "no", "on", "off", "null", "~", "y", "n"];
     assert!(!odd.contains(&text.to_lowercase().as_str()), "{text} must be quoted");
