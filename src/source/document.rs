@@ -10,7 +10,7 @@ use crate::api::Str;
 use crate::model::Origin;
 
 /// A document, every field on the line of its name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Document {
     /// `None` when there is nothing but comments.
     pub(crate) root: Option<Node>,

@@ -12,6 +12,8 @@ use std::borrow::Cow;
 use saphyr_parser::Event;
 
 use super::collect::Collector;
+#[cfg(feature = "webhook")]
+use super::document::Document as Whole;
 use super::node::{MapBuilder, Node, Value};
 use super::object::{self, Class, Header, Inherited, Outcome};
 use super::text::Lines;
@@ -77,7 +79,7 @@ pub(super) fn single(
     text: &str,
     limits: &Limits,
     origin: impl Fn(u32) -> Origin,
-) -> Result<(Option<Node>, Vec<(Str, u32)>), LoadError> {
+) -> Result<Whole, LoadError> {
     let mut only = None;
     for piece in Pieces::new(text, 0, 1) {
         let (text, line) = match piece {
@@ -102,7 +104,8 @@ pub(super) fn single(
         }
         only = Some((root, duplicates));
     }
-    Ok(only.map_or_else(Default::default, |(root, duplicates)| (Some(root), duplicates)))
+    let Some((root, duplicates)) = only else { return Ok(Whole::default()) };
+    Ok(Whole { root: Some(root), duplicates })
 }
 
 fn explain(broken: Broken, limits: &Limits, origin: impl Fn(u32) -> Origin) -> LoadError {
