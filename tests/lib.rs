@@ -45,6 +45,9 @@ mod init;
 #[cfg(feature = "authn")]
 mod jose_vectors;
 #[cfg(test)]
+#[cfg(feature = "webhook")]
+mod jwks;
+#[cfg(test)]
 #[cfg(feature = "authn")]
 mod keys;
 #[cfg(test)]
@@ -74,6 +77,9 @@ mod support;
 mod tidy;
 #[cfg(all(feature = "cli", feature = "token-file"))]
 mod token;
+#[cfg(test)]
+#[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
+mod token_objects;
 #[cfg(test)]
 #[cfg(feature = "webhook")]
 mod webhook_golden;

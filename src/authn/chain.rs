@@ -49,7 +49,7 @@ use std::sync::Arc;
 
 use super::{
     Answering, Attempt, AuthnError, Finding, Found, Outcome, Proof, Reserved, TokenAuthenticator,
-    TokenLookup, reserved,
+    TokenLookup, reserved_name,
 };
 use crate::model::{User, groups, names};
 use crate::util::aggregate::aggregate;
@@ -118,7 +118,7 @@ impl Member {
             }
         }
         if self.trust == Trust::Foreign
-            && let Some(reserved) = reserved(&found.user)
+            && let Some(reserved) = reserved_name(&found.user)
         {
             return Err(AuthnError::new(ForeignName { name: Arc::clone(&self.name), reserved }));
         }

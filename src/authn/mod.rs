@@ -11,6 +11,8 @@ pub mod bootstrap_token;
 pub mod cache;
 pub mod chain;
 mod error;
+#[cfg(feature = "issued-token")]
+pub mod issued;
 mod keys;
 pub mod request;
 mod reserved;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 pub use crate::util::secret::{Secret, SecretBytes};
 pub use error::AuthnError;
 pub use keys::Keys;
-pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved};
+pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved_name};
 
 use crate::model::User;
 

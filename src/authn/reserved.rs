@@ -38,16 +38,16 @@ impl fmt::Display for Reserved {
 /// The first reserved name that a user has, if any.
 ///
 /// ```
-/// use portcullis::authn::{Reserved, reserved};
+/// use portcullis::authn::{Reserved, reserved_name};
 /// use portcullis::model::User;
 ///
 /// let jane = User::new("jane");
-/// assert_eq!(reserved(&jane), None);
+/// assert_eq!(reserved_name(&jane), None);
 /// let root = jane.with_groups(["dev", "system:masters"]);
-/// assert_eq!(reserved(&root), Some(Reserved::Group("system:masters".to_owned())));
+/// assert_eq!(reserved_name(&root), Some(Reserved::Group("system:masters".to_owned())));
 /// ```
 #[must_use]
-pub fn reserved(user: &User) -> Option<Reserved> {
+pub fn reserved_name(user: &User) -> Option<Reserved> {
     if user.name.starts_with(RESERVED_PREFIX) {
         return Some(Reserved::User(user.name.clone()));
     }

@@ -1,4 +1,7 @@
-//! `check`: what in a policy deserves a second look.
+//! `check`: what in a policy, or in the configuration of a server, deserves a second look.
+
+#[cfg(feature = "webhook")]
+mod config;
 
 use std::io::Write;
 
@@ -23,6 +26,7 @@ Examples:
   portcullis check -f manifests/
   portcullis check -f dump/ --discovery api-resources.txt --fail-on warning
   portcullis check --abac policy.jsonl -o json
+  portcullis check --config server.yaml
 
 Exit status:
   0  nothing of the level of --fail-on (default: error) was found
@@ -32,6 +36,15 @@ pub(crate) struct CheckArgs {
     /// End with status 1 for findings of this level and above
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     fail_on: Threshold,
+    /// The configuration of a server, to be loaded with everything that it names
+    ///
+    /// Whatever would keep the server from starting is an error, told with the line that names it.
+    /// Otherwise the answer says what would be served. No address is listened on.
+    #[cfg(feature = "webhook")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "files", "abac", "with_defaults", "modes", "no_super_user", "strict", "discovery", "namespace",
+    ])]
+    config: Option<std::path::PathBuf>,
     /// The namespace of objects that name none [default: default]
     #[arg(short, long, value_name = "NS")]
     namespace: Option<String>,
@@ -83,6 +96,10 @@ struct Shown<'a> {
 /// Runs the verb.
 pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let speaker = Speaker::new(args.loudness.quiet, args.loudness.verbose);
+    #[cfg(feature = "webhook")]
+    if let Some(file) = &args.config {
+        return config::run(file, args, speaker, out);
+    }
     // What the load met is among the findings.
     let world = load::read(&args.policy, args.namespace.as_deref(), speaker)?;
     let table = load::resources(&args.names, &world.inventory)?;

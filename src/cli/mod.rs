@@ -15,6 +15,7 @@ mod explain;
 #[cfg(feature = "webhook")]
 mod init;
 #[cfg(feature = "webhook")]
+#[expect(dead_code, reason = "`init` and `serve` come next")]
 mod kubeconfig;
 mod load;
 mod output;
@@ -65,13 +66,13 @@ enum Verb {
     Rules(rules::RulesArgs),
     Authorize(authorize::AuthorizeArgs),
     Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
     #[cfg(feature = "webhook")]
     Serve(serve::ServeArgs),
-    #[cfg(feature = "token-file")]
-    Token(token::TokenArgs),
     #[cfg(feature = "webhook")]
     Init(init::InitArgs),
-    Explain(explain::ExplainArgs),
+    #[cfg(feature = "token-file")]
+    Token(token::TokenArgs),
 }
 
 /// Runs the command.

@@ -1,4 +1,5 @@
 use super::algorithm::{Algorithm, KeyType};
+use crate::util::aggregate::aggregate;
 
 /// Why a signature was not proven.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,22 +42,12 @@ pub enum KeyRefusal {
     },
 }
 
-/// As Kubernetes joins errors: one text bare, several different ones in brackets.
 struct Aggregate<'a>(&'a [KeyRefusal]);
 
 impl std::fmt::Display for Aggregate<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut texts: Vec<String> = Vec::new();
-        for refusal in self.0 {
-            let text = refusal.to_string();
-            if !texts.contains(&text) {
-                texts.push(text);
-            }
-        }
-        match texts.as_slice() {
-            [one] => f.write_str(one),
-            several => write!(f, "[{}]", several.join(", ")),
-        }
+        let texts: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&aggregate(&texts).unwrap_or_default())
     }
 }
 

@@ -129,10 +129,10 @@ impl<'a> Compact<'a> {
         Algorithm::from_name(&self.algorithm)
     }
 
-    /// The value of `kid`, if the header has one.
+    /// The value of `kid`, if the header has one; an empty one is none, as for the API server.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
-        self.header.get("kid").and_then(Value::as_str)
+        self.header.get("kid").and_then(Value::as_str).filter(|id| !id.is_empty())
     }
 
     /// All of the header.

@@ -27,8 +27,9 @@ pub struct VerifyingKey {
     key_type: KeyType,
     reserved: Option<Algorithm>,
     pkix: Box<[u8]>,
-    // PERF: one for each algorithm, six for RSA. RS256 with a parsed key takes 0.6 of the time of
-    // `jsonwebtoken::crypto::verify` (crates.md §3), and a key is parsed once in its life.
+    // PERF: one for each algorithm, six for RSA, parsed once in the life of the key. Measured against
+    // `jsonwebtoken::crypto::verify`, which parses it for every token: RS256 takes a sixth less,
+    // ES256 and EdDSA the same.
     verifiers: Box<[(Algorithm, ParsedPublicKey)]>,
 }
 

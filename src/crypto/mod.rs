@@ -6,8 +6,8 @@
 //! in [`Algorithm`], so nobody can allow them by mistake.
 //!
 //! Verification goes straight to aws-lc-rs, with keys that are parsed once: it knows ES512, which
-//! `jsonwebtoken` does not, and spares parsing key and header again for every token. `jsonwebtoken`
-//! signs ([`SigningKey`]) and shapes the JWKs we publish.
+//! `jsonwebtoken` does not, and one path for all algorithms is easier to trust than two.
+//! `jsonwebtoken` signs ([`SigningKey`]) and shapes the JWKs we publish.
 //!
 //! Absent on purpose: claims, times and issuers (see `authn`), fetching key sets (see `source`),
 //! encryption, JSON serialisations of JWS.

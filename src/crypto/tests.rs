@@ -181,6 +181,25 @@ fn a_changed_payload_is_refused() {
 }
 
 #[test]
+fn every_change_of_one_character_is_refused() {
+    let key = es256();
+    let token = sign(&key);
+    let keys = set(&key);
+    for index in 0..token.len() {
+        for other in ["A", "B", "_", "=", ".", "\n", ""] {
+            let mut changed = token.clone();
+            changed.replace_range(index..=index, other);
+            if changed == token {
+                continue;
+            }
+            let accepted = Compact::parse(&changed)
+                .is_ok_and(|changed| keys.verify(&changed, &Algorithm::ALL).is_ok());
+            assert!(!accepted, "{index} to {other:?}");
+        }
+    }
+}
+
+#[test]
 fn a_kid_tries_only_its_key_and_no_kid_tries_all() {
     let (first, second) = (es256(), es256());
     let keys = KeySet::new([first.verifying_key().clone(), second.verifying_key().clone()]);
@@ -195,19 +214,25 @@ fn a_kid_tries_only_its_key_and_no_kid_tries_all() {
     assert_eq!(VerifyError::NoKeys.to_string(), "invalid signature, no keys found");
     assert_eq!(verify(&KeySet::default(), &sign(&second)), Err(VerifyError::NoKeys));
 
-    // Without kid every key is tried; the signature is over another header, so make one by hand.
-    let header = base64url::encode(r#"{"alg":"ES256"}"#);
-    let signed = format!("{header}.{}", base64url::encode("{}"));
+    // Without kid, or with an empty one, every key is tried.
+    for header in [r#"{"alg":"ES256"}"#, r#"{"alg":"ES256","kid":""}"#] {
+        let token = sign_by_hand(&second, header);
+        assert_eq!(verify(&keys, &token), Ok(()));
+        assert_eq!(verify(&renamed, &token), Ok(()));
+        assert_eq!(verify(&set(&first), &token), refused(KeyRefusal::Signature));
+    }
+}
+
+/// A P-256 signature over a header that [`SigningKey::sign`] would not write.
+fn sign_by_hand(key: &SigningKey, header: &str) -> String {
+    let signed = format!("{}.{}", base64url::encode(header), base64url::encode("{}"));
     let pair = aws_lc_rs::signature::EcdsaKeyPair::from_pkcs8(
         &aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING,
-        &pem_contents(&second),
+        &pem_contents(key),
     )
     .unwrap();
     let signature = pair.sign(&aws_lc_rs::rand::SystemRandom::new(), signed.as_bytes()).unwrap();
-    let token = format!("{signed}.{}", base64url::encode(signature));
-    assert_eq!(verify(&keys, &token), Ok(()));
-    assert_eq!(verify(&renamed, &token), Ok(()));
-    assert_eq!(verify(&set(&first), &token), refused(KeyRefusal::Signature));
+    format!("{signed}.{}", base64url::encode(signature))
 }
 
 fn pem_contents(key: &SigningKey) -> Vec<u8> {

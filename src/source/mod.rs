@@ -42,6 +42,8 @@ pub(crate) mod document;
 mod error;
 mod files;
 mod json;
+#[cfg(feature = "jwks")]
+pub mod jwks;
 mod node;
 mod object;
 mod old;

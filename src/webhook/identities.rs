@@ -34,7 +34,8 @@ impl Identities {
     }
 
     /// How many are known.
-    pub(super) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.known.len()
     }
 }
@@ -52,7 +53,7 @@ struct Asked<'a>(Identity<'a>);
 
 impl Hash for Asked<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
+        self.0.hash_into(state);
     }
 }
 

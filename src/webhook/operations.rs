@@ -21,7 +21,6 @@ use super::server::Phase;
 /// `/readyz` is 200 as long as something serves and the server is not stopping. Its text says which
 /// revision serves, since when, and what is wrong with newer files, if anything is: a failed reload
 /// does not make a server unready, since the last good policy decides as before.
-#[must_use]
 pub fn operations(app: Arc<App>, live: Arc<Live>, phase: watch::Receiver<Phase>) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))

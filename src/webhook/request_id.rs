@@ -76,7 +76,7 @@ impl fmt::Debug for RequestId {
 #[derive(Debug)]
 pub struct RequestIds {
     /// Tells the requests of one process from those of others. Not a secret.
-    process: u64,
+    process: RequestId,
     next: AtomicU64,
 }
 
@@ -90,7 +90,10 @@ impl RequestIds {
     /// Ids of a process.
     #[must_use]
     pub fn new() -> Self {
-        let process = RandomState::new().hash_one(std::process::id());
+        let bits = RandomState::new().hash_one(std::process::id());
+        let mut process = RequestId { bytes: [0; LONGEST], len: 0 };
+        (0..64).step_by(4).rev().for_each(|shift| process.push(hex(bits >> shift)));
+        process.push(b'-');
         Self { process, next: AtomicU64::new(1) }
     }
 
@@ -105,12 +108,8 @@ impl RequestIds {
     /// A fresh id: 16 hex digits of the process, and a count.
     #[must_use]
     pub fn fresh(&self) -> RequestId {
-        let mut id = RequestId { bytes: [0; LONGEST], len: 0 };
+        let mut id = self.process;
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        for shift in (0..64).step_by(4).rev() {
-            id.push(hex(self.process >> shift));
-        }
-        id.push(b'-');
         let digits = (64 - turn.leading_zeros()).div_ceil(4).max(1);
         for digit in (0..digits).rev() {
             id.push(hex(turn >> (4 * digit)));

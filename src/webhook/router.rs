@@ -17,7 +17,6 @@ use super::server::{Limits, Peer, read_body};
 /// API servers send `?timeout=…` (S-WHA-1).
 ///
 /// Of the limits it applies those on bodies; the rest is the transport's.
-#[must_use]
 pub fn reviews(app: Arc<App>, limits: Limits) -> Router {
     let state = Reviews { app, limits: Arc::new(limits), ids: Arc::new(RequestIds::new()) };
     Router::new()

@@ -12,8 +12,8 @@ use super::config::{ConfigError, DecisionLogConfig, LogTarget, Mask as MaskConfi
 use super::decision_log::{DecisionLog, DecisionLogError, DecisionSink, LogOptions};
 use super::digest::{DigestKey, DigestKeyError};
 use super::load::tls::{TlsBytes, read_tls};
-use super::load::{self, Loaded, LoadedPolicy, Revision};
-use super::metrics::{Metrics, PolicyObject};
+use super::load::{self, Revision};
+use super::metrics::Metrics;
 use super::operations::operations;
 use super::reload::{Live, Reloader, Serving};
 use super::router::reviews;
@@ -24,9 +24,7 @@ use super::server::{
 };
 use super::shadow::{Shadow, ShadowOptions};
 use crate::api::decision_line::Mask;
-use crate::authn::TokenLookup;
 use crate::authn::cache::{CacheConfig, CacheError, TokenCache};
-use crate::authn::chain::TokenChain;
 
 /// For the lines of the decision log that are still queued when the server stops.
 const LAST_LINES: Duration = Duration::from_secs(5);
@@ -123,7 +121,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let key = Arc::new(DigestKey::random()?);
         let log = Arc::new(decision_log(&config, &key, &metrics)?);
-        let tokens = TokenCache::new(tokens_of(&loaded), cache_config(&config))?;
+        let tokens = TokenCache::new(loaded.tokens(), cache_config(&config))?;
         let mut app = App::new(Arc::clone(&loaded.policy.snapshot), tokens)
             .with_metrics(Arc::clone(&metrics))
             .with_log(Arc::clone(&log));
@@ -135,7 +133,7 @@ impl Server {
         let live = Arc::new(Live::new(loaded, Arc::clone(&metrics), SystemTime::now()));
         take_over(&app, &live.serving());
 
-        let limits = Limits::default();
+        let limits = config.limits.transport.clone();
         let reviews = listen(config.listen.address).await?;
         let others = listen(config.operations.address).await?;
         let addresses =
@@ -204,8 +202,8 @@ pub async fn serve(file: &Path, ready: impl FnOnce(&Addresses)) -> Result<Draine
 fn take_over(app: &App, serving: &Serving) {
     let loaded = &serving.loaded;
     app.publish(Arc::clone(&loaded.policy.snapshot), serving.generation);
-    app.tokens().replace(tokens_of(loaded));
-    count(&loaded.policy, app.metrics());
+    app.tokens().replace(loaded.tokens());
+    loaded.count(app.metrics());
     if let Some(shadow) = app.shadow() {
         match &loaded.shadow {
             Some(candidate) => {
@@ -215,15 +213,6 @@ fn take_over(app: &App, serving: &Serving) {
             None => shadow.clear_candidate(),
         }
     }
-}
-
-fn tokens_of(loaded: &Loaded) -> Arc<dyn TokenLookup> {
-    Arc::new(TokenChain::new(loaded.config.api_audiences.iter().cloned()))
-}
-
-fn count(policy: &LoadedPolicy, metrics: &Metrics) {
-    metrics.policy_objects(PolicyObject::ClusterRole, policy.roles);
-    metrics.policy_objects(PolicyObject::RoleBinding, policy.bindings);
 }
 
 fn tls(config: &ServerConfig) -> Result<(Arc<ReloadableTls>, Revision), ServeError> {
@@ -279,11 +268,12 @@ fn decision_log(
 
 fn cache_config(config: &ServerConfig) -> CacheConfig {
     let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-    let mut cache = CacheConfig::default();
-    cache.capacity = config.token_cache.size;
-    cache.yes_seconds = seconds(config.token_cache.success);
-    cache.no_seconds = seconds(config.token_cache.failure);
-    cache
+    CacheConfig {
+        capacity: config.token_cache.size,
+        yes_seconds: seconds(config.token_cache.success),
+        no_seconds: seconds(config.token_cache.failure),
+        ..CacheConfig::default()
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

@@ -185,8 +185,8 @@ fn tls(args: &Args) -> Result<ClientConfig> {
         roots.add(certificate?)?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let chain: Vec<_> = CertificateDer::pem_file_iter(args.get("cert")?)?
-        .collect::<std::result::Result<_, _>>()?;
+    let chain: Vec<_> =
+        CertificateDer::pem_file_iter(args.get("cert")?)?.collect::<std::result::Result<_, _>>()?;
     let key = PrivateKeyDer::from_pem_file(args.get("key")?)?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

@@ -190,7 +190,7 @@ impl Identity<'_> {
     }
 
     /// Feeds the same bytes to a hasher as [`Self::hash_user`] does for the user it is.
-    pub fn hash(&self, state: &mut impl Hasher) {
+    pub fn hash_into(&self, state: &mut impl Hasher) {
         let texts = |texts: &[Text<'_>], state: &mut _| {
             Hash::hash(&texts.len(), state);
             for text in texts {
@@ -207,7 +207,7 @@ impl Identity<'_> {
         }
     }
 
-    /// See [`Self::hash`].
+    /// See [`Self::hash_into`].
     pub fn hash_user<H: Hasher>(user: &User, state: &mut H) {
         let texts = |texts: &[String], state: &mut H| {
             texts.len().hash(state);

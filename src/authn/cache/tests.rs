@@ -80,7 +80,8 @@ fn cache(source: &Arc<Source>) -> Arc<TokenCache> {
 }
 
 fn with(source: &Arc<Source>, config: CacheConfig) -> Arc<TokenCache> {
-    Arc::new(TokenCache::new(Arc::clone(source) as Arc<dyn TokenLookup>, config).unwrap())
+    let look_up: Arc<dyn TokenLookup> = Arc::<Source>::clone(source);
+    Arc::new(TokenCache::new(look_up, config).unwrap())
 }
 
 async fn ask(cache: &TokenCache, token: &str, now: UnixSeconds) -> (CacheUse, Found) {
@@ -304,7 +305,7 @@ async fn after_a_replacement_the_new_one_answers() {
     let (old, new) = (Source::closed(), Source::with(1, None, "b"));
     let cache = cache(&old);
     let before = begun(&cache, &old, "jane").await;
-    cache.replace(Arc::clone(&new) as Arc<dyn TokenLookup>);
+    cache.replace(Arc::<Source>::clone(&new));
     let by = |found: Found| found.unwrap().unwrap().authenticator.to_string();
     assert_eq!(by(ask(&cache, "jane", 0).await.1), "b");
     old.door.add_permits(1);
@@ -402,9 +403,9 @@ async fn debug_shows_sizes_and_no_token() {
 async fn cache_hit_time() {
     let source = Source::open();
     let cache = cache(&source);
-    let token = "x".repeat(900);
+    let (short, long) = ("x".repeat(64), "x".repeat(900));
     let audiences = ["https://kubernetes.default.svc".to_owned()];
-    for (name, token) in [("64 bytes", &token[..64]), ("900 bytes", &token[..])] {
+    for (name, token) in [("64 bytes", &*short), ("900 bytes", &*long)] {
         let attempt = Attempt { token, audiences: &audiences, now: 0 };
         cache.find(attempt).await.1.unwrap();
         let rounds = 200_000_u32;

@@ -838,8 +838,7 @@ fn what_is_worth_counting_is_told() {
         let accounts = accounts(&world())
             .with_notices(Arc::new(move |notice| sink.lock().unwrap().push(notice)));
         assert!(is_user(&accounts.check(attempt(&sign(claims)))));
-        let told = notices.lock().unwrap().clone();
-        told
+        notices.lock().unwrap().clone()
     };
     let warned = |after: Option<UnixSeconds>| {
         let mut claims = claims();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::csv::Reader;
 use super::error::{TokenFileError, TokenFileNotice};
-use super::{ReservedNames, Secret, reserved};
+use super::{ReservedNames, Secret, reserved_name};
 use crate::model::User;
 
 /// The records of the API server's CSV, tokens and all: for converting it. To look tokens up see
@@ -59,7 +59,7 @@ impl CsvTokens {
                 ..User::default()
             };
             if names == ReservedNames::Refuse
-                && let Some(reserved) = reserved(&user)
+                && let Some(reserved) = reserved_name(&user)
             {
                 let path = path.to_owned();
                 return Err(TokenFileError::Reserved { path, record: number, reserved });

@@ -58,7 +58,7 @@ pub use row::HashedToken;
 
 use super::{
     Answering, Attempt, Authenticated, AuthnError, Outcome, ReservedNames, Secret,
-    TokenAuthenticator, UnixSeconds, ready, reserved,
+    TokenAuthenticator, UnixSeconds, ready, reserved_name,
 };
 use crate::model::User;
 use crate::util::keyed::{Digest, DigestHasher, ProcessKey};

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::error::RowProblem;
 use super::new::TokenDigest;
-use super::{ReservedNames, UnixSeconds, reserved};
+use super::{ReservedNames, UnixSeconds, reserved_name};
 use crate::model::User;
 
 /// Longer ids are no names; above all, a token put there by mistake is none.
@@ -68,7 +68,7 @@ impl HashedToken {
             return Err(RowProblem::Expires);
         }
         if names == ReservedNames::Refuse
-            && let Some(reserved) = reserved(&user)
+            && let Some(reserved) = reserved_name(&user)
         {
             return Err(RowProblem::Reserved(reserved));
         }

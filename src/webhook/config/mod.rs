@@ -27,6 +27,7 @@
 //! ```
 
 mod field;
+mod limits;
 mod policy;
 mod problem;
 mod scalar;
@@ -38,6 +39,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use limits::LimitsConfig;
 pub use policy::{AuthorizerConfig, PolicyConfig, ShadowConfig};
 pub use problem::{ConfigError, Problem};
 pub use serve::{
@@ -105,6 +107,8 @@ pub struct ServerConfig {
     pub token_cache: TokenCacheConfig,
     /// A candidate policy to be asked beside the one that serves.
     pub shadow: Option<ShadowConfig>,
+    /// What clients may take.
+    pub limits: LimitsConfig,
     /// How changes of files are noticed.
     pub reload: ReloadConfig,
     /// What is logged.
@@ -147,6 +151,7 @@ impl ServerConfig {
         let parts = [
             ("listen", self.listen != other.listen),
             ("operations", self.operations != other.operations),
+            ("limits", self.limits != other.limits),
             ("reload", self.reload != other.reload),
             ("log", self.log != other.log),
             ("tokenCache", self.token_cache != other.token_cache),
@@ -232,6 +237,7 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         .map(|field| tokens::authenticators(&field, base, has_objects))
         .unwrap_or_default();
     let token_cache = root.get("tokenCache").and_then(tokens::cache);
+    let limits = root.get("limits").and_then(limits::limits);
     let reload = root.get("reload").and_then(serve::reload);
     let log = root.get("log").and_then(|field| serve::log(field, base));
     Some(ServerConfig {
@@ -243,6 +249,7 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         authenticators,
         token_cache: token_cache.unwrap_or_default(),
         shadow: shadow.flatten(),
+        limits: limits.unwrap_or_default(),
         reload: reload.unwrap_or_default(),
         log: log.unwrap_or_default(),
     })

@@ -8,9 +8,11 @@
 //! Absent on purpose: the listeners and their certificates (see [`tls`]), and any time but the
 //! caller's.
 
+mod check;
 mod material;
 mod policy;
 pub mod tls;
+mod tokens;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -20,10 +22,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::config::{ConfigError, Problem, ServerConfig};
+use super::metrics::{Metrics, PolicyObject};
+use crate::authn::TokenLookup;
+use crate::authn::chain::TokenChain;
 use crate::model::Origin;
 use crate::snapshot::Snapshot;
 use crate::source::Report;
+pub use check::{Checked, check};
 use material::Material;
+pub use tokens::LoadedAuthenticator;
 
 /// Which bytes decide: a SHA-256 over everything that was read, the configuration file included.
 /// Printed as its first twelve hexadecimal digits; replicas with equal files print the same.
@@ -48,6 +55,8 @@ pub struct LoadedPolicy {
     pub roles: usize,
     /// Bindings of either kind, likewise.
     pub bindings: usize,
+    /// The same by kind, and policy lines.
+    pub(super) objects: [(PolicyObject, usize); 5],
     /// What reading met.
     pub report: Report,
 }
@@ -62,10 +71,29 @@ pub struct Loaded {
     pub policy: LoadedPolicy,
     /// The candidate beside it.
     pub shadow: Option<LoadedPolicy>,
+    /// Who proves identities by tokens.
+    pub tokens: Arc<TokenChain>,
+    /// What the authenticators consist of, in the order in which they are asked.
+    pub authenticators: Vec<LoadedAuthenticator>,
     /// Which bytes it is made of.
     pub revision: Revision,
     /// What somebody should look at though it serves, such as objects that were left out.
     pub warnings: Vec<Problem>,
+}
+
+impl Loaded {
+    /// Who proves identities, to be put behind a cache.
+    #[must_use]
+    pub fn tokens(&self) -> Arc<dyn TokenLookup> {
+        Arc::<TokenChain>::clone(&self.tokens)
+    }
+
+    /// Sets the gauges that say what serves.
+    pub fn count(&self, metrics: &Metrics) {
+        for (kind, number) in self.policy.objects {
+            metrics.policy_objects(kind, number);
+        }
+    }
 }
 
 /// How a load ended that found nothing wrong.
@@ -166,16 +194,23 @@ fn assemble(
     let chain = &config.authorizers;
     let policy =
         policy::compile(&config.policy, objects, chain, &material, &mut problems, &mut warnings);
+    let (policy, objects) = policy.unzip();
+    let objects = Arc::new(objects.unwrap_or_default());
+    let tokens = tokens::load(&config, &material, &objects, &mut problems, &mut warnings);
     let shadow = config.shadow.as_ref().map(|shadow| {
         let chain = &shadow.authorizers;
         let (policy, material) = (&shadow.policy, &material);
-        policy::compile(policy, candidate, chain, material, &mut problems, &mut warnings)
+        let loaded =
+            policy::compile(policy, candidate, chain, material, &mut problems, &mut warnings);
+        loaded.map(|(policy, _)| policy)
     });
     match (policy, shadow) {
         (Some(policy), shadow) if problems.is_empty() => Ok(Outcome::Loaded(Box::new(Loaded {
             config: Arc::new(config),
             policy,
             shadow: shadow.flatten(),
+            tokens: Arc::new(tokens.chain),
+            authenticators: tokens.authenticators,
             revision,
             warnings,
         }))),

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use super::LoadedPolicy;
 use super::material::{Material, with_causes};
+use crate::api::core::TokenObjects;
+use crate::api::inventory::Inventory;
 use crate::authz::abac;
-use crate::snapshot::{self, Config};
+use crate::snapshot::{self, Config, Snapshot};
 use crate::source::{self, LoadOptions, Raw};
 use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem};
+use crate::webhook::metrics::PolicyObject;
 
 /// `None` when something was noted that is wrong.
 pub(super) fn compile(
@@ -17,7 +20,7 @@ pub(super) fn compile(
     material: &Material,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
-) -> Option<LoadedPolicy> {
+) -> Option<(LoadedPolicy, TokenObjects)> {
     let before = problems.len();
     // What could not be read has been told; what is left of the objects says nothing.
     let complete = before == 0;
@@ -59,18 +62,33 @@ pub(super) fn compile(
     }
     let inventory = loaded.inventory;
     match snapshot::compile(&inventory, &compiled) {
-        Ok(snapshot) => Some(LoadedPolicy {
-            roles: inventory.roles.len() + inventory.cluster_roles.len(),
-            bindings: inventory.bindings(),
-            snapshot: Arc::new(snapshot),
-            report: loaded.report,
-        }),
+        Ok(snapshot) => {
+            let tokens = TokenObjects::new(&inventory);
+            let policy = LoadedPolicy {
+                roles: inventory.roles.len() + inventory.cluster_roles.len(),
+                bindings: inventory.bindings(),
+                objects: count(&inventory, &snapshot),
+                snapshot: Arc::new(snapshot),
+                report: loaded.report,
+            };
+            Some((policy, tokens))
+        }
         Err(error) if complete => {
             problems.push(at_paths(config, with_causes(&error)));
             None
         }
         Err(_) => None,
     }
+}
+
+fn count(inventory: &Inventory, snapshot: &Snapshot) -> [(PolicyObject, usize); 5] {
+    [
+        (PolicyObject::ClusterRole, inventory.cluster_roles.len()),
+        (PolicyObject::ClusterRoleBinding, inventory.cluster_role_bindings.len()),
+        (PolicyObject::Role, inventory.roles.len()),
+        (PolicyObject::RoleBinding, inventory.role_bindings.len()),
+        (PolicyObject::AbacLine, snapshot.abac().map_or(0, abac::Policy::len)),
+    ]
 }
 
 /// Roles without bindings are empty, too: somebody forgot half of the files.

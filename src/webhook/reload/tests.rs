@@ -102,7 +102,7 @@ fn the_last_good_one_serves_until_the_files_are_healed() {
         let error = status.last_error.as_ref().unwrap();
         assert!(error.contains(expected), "{error}");
         assert_eq!((status.failing_since, status.last_attempt), (Some(at(1)), at(2)));
-        assert!(house.counted("portcullis_reloads_total{what=\"Policy\",result=\"Failure\"} 2"));
+        assert!(house.counted("portcullis_reloads_total{what=\"policy\",result=\"failure\"} 2"));
 
         // As before is healed, and so is anew.
         house.home.write("server.yaml", &config);
@@ -184,8 +184,8 @@ fn tls_files_reload_apart_and_keep_the_last_good_ones() {
     assert_eq!(attempt("renewed", 4), (1, None));
     let (times, error) = attempt("", 5);
     assert!(times == 1 && error.unwrap().contains("nothing in it"));
-    assert!(house.counted("portcullis_reloads_total{what=\"Tls\",result=\"Success\"} 1"));
-    assert!(house.counted("portcullis_reloads_total{what=\"Tls\",result=\"Failure\"} 2"));
+    assert!(house.counted("portcullis_reloads_total{what=\"tls\",result=\"success\"} 1"));
+    assert!(house.counted("portcullis_reloads_total{what=\"tls\",result=\"failure\"} 2"));
 }
 
 #[test]

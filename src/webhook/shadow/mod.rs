@@ -2,9 +2,10 @@
 //! policy and after it; differences are counted, and the last few of each kind are kept.
 //!
 //! The live answer is never changed and never fails: a candidate that panics is caught. It is held
-//! up by no more than what the candidate takes, a few microseconds for RBAC; a candidate that takes
-//! longer than [`ShadowOptions::patience`] is left alone for a hundred times as long, and one that
-//! panics for a second, so that neither costs more than a hundredth of a thread's time.
+//! up by no more than what the candidate takes, a few microseconds for RBAC. A candidate that takes
+//! longer than [`ShadowOptions::patience`] three times in a row is left alone for a hundred times as
+//! long, and one that panics for a second, so that neither goes on to cost more than a hundredth of
+//! a thread's time. Being slow once is no reason: the system may have stopped the thread.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -39,7 +40,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -66,6 +67,8 @@ const SAMPLED: [ShadowDifference; 5] = [
 
 /// How long a candidate rests for each moment that it was too slow.
 const REST: u32 = 100;
+/// So many slow answers in a row are the candidate's own fault.
+const STRIKES: u32 = 3;
 /// How long one rests that panicked: the message of a panic goes to standard error.
 const REST_AFTER_PANIC: Duration = Duration::from_secs(1);
 /// How often a new difference is said in the log.
@@ -78,7 +81,8 @@ pub struct ShadowOptions {
     pub sample: Rate,
     /// How many differences of each kind are kept as samples.
     pub samples: usize,
-    /// How long one answer may take before the candidate is left alone for a while.
+    /// How long an answer may take; a candidate that takes longer three times in a row is left
+    /// alone for a while.
     pub patience: Duration,
     /// What of the samples is hidden.
     pub mask: Mask,
@@ -134,6 +138,8 @@ struct Candidate {
     started: Instant,
     /// Nanoseconds since the start until which it rests.
     rests_until: AtomicU64,
+    /// Slow answers in a row.
+    strikes: AtomicU32,
     said_until: AtomicU64,
     counts: Box<[(ShadowDifference, AtomicU64)]>,
     seen: Mutex<Seen>,
@@ -169,6 +175,7 @@ impl Shadow {
             since: SystemTime::now(),
             started: Instant::now(),
             rests_until: AtomicU64::new(0),
+            strikes: AtomicU32::new(0),
             said_until: AtomicU64::new(0),
             counts: ShadowDifference::ALL.iter().map(|kind| (*kind, AtomicU64::new(0))).collect(),
             seen: Mutex::default(),
@@ -219,7 +226,7 @@ impl Shadow {
         let took = candidate.started.elapsed().saturating_sub(asked);
         let rest = match &answer {
             Err(_) => REST_AFTER_PANIC,
-            Ok(_) if took > self.options.patience => took.saturating_mul(REST),
+            Ok(_) if candidate.is_slow(took, self.options.patience) => took.saturating_mul(REST),
             Ok(_) => Duration::ZERO,
         };
         if !rest.is_zero() {
@@ -305,6 +312,18 @@ impl Shadow {
 }
 
 impl Candidate {
+    /// Whether this answer is one too many, or so slow that it is so by itself.
+    fn is_slow(&self, took: Duration, patience: Duration) -> bool {
+        if took <= patience {
+            if self.strikes.load(Ordering::Relaxed) > 0 {
+                self.strikes.store(0, Ordering::Relaxed);
+            }
+            return false;
+        }
+        let strikes = self.strikes.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        strikes >= STRIKES || took > patience.saturating_mul(REST)
+    }
+
     fn is_worth_saying(&self) -> bool {
         let now = self.started.elapsed();
         let until = self.said_until.load(Ordering::Relaxed);

@@ -24,7 +24,7 @@ fn agree(json: &str) {
     assert!(incoming.identity().is(prepared.user()), "{json}");
     let random = RandomState::new();
     let (mut one, mut other) = (random.build_hasher(), random.build_hasher());
-    incoming.identity().hash(&mut one);
+    incoming.identity().hash_into(&mut one);
     Identity::hash_user(prepared.user(), &mut other);
     assert_eq!(one.finish(), other.finish(), "{json}");
 }

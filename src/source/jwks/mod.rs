@@ -1,0 +1,132 @@
+//! The keys of an issuer, from the URL where it publishes them, kept fresh in the background.
+//!
+//! A [`Jwks`] fetches a JWK set when it starts and again every few minutes. Whatever goes wrong
+//! later, an outage, a set that cannot be read, one without a key of use: the keys that are known go
+//! on serving, [`Jwks::status`] tells the error, and the next attempts come closer together. A token
+//! with an unknown `kid` asks for a refresh ahead of time, which costs the issuer at most one
+//! request in [`JwksConfig::min_refresh`], and less while such requests bring nothing new.
+//!
+//! The URL must be `https`, and the authorities that may vouch for the server are named; plain
+//! `http` is for loopback addresses. Redirects are not followed.
+//!
+//! Absent on purpose: OIDC discovery, proxies, the machine's own root certificates.
+//!
+//! ```no_run
+//! use portcullis::source::jwks::{Jwks, JwksConfig};
+//!
+//! # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = JwksConfig::new("https://issuer.example/keys")
+//!     .with_ca_bundle(std::fs::read("/etc/portcullis/issuer-ca.pem")?);
+//! let jwks = Jwks::start(config)?;
+//! jwks.wait_ready().await;
+//! assert!(!jwks.keys().keys().is_empty());
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod config;
+mod error;
+mod refresh;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+pub use config::JwksConfig;
+pub use error::{FetchError, JwksConfigError};
+
+use crate::authn::{Keys, UnixSeconds};
+use crate::crypto::KeySet;
+use client::Client;
+use refresh::Refresher;
+
+/// How fetching goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JwksStatus {
+    /// When the keys that serve were fetched last; `None` before the first success.
+    pub loaded_at: Option<UnixSeconds>,
+    /// Why the last attempt failed; `None` when it did not.
+    pub last_error: Option<FetchError>,
+    /// How many keys serve.
+    pub keys: usize,
+    /// How many keys of the last set were of no use; see [`crate::crypto::jwk`].
+    pub skipped: usize,
+    /// How many attempts there were.
+    pub fetches: u64,
+    /// How many of them failed.
+    pub failures: u64,
+}
+
+/// The newest keys that could be fetched. Dropping it ends the fetching.
+#[derive(Debug)]
+pub struct Jwks {
+    keys: Arc<ArcSwap<KeySet>>,
+    status: watch::Receiver<JwksStatus>,
+    wish: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Jwks {
+    /// Begins to fetch, and returns without waiting for the first answer. Must be called inside of
+    /// a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the configuration cannot work; no failure of the network is one.
+    pub fn start(config: JwksConfig) -> Result<Self, JwksConfigError> {
+        let client = Client::new(&config)?;
+        let runtime =
+            tokio::runtime::Handle::try_current().map_err(|_| JwksConfigError::NoRuntime)?;
+        let keys = Arc::new(ArcSwap::from_pointee(KeySet::default()));
+        let wish = Arc::new(Notify::new());
+        let (sender, status) = watch::channel(JwksStatus::default());
+        let refresher =
+            Refresher::new(config, client, Arc::clone(&keys), sender, Arc::clone(&wish));
+        let task = runtime.spawn(refresher.run());
+        Ok(Self { keys, status, wish, task })
+    }
+
+    /// The keys as they are now; none before the first success.
+    #[must_use]
+    pub fn keys(&self) -> Arc<KeySet> {
+        self.keys.load_full()
+    }
+
+    /// How fetching goes.
+    #[must_use]
+    pub fn status(&self) -> JwksStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Returns once keys were fetched, which may be never; put a timeout around it.
+    pub async fn wait_ready(&self) {
+        let mut status = self.status.clone();
+        // An error would mean that the task has ended, which it does when this is dropped.
+        let _ = status.wait_for(|status| status.loaded_at.is_some()).await;
+    }
+
+    /// Asks for a refresh ahead of time. Does not block; several wishes become one attempt, and not
+    /// before [`JwksConfig::min_refresh`] has passed since the last.
+    pub fn request_refresh(&self) {
+        self.wish.notify_one();
+    }
+}
+
+impl Keys for Jwks {
+    fn current(&self) -> Arc<KeySet> {
+        self.keys()
+    }
+
+    fn unknown_key(&self, _key_id: &str) {
+        self.request_refresh();
+    }
+}
+
+impl Drop for Jwks {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,77 @@
+use std::path::Path;
+
+use super::tls::{TlsBytes, read_tls};
+use super::{Draft, Loaded, Outcome};
+use crate::webhook::config::{ConfigError, ListenConfig, Problem};
+use crate::webhook::server::{ClientAuth, ReloadableTls, TlsFiles};
+
+/// What a configuration comes to, without serving it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Checked {
+    /// What would be served; `None` when something is wrong.
+    pub loaded: Option<Box<Loaded>>,
+    /// Everything that is wrong, the listener's certificate included.
+    pub problems: Vec<Problem>,
+    /// What somebody should look at.
+    pub warnings: Vec<Problem>,
+}
+
+/// Loads a configuration and everything that it names, as a server does before it listens.
+///
+/// ```no_run
+/// use portcullis::webhook::load;
+///
+/// for problem in load::check("server.yaml".as_ref()).problems {
+///     eprintln!("{problem}");
+/// }
+/// ```
+#[must_use]
+pub fn check(file: &Path) -> Checked {
+    let draft = match Draft::read(file) {
+        Ok(draft) => draft,
+        Err(error) => {
+            let problems = error.problems().to_vec();
+            return Checked { loaded: None, problems, warnings: Vec::new() };
+        }
+    };
+    let listen = draft.config().listen.clone();
+    let mut problems = Vec::new();
+    let mut warnings = Vec::new();
+    match read_tls(&listen.tls) {
+        Ok(mut bytes) => {
+            warnings.append(&mut bytes.warnings);
+            problems.extend(tls(&listen, &bytes));
+        }
+        Err(error) => problems.extend_from_slice(error.problems()),
+    }
+    let loaded = match draft.load(None) {
+        Ok(Outcome::Loaded(mut loaded)) => {
+            warnings.append(&mut loaded.warnings);
+            Some(loaded)
+        }
+        Ok(Outcome::Unchanged) => None,
+        Err(error) => {
+            problems.extend_from_slice(error.problems());
+            None
+        }
+    };
+    let problems = ConfigError::new(problems).problems().to_vec();
+    Checked { loaded: loaded.filter(|_| problems.is_empty()), problems, warnings }
+}
+
+/// Why the listener would refuse its files.
+fn tls(listen: &ListenConfig, bytes: &TlsBytes) -> Option<Problem> {
+    let files = TlsFiles {
+        certificate: &bytes.certificate,
+        key: &bytes.key,
+        client_ca: bytes.client_ca.as_deref(),
+    };
+    let clients = match &bytes.client_ca {
+        Some(_) => ClientAuth::Required { allowed: Vec::new() },
+        None => ClientAuth::None,
+    };
+    let error = ReloadableTls::new(&files, clients).err()?;
+    let origin = listen.tls.certificate_file.origin.clone();
+    Some(Problem::new(origin, "listen.tls", super::material::with_causes(&error)))
+}

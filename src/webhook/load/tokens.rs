@@ -1,0 +1,208 @@
+//! From token files, keys and objects to the chain of authenticators.
+
+use std::sync::Arc;
+
+use super::material::Material;
+use crate::api::core::{Kind, TokenObjects};
+use crate::authn::bootstrap_token::BootstrapTokens;
+use crate::authn::chain::{Member, TokenChain, Trust};
+use crate::authn::issued::IssuedTokens;
+use crate::authn::service_account::{self, LegacyServiceAccounts, ServiceAccounts};
+use crate::authn::token_file::TokenFile;
+use crate::authn::{Keys, ReservedNames, Secret};
+use crate::crypto::{KeySet, VerifyingKey, pem};
+use crate::webhook::config::{
+    AuthenticatorConfig, BoundObjects, IssuedTokensConfig, NamedPath, Problem, ServerConfig,
+    ServiceAccountsConfig, TokenFileConfig, TokenFileFormat,
+};
+
+/// An authenticator that was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadedAuthenticator {
+    /// Its name, as in logs and metrics.
+    pub name: String,
+    /// What it consists of, for people: `12 tokens`.
+    pub detail: String,
+}
+
+/// What proves identities.
+#[derive(Debug)]
+pub(super) struct LoadedTokens {
+    pub(super) chain: TokenChain,
+    pub(super) authenticators: Vec<LoadedAuthenticator>,
+}
+
+/// Authenticators that are broken are problems, and none of them is left out quietly.
+pub(super) fn load(
+    config: &ServerConfig,
+    material: &Material,
+    objects: &Arc<TokenObjects>,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> LoadedTokens {
+    let audiences = config.audiences();
+    let mut loader = Loader {
+        chain: TokenChain::new(audiences.clone()),
+        authenticators: Vec::new(),
+        audiences,
+        material,
+        objects,
+        problems,
+        warnings,
+    };
+    for authenticator in &config.authenticators {
+        match authenticator {
+            AuthenticatorConfig::BootstrapTokens => loader.bootstrap_tokens(),
+            AuthenticatorConfig::IssuedTokens(config) => loader.issued_tokens(config),
+            AuthenticatorConfig::ServiceAccounts(config) => loader.service_accounts(config),
+            AuthenticatorConfig::TokenFile(config) => loader.token_file(config),
+        }
+    }
+    let Loader { chain, authenticators, .. } = loader;
+    LoadedTokens { chain, authenticators }
+}
+
+struct Loader<'a> {
+    chain: TokenChain,
+    authenticators: Vec<LoadedAuthenticator>,
+    audiences: Vec<String>,
+    material: &'a Material,
+    objects: &'a Arc<TokenObjects>,
+    problems: &'a mut Vec<Problem>,
+    warnings: &'a mut Vec<Problem>,
+}
+
+impl Loader<'_> {
+    fn problem(&mut self, named: &NamedPath, message: impl Into<String>) {
+        self.problems.push(Problem::new(named.origin.clone(), &named.field, message));
+    }
+
+    fn warn(&mut self, named: &NamedPath, message: impl Into<String>) {
+        self.warnings.push(Problem::new(named.origin.clone(), &named.field, message));
+    }
+
+    fn add(&mut self, member: Member, detail: String) {
+        self.chain = std::mem::take(&mut self.chain).with(member);
+        let name = self.chain.names().last().unwrap_or_default().to_owned();
+        self.authenticators.push(LoadedAuthenticator { name, detail });
+    }
+
+    /// A file that can be read and is no text is a problem; one that cannot was told about.
+    fn text(&mut self, named: &NamedPath) -> Option<Secret> {
+        let bytes = self.material.file(named)?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Some(Secret::new(text.to_owned())),
+            Err(_) => {
+                let path = named.path.display();
+                self.problem(named, format!("`{path}`: not UTF-8 text; save the file as UTF-8"));
+                None
+            }
+        }
+    }
+
+    fn token_file(&mut self, config: &TokenFileConfig) {
+        let TokenFileConfig { file, format } = config;
+        let Some(text) = self.text(file) else { return };
+        let name = file.path.display().to_string();
+        let names = ReservedNames::Refuse;
+        let read = match format {
+            TokenFileFormat::Csv => TokenFile::from_csv(&name, text, names),
+            TokenFileFormat::Hashed => TokenFile::from_hashed(&name, text.expose_secret(), names)
+                .map(|tokens| (tokens, Vec::new())),
+        };
+        match read {
+            Ok((tokens, notices)) => {
+                for notice in notices {
+                    self.warn(file, notice.to_string());
+                }
+                // Emptied on purpose by who takes every token back, so it is no error.
+                if tokens.is_empty() {
+                    self.warn(file, format!("`{name}`: not a single token in it"));
+                }
+                let detail = format!("tokens: {}", tokens.len());
+                let member = Member::new(Arc::new(tokens), Trust::Foreign).audience_agnostic();
+                self.add(member, detail);
+            }
+            Err(error) => self.problem(file, error.to_string()),
+        }
+    }
+
+    fn bootstrap_tokens(&mut self) {
+        let tokens = BootstrapTokens::new(Arc::clone(self.objects));
+        let member = Member::new(Arc::new(tokens), Trust::Kubernetes).audience_agnostic();
+        let detail = "Secrets of the policy".to_owned();
+        self.add(member, detail);
+    }
+
+    fn service_accounts(&mut self, config: &ServiceAccountsConfig) {
+        let ServiceAccountsConfig { issuers, key_files, bound_objects, legacy_tokens, .. } = config;
+        let Some(keys) = self.keys(key_files) else { return };
+        if let Some(jwks) = &config.jwks {
+            let origin = key_files.first().map(|named| named.origin.clone()).unwrap_or_default();
+            let message =
+                format!("`jwks` (`{}`) is not part of this build; name `keyFiles`", jwks.url);
+            self.problems.push(Problem::new(origin, "serviceAccounts", message));
+            return;
+        }
+        let looks_up = *legacy_tokens || *bound_objects == BoundObjects::Check;
+        if looks_up
+            && !self.objects.holds(Kind::ServiceAccount)
+            && let Some(first) = key_files.first()
+        {
+            let message = "`serviceAccounts` looks tokens up in the policy's objects, which hold no \
+                           ServiceAccount, so every token would be refused; add the objects to \
+                           `policy.paths`, or set `boundObjects: Skip` and `legacyTokens: false`";
+            // What could not be read holds nothing, and was told about.
+            if self.problems.is_empty() {
+                self.problem(first, message);
+            }
+            return;
+        }
+        let detail = format!("keys: {}, issuers: {}", keys.keys().len(), issuers.join(", "));
+        let keys: Arc<dyn Keys> = Arc::new(Arc::new(keys));
+        if *legacy_tokens {
+            let legacy = LegacyServiceAccounts::new(Arc::clone(&keys), Arc::clone(self.objects))
+                .with_audiences(self.audiences.clone());
+            let member = Member::new(Arc::new(legacy), Trust::Kubernetes);
+            self.add(member, detail.clone());
+        }
+        let bound_objects = match bound_objects {
+            BoundObjects::Check => service_account::BoundObjects::Check,
+            BoundObjects::Skip => service_account::BoundObjects::Skip,
+        };
+        let bound = ServiceAccounts::new(issuers.clone(), keys, Arc::clone(self.objects))
+            .with_audiences(self.audiences.clone())
+            .with_bound_objects(bound_objects);
+        self.add(Member::new(Arc::new(bound), Trust::Kubernetes), detail);
+    }
+
+    fn issued_tokens(&mut self, config: &IssuedTokensConfig) {
+        let IssuedTokensConfig { issuer, audiences, key_files } = config;
+        let Some(keys) = self.keys(key_files) else { return };
+        let detail = format!("keys: {}, issuer: {issuer}", keys.keys().len());
+        let keys: Arc<dyn Keys> = Arc::new(Arc::new(keys));
+        let tokens = IssuedTokens::new(issuer.as_str(), audiences.iter().cloned(), keys);
+        self.add(Member::new(Arc::new(tokens), Trust::Foreign), detail);
+    }
+
+    /// `None` when one of the files holds no keys, which is told.
+    fn keys(&mut self, files: &[NamedPath]) -> Option<KeySet> {
+        let mut keys: Vec<VerifyingKey> = Vec::new();
+        let mut whole = true;
+        for file in files {
+            let Some(bytes) = self.material.file(file) else {
+                whole = false;
+                continue;
+            };
+            match pem::verifying_keys(bytes) {
+                Ok(found) => keys.extend(found),
+                Err(error) => {
+                    whole = false;
+                    self.problem(file, format!("`{}` {error}", file.path.display()));
+                }
+            }
+        }
+        whole.then(|| KeySet::new(keys))
+    }
+}
