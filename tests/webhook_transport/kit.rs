@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use portcullis::webhook::metrics::Metrics;
 use portcullis::webhook::server::{
     ClientAuth, Drain, Drained, Limits, Peer, Phase, Refusal, ReloadableTls, Server, TlsError,
@@ -283,8 +283,14 @@ pub(super) async fn h2(
     config: &ClientConfig,
 ) -> http2::SendRequest<Full<Bytes>> {
     let stream = connect(address, config, "h2").await.unwrap();
-    let (sender, connection) =
-        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    // Pings like an API server, only more often.
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_millis(100))
+        .keep_alive_while_idle(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
     tokio::spawn(async move {
         let _ = connection.await;
     });
