@@ -22,7 +22,5 @@ pub(crate) struct Document {
 pub(crate) fn read(name: &str, bytes: Vec<u8>) -> Result<Document, LoadError> {
     let name: Arc<str> = Arc::from(name);
     let text = text::decode(&name, bytes)?;
-    let (root, duplicates) =
-        yaml::single(&text, &Limits::default(), |line| Origin::new(Arc::clone(&name), 0, line))?;
-    Ok(Document { root, duplicates })
+    yaml::single(&text, &Limits::default(), |line| Origin::new(Arc::clone(&name), 0, line))
 }

@@ -18,7 +18,6 @@ use super::node::{MapBuilder, Node, Value};
 use super::object::{self, Class, Header, Inherited, Outcome};
 use super::text::Lines;
 use super::{Limits, LoadError, Notice, SkipReason};
-use crate::api::Str;
 use crate::api::rbac::Kind;
 use crate::model::Origin;
 use split::{Piece, Pieces};
