@@ -152,14 +152,15 @@ fn a_server_too_old_for_match_conditions_is_refused_and_nothing_is_written() {
 fn is_asked(conditions: &[String], request: &Value) -> bool {
     let mut context = cel::Context::default();
     context.add_variable("request", request.clone()).unwrap();
-    let all = conditions.iter().map(|condition| {
-        match cel::Program::compile(condition).unwrap().execute(&context) {
+    // Each is evaluated, so that none can fail unseen behind a false one.
+    let values: Vec<bool> = conditions
+        .iter()
+        .map(|condition| match cel::Program::compile(condition).unwrap().execute(&context) {
             Ok(cel::Value::Bool(value)) => value,
             other => panic!("{condition} about {request}: {other:?}"),
-        }
-    });
-    // Each is evaluated, so that none can fail unseen behind a false one.
-    all.fold(true, |asked, value| asked && value)
+        })
+        .collect();
+    values.into_iter().all(|value| value)
 }
 
 fn by(user: &str, groups: &[&str]) -> Value {
