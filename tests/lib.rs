@@ -13,6 +13,7 @@ mod cli;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod envtest;
+#[cfg(test)]
 #[cfg(feature = "cli")]
 mod explain;
 #[cfg(test)]
@@ -75,6 +76,7 @@ mod reference_abac;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
 #[cfg(all(feature = "cli", feature = "token-file"))]
 mod token;
 #[cfg(test)]
@@ -83,4 +85,6 @@ mod token_objects;
 #[cfg(test)]
 #[cfg(feature = "webhook")]
 mod webhook_golden;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
 mod webhook_transport;
