@@ -336,6 +336,58 @@ fn check_fails_for_errors_and_passes_a_clean_policy() {
     assert!(!json["findings"].as_array().unwrap().is_empty());
 }
 
+#[cfg(feature = "webhook")]
+#[test]
+fn check_of_a_configuration_says_what_would_be_served_or_what_is_wrong() {
+    let folder = Folder::new();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    folder.file("tls.crt", &made.cert.pem());
+    let key = folder.file("tls.key", &made.signing_key.serialize_pem());
+    folder.file("tokens.csv", "t0k3n-of-jane,jane,7\n");
+    let rbac = std::fs::read_to_string("policies/rbac/sample-cluster.yaml").unwrap();
+    folder.file("rbac.yaml", &rbac);
+    let text = "apiVersion: portcullis.dev/v1alpha1\nkind: ServerConfiguration\n\
+                listen: {address: 127.0.0.1:9443, tls: {certificateFile: tls.crt, keyFile: tls.key}}\n\
+                policy: {paths: [rbac.yaml], defaultRoles: true}\nauthorizers: [{type: RBAC}]\n\
+                authenticators: [{tokenFile: {file: tokens.csv}}]\n";
+    let config = folder.file("server.yaml", text);
+
+    let good = run(&["check", "--config", &config]);
+    assert_eq!(good.code, 0, "{good:?}");
+    for expected in ["revision", "https://127.0.0.1:9443", "RBAC: ", "token-file (tokens: 1)"] {
+        assert!(good.out.contains(expected), "{expected}: {good:?}");
+    }
+    assert!(good.err.contains("can be served"), "{good:?}");
+    assert!(!format!("{good:?}").contains("t0k3n"));
+    let json: Value =
+        serde_json::from_str(&run(&["check", "--config", &config, "-o", "json"]).out).unwrap();
+    assert_eq!(json["serves"]["policy"]["authorizers"][0], "RBAC");
+    // A key that everybody can read is a warning, no error.
+    assert!(good.out.contains("everybody on this machine"), "{good:?}");
+    assert_eq!(run(&["check", "--config", &config, "--fail-on", "warning"]).code, 1);
+
+    // The twin: every mistake is told at once, with its line.
+    let bad = folder.file("bad.yaml", &text.replace("RBAC}", "RBCA}").replace("9443", "x"));
+    let ran = run(&["check", "--config", &bad]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("bad.yaml:3: error[configuration]: `listen.address`"), "{ran:?}");
+    assert!(ran.out.contains("bad.yaml:5: error[configuration]: `authorizers[0].type`"), "{ran:?}");
+    assert!(ran.err.contains("would not start a server: 2 errors"), "{ran:?}");
+
+    // Files that do not fit together, too.
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(&key, other.signing_key.serialize_pem()).unwrap();
+    folder.file("tokens.csv", "t0k3n-of-jane\n");
+    let ran = run(&["check", "--config", &config]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("`listen.tls`: the key does not belong"), "{ran:?}");
+    assert!(ran.out.contains("`authenticators[0].tokenFile.file`"), "{ran:?}");
+
+    // What is not there, and two questions at once, are wrong usage.
+    assert_eq!(run(&["check", "--config", "/nowhere.yaml"]).code, 2);
+    assert_eq!(run(&["check", "--config", &config, "-f", "x"]).code, 2);
+}
+
 // ---- incomplete answers -------------------------------------------------------------------------
 
 #[test]

@@ -64,7 +64,7 @@ fn rsa_below_2048_bits_is_refused_with_the_reason() {
     assert_eq!(error, FromPemError::Key { block: 1, label: "PUBLIC KEY", error: reason });
     assert_eq!(
         error.to_string(),
-        "block 1 (`PUBLIC KEY`) an RSA key must have at least 2048 bits, but has 1024; \
+        "block 1 (`PUBLIC KEY`): an RSA key must have at least 2048 bits, but has 1024; \
          make a longer one",
     );
 }

@@ -81,7 +81,7 @@ pub enum KeyError {
     #[error("the RSA key was made by a broken generator (ROCA, CVE-2017-15361); make a new one")]
     Roca,
     /// None of RSA, P-256, P-384, P-521, Ed25519, or not a valid key of its kind.
-    #[error("is not a valid RSA, P-256, P-384, P-521 or Ed25519 key")]
+    #[error("not a valid RSA, P-256, P-384, P-521 or Ed25519 key")]
     Unknown,
 }
 
@@ -90,10 +90,10 @@ pub enum KeyError {
 #[non_exhaustive]
 pub enum FromPemError {
     /// The text is not PEM.
-    #[error("is not PEM; it must hold blocks such as `-----BEGIN PUBLIC KEY-----`")]
+    #[error("not PEM; it must hold blocks such as `-----BEGIN PUBLIC KEY-----`")]
     NotPem,
     /// No block holds a key.
-    #[error("holds no PEM block with a key")]
+    #[error("no PEM block holds a key")]
     NoKeys,
     /// A private key under a passphrase.
     #[error("block {block} is encrypted; decrypt it first")]
@@ -102,7 +102,7 @@ pub enum FromPemError {
         block: usize,
     },
     /// A block that should hold a key holds none that can be used.
-    #[error("block {block} (`{label}`) {error}")]
+    #[error("block {block} (`{label}`): {error}")]
     Key {
         /// Which block.
         block: usize,
@@ -127,7 +127,7 @@ pub enum SigningKeyError {
     #[error("must be a P-256, RSA or Ed25519 key")]
     Unsupported,
     /// The public half is refused.
-    #[error("the key {0}")]
+    #[error("{0}")]
     Key(KeyError),
     /// The back-end could not make a key.
     #[error("no key could be made by the cryptographic back-end")]

@@ -18,10 +18,10 @@ pub enum JsonError {
         column: usize,
     },
     /// It is JSON, but no object.
-    #[error("must be a JSON object")]
+    #[error("not a JSON object")]
     NotAnObject,
     /// It is no JSON, nested too deep, or something follows the object.
-    #[error("is not one JSON value (line {line}, column {column})")]
+    #[error("not one JSON value (line {line}, column {column})")]
     Syntax {
         /// The line, from 1.
         line: usize,

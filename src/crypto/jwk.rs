@@ -20,7 +20,7 @@ use super::key::VerifyingKey;
 #[non_exhaustive]
 pub enum JwkSetError {
     /// Not one JSON object without repeated members.
-    #[error("the JWK set {0}")]
+    #[error("the JWK set: {0}")]
     Json(JsonError),
     /// `keys` is missing or no list.
     #[error("the JWK set must have a list `keys`")]

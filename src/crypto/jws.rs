@@ -23,7 +23,7 @@ pub enum JwsError {
     #[error("the {0} of the token must be unpadded base64url")]
     NotBase64Url(Part),
     /// The header is no JSON object, or repeats a member.
-    #[error("the token's header {0}")]
+    #[error("the token's header: {0}")]
     Header(JsonError),
     /// `alg` is missing or no string (RFC 7515 §4.1.1).
     #[error("the token's header must name its algorithm as a string in `alg`")]

@@ -29,7 +29,7 @@ mod signing;
 mod tests;
 
 pub use algorithm::{Algorithm, KeyType};
-pub use error::{FromPemError, KeyError, SignError, SigningKeyError, VerifyError};
+pub use error::{FromPemError, KeyError, KeyRefusal, SignError, SigningKeyError, VerifyError};
 pub use key::VerifyingKey;
 pub use key_set::KeySet;
 pub use signing::{SigningAlgorithm, SigningKey};

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::error::KeyRefusal;
 use super::json::JsonError;
 use super::jws::{Compact, JwsError, MAX_TOKEN_BYTES, Part};
 use super::*;

@@ -10,7 +10,7 @@ use crate::api::Str;
 use crate::model::Origin;
 
 /// A document, every field on the line of its name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Document {
     /// `None` when there is nothing but comments.
     pub(crate) root: Option<Node>,
@@ -22,7 +22,5 @@ pub(crate) struct Document {
 pub(crate) fn read(name: &str, bytes: Vec<u8>) -> Result<Document, LoadError> {
     let name: Arc<str> = Arc::from(name);
     let text = text::decode(&name, bytes)?;
-    let (root, duplicates) =
-        yaml::single(&text, &Limits::default(), |line| Origin::new(Arc::clone(&name), 0, line))?;
-    Ok(Document { root, duplicates })
+    yaml::single(&text, &Limits::default(), |line| Origin::new(Arc::clone(&name), 0, line))
 }

@@ -123,6 +123,7 @@ impl Server {
         let log = Arc::new(decision_log(&config, &key, &metrics)?);
         let tokens = TokenCache::new(loaded.tokens(), cache_config(&config))?;
         let mut app = App::new(Arc::clone(&loaded.policy.snapshot), tokens)
+            .with_limits(config.limits.reviews)
             .with_metrics(Arc::clone(&metrics))
             .with_log(Arc::clone(&log));
         if let Some(shadow) = &config.shadow {

@@ -107,14 +107,8 @@ impl Home {
         client(&self.ca, Some(&self.client))
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        command.args(["serve", "--config"]).arg(self.path("server.yaml"));
-        command
-    }
-
     pub(super) fn start(&self) -> Running {
-        let process = Process::spawn(self.command());
+        let process = serve(&self.path("server.yaml"));
         let (reviews, operations) = process.addresses();
         Running { process, home: self.clone(), reviews, operations, tls: self.tls() }
     }
@@ -122,13 +116,20 @@ impl Home {
     /// Starts what cannot start; the message it ends with, without the folder.
     #[track_caller]
     pub(super) fn cannot_start(&self) -> String {
-        let process = Process::spawn(self.command());
+        let process = serve(&self.path("server.yaml"));
         let status = process.wait();
         let said = process.stderr();
         assert_eq!(status.code(), Some(2), "{said}");
         assert!(!said.contains("panicked"), "{said}");
         said.replace(&format!("{}/", self.folder.path().display()), "")
     }
+}
+
+/// Starts a server with this configuration, whatever comes of it.
+pub(super) fn serve(config: &Path) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.args(["serve", "--config"]).arg(config);
+    Process::spawn(command)
 }
 
 /// A child that is gone at the end of its test, however that ends.
@@ -164,7 +165,7 @@ impl Process {
     }
 
     /// Where it serves, once it says so in a JSON line.
-    fn addresses(&self) -> (SocketAddr, SocketAddr) {
+    pub(super) fn addresses(&self) -> (SocketAddr, SocketAddr) {
         self.until("where it serves", || {
             let said = self.stderr();
             let mut lines = said.lines().filter_map(|line| serde_json::from_str(line).ok());

@@ -10,7 +10,7 @@ use crate::support::{corpus, ndjson, shared};
 /// Adds a second grant to [`POLICY`], and a token.
 fn home() -> Home {
     let home = Home::new(
-        "apiAudiences: [api]\nauthenticators: [{tokenFile: {file: tokens.csv, format: csv}}]\n",
+        "apiAudiences: [api, 'https://kubernetes.default.svc']\nauthenticators: [{tokenFile: {file: tokens.csv, format: csv}}]\n",
     );
     home.write(
         "policy/ops.yaml",

@@ -125,7 +125,9 @@ async fn every_documented_metric_is_there_and_no_other_and_they_move() {
         ("token_cache_total{result=\"miss\"}", 2),
         ("policy_objects{kind=\"cluster_role\"}", 1),
         ("policy_objects{kind=\"cluster_role_binding\"}", 1),
-        ("connections ", 1),
+        // The one that asks for metrics counts, too.
+        ("connections ", 2),
+        ("requests_in_flight ", 0),
         ("policy_generation ", 1),
     ] {
         assert_eq!(server.metric(&format!("portcullis_{line}")).await, value, "{line}");

@@ -9,13 +9,13 @@ fn mistakes_of_the_configuration_are_named_with_file_line_and_field() {
     let home = Home::new("");
     let good = home.read("server.yaml");
     for (from, to, parts) in [
-        ("authorizers:", "authorisers:", &["server.yaml:11: `authorisers`", "did you mean"][..]),
-        ("[{type: RBAC}]", "[{type: RBCA}]", &["server.yaml:11: `authorizers[0].type`", "RBCA"]),
+        ("authorizers:", "authorisers:", &["server.yaml:12: `authorisers`", "did you mean"][..]),
+        ("[{type: RBAC}]", "[{type: RBCA}]", &["server.yaml:12: `authorizers[0].type`", "RBCA"]),
         ("127.0.0.1:0\n  tls", "localhost\n  tls", &["server.yaml:4: `listen.address`"]),
-        ("[policy/]", "[nowhere/]", &["server.yaml:10: `policy.paths[0]`", "nowhere"]),
+        ("[policy/]", "[nowhere/]", &["server.yaml:11: `policy.paths[0]`", "nowhere"]),
         ("kind: ServerConfiguration", "kind: Other", &["server.yaml:2: `kind`"]),
         ("[kube-apiserver]", "[", &["server.yaml:"]),
-        ("'127.0.0.1:0'", "'0.0.0.0:0'", &["server.yaml:9: `operations.address`"]),
+        ("'127.0.0.1:0'", "'0.0.0.0:0'", &["server.yaml:10: `operations.address`"]),
     ] {
         home.write("server.yaml", &good.replacen(from, to, 1));
         let said = home.cannot_start();
@@ -37,7 +37,7 @@ fn a_policy_that_does_not_load_is_named() {
     ] {
         home.write("policy/rbac.yaml", text);
         let said = home.cannot_start();
-        for part in [&["server.yaml:10"], parts].concat() {
+        for part in [&["server.yaml:11"], parts].concat() {
             assert!(said.contains(part), "{text}: {part}: {said}");
         }
     }
@@ -93,8 +93,32 @@ fn a_taken_port_is_named() {
 
 #[tokio::test]
 async fn what_init_writes_starts_and_answers_its_client() {
-    let folder = tempfile::tempdir().unwrap();
-    let (code, _, err) = run(folder.path(), &["init", "apiserver", "--out", "made"]);
+    let made = tempfile::tempdir().unwrap();
+    let (code, _, err) = run(made.path(), &["init", "apiserver", "--out", "."]);
     assert_eq!(code, Some(0), "{err}");
-    let _ = folder;
+    let read = |name: &str| std::fs::read_to_string(made.path().join(name)).unwrap();
+    // The ports of this test are not those of an installation.
+    let config = read("server/server.yaml");
+    let config =
+        config.replace("127.0.0.1:9443", "127.0.0.1:0").replace("127.0.0.1:9444", "127.0.0.1:0");
+    std::fs::write(
+        made.path().join("server/server.yaml"),
+        format!("{config}log: {{format: json}}\n"),
+    )
+    .unwrap();
+    let process = serve(&made.path().join("server/server.yaml"));
+    let (reviews, _) = process.addresses();
+    let client =
+        Identity { certificate: read("apiserver/client.crt"), key: read("apiserver/client.key") };
+    let authority = read("apiserver/ca.crt");
+    let tls = client_trusting(&authority, Some(&client), &[&rustls::version::TLS13]);
+    let mut client = Client::connect(reviews, &tls, Protocol::Http2).await.unwrap();
+    // What every API server grants everybody who is proven by the default roles.
+    let mut review = pods("anybody", "get");
+    review["spec"]["resourceAttributes"] = serde_json::Value::Null;
+    review["spec"]["nonResourceAttributes"] =
+        serde_json::json!({"path": "/version", "verb": "get"});
+    let answered = client.post("/authorize?timeout=3s", &review).await;
+    assert_eq!(answered.body["status"]["allowed"], true, "{answered:?}");
+    assert!(!client.is_allowed("anybody", "get").await);
 }

@@ -348,7 +348,8 @@ async fn a_name_of_kubernetes_in_a_token_file_is_refused_at_the_start_and_at_a_r
 #[tokio::test]
 async fn a_hashed_token_ends_at_its_time() {
     let world = World::new("");
-    let short = new_token(&world.home, &["--user", "kim", "--expires", "3s"]);
+    let at = jiff::Timestamp::from_second(now() + 3).unwrap();
+    let short = new_token(&world.home, &["--user", "kim", "--expires", &at.to_string()]);
     let made = std::time::Instant::now();
     let server = world.home.start();
     let mut client = server.client(Protocol::Http2).await;

@@ -60,7 +60,6 @@ async fn an_idle_connection_outlives_the_header_time_and_ends_at_the_idle_time()
     let limits = limits(|limits| {
         limits.header_time = ms(150);
         limits.idle_time = ms(800);
-        limits.ping_time = ms(100);
     });
     let (server, config) = open_server(limits, quick()).await;
     let mut stream = h1(server.address, &config).await;
@@ -488,7 +487,7 @@ async fn in_a_process_with_64_file_descriptors() {
     let before = processor_ticks(&mut stat);
     sleep(ms(1000)).await;
     let spent = processor_ticks(&mut stat) - before;
-    assert!(spent < 20, "{spent} of 100 ticks");
+    assert!(spent < 5, "{spent} of 100 ticks");
     taken.clear();
     assert_eq!(ask(server.address, &config, "/").await.unwrap().0, 200);
 }

@@ -88,7 +88,7 @@ pub enum IssuerKeysError {
     )]
     NoFiles,
     /// A file holds no key.
-    #[error("`{file}` {error}")]
+    #[error("`{file}`: {error}")]
     Verifying {
         /// Which file.
         file: String,
@@ -96,7 +96,7 @@ pub enum IssuerKeysError {
         error: FromPemError,
     },
     /// The file with the last name cannot sign.
-    #[error("`{file}` has the last name, so it signs, but {error}")]
+    #[error("`{file}` has the last name, so it signs: {error}")]
     Signing {
         /// Which file.
         file: String,

@@ -49,10 +49,14 @@ impl ServiceAccounts {
         Self { verifier, objects, bound_objects: BoundObjects::default() }
     }
 
-    /// The API server's audiences. Default: the issuers (S-AUTHN-12).
+    /// The API server's audiences. Default, also for an empty list: the issuers (S-AUTHN-12), since
+    /// without any a token for somebody else would do.
     #[must_use]
     pub fn with_audiences(mut self, audiences: impl IntoIterator<Item = String>) -> Self {
-        self.verifier.audiences = audiences.into_iter().collect();
+        let audiences: Vec<String> = audiences.into_iter().collect();
+        if !audiences.is_empty() {
+            self.verifier.audiences = audiences;
+        }
         self
     }
 

@@ -472,9 +472,18 @@ fn the_audiences_are_those_asked_for_that_the_token_has() {
 }
 
 #[test]
-fn audiences_that_were_asked_for_count_even_when_we_have_none() {
+fn an_empty_list_of_audiences_leaves_the_issuers() {
     let accounts = accounts(&world()).with_audiences([]);
-    let token = sign(with("aud", json!(["a"])));
+    assert!(is_user(&accounts.check(attempt(&sign(claims())))));
+    assert!(accounts.check(attempt(&sign(with("aud", json!(["vault"]))))).is_err());
+}
+
+#[test]
+fn audiences_that_were_asked_for_count_even_when_we_have_none() {
+    let mut claims = legacy_claims();
+    claims["aud"] = json!(["a"]);
+    let token = sign(claims);
+    let accounts = legacy_accounts(&legacy_world(&token)).with_audiences([]);
     let asking = |audience: &str| {
         let audiences = [audience.to_owned()];
         accounts.check(Attempt { token: &token, audiences: &audiences, now: NOW })

@@ -34,8 +34,8 @@ pub(super) fn configuration(
 # - As the main authorizer: keep the bindings of people and teams in the policy of the webhook only,
 #   and delete them in the cluster. Do not remove Node and RBAC here: the control plane itself lives
 #   by them (and RBAC can only be removed from a running server by a restart).
-# - To deny only: embed the library with an authorizer of your own that denies and never allows.
-#   `portcullis serve` with an empty policy allows nothing and denies nothing.
+# - To deny only: not with `portcullis serve`, whose policies never deny; with an empty one it allows
+#   nothing and denies nothing. A server of your own can, with the library's chain of authorizers.
 apiVersion: apiserver.config.k8s.io/{api_version}
 kind: AuthorizationConfiguration
 authorizers:

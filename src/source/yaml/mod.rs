@@ -12,11 +12,12 @@ use std::borrow::Cow;
 use saphyr_parser::Event;
 
 use super::collect::Collector;
+#[cfg(feature = "webhook")]
+use super::document::Document as Whole;
 use super::node::{MapBuilder, Node, Value};
 use super::object::{self, Class, Header, Inherited, Outcome};
 use super::text::Lines;
 use super::{Limits, LoadError, Notice, SkipReason};
-use crate::api::Str;
 use crate::api::rbac::Kind;
 use crate::model::Origin;
 use split::{Piece, Pieces};
@@ -77,7 +78,7 @@ pub(super) fn single(
     text: &str,
     limits: &Limits,
     origin: impl Fn(u32) -> Origin,
-) -> Result<(Option<Node>, Vec<(Str, u32)>), LoadError> {
+) -> Result<Whole, LoadError> {
     let mut only = None;
     for piece in Pieces::new(text, 0, 1) {
         let (text, line) = match piece {
@@ -102,7 +103,8 @@ pub(super) fn single(
         }
         only = Some((root, duplicates));
     }
-    Ok(only.map_or_else(Default::default, |(root, duplicates)| (Some(root), duplicates)))
+    let Some((root, duplicates)) = only else { return Ok(Whole::default()) };
+    Ok(Whole { root: Some(root), duplicates })
 }
 
 fn explain(broken: Broken, limits: &Limits, origin: impl Fn(u32) -> Origin) -> LoadError {

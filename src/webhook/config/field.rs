@@ -52,6 +52,11 @@ impl<'a> Field<'a> {
         Self { node, path: String::new(), problems }
     }
 
+    /// Where it stands.
+    pub(super) fn origin(&self) -> Origin {
+        self.problems.origin(self.node.line)
+    }
+
     /// Something is wrong with this value.
     pub(super) fn note(&self, message: impl Into<String>) {
         self.problems.note(self.node.line, &self.path, message);
@@ -109,9 +114,9 @@ impl<'a> Field<'a> {
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
                 self.must_be("a string");
                 // YAML took it for something else (S-ACFG-2).
-                self.problems.found.borrow_mut().last_mut().map(|problem| {
+                if let Some(problem) = self.problems.found.borrow_mut().last_mut() {
                     problem.message.push_str("; put it in quotes");
-                });
+                }
             }
             _ => self.must_be("a string"),
         }
@@ -228,11 +233,7 @@ impl<'a> Field<'a> {
     /// A path; a relative one is within `base`.
     pub(super) fn path(&self, base: &Path) -> Option<NamedPath> {
         let text = self.text()?;
-        Some(NamedPath {
-            path: base.join(text),
-            origin: self.problems.origin(self.node.line),
-            field: self.path.clone(),
-        })
+        Some(NamedPath { path: base.join(text), origin: self.origin(), field: self.path.clone() })
     }
 
     pub(super) fn paths(&self, base: &Path) -> Vec<NamedPath> {
@@ -262,6 +263,11 @@ impl<'a> Object<'a> {
     /// Something is wrong with the object as a whole.
     pub(super) fn note(&self, message: impl Into<String>) {
         self.field.note(message);
+    }
+
+    /// Where it begins.
+    pub(super) fn origin(&self) -> Origin {
+        self.field.origin()
     }
 
     /// Something is wrong with a field, or with its absence.

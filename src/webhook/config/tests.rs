@@ -27,7 +27,7 @@ authenticators:
 - serviceAccounts:
     issuers: [https://kubernetes.default.svc]
     keyFiles: [sa.pub]
-    jwks: {url: 'https://issuer/keys', refresh: 5m}
+    jwks: {url: 'https://issuer/keys', caFile: ca.crt, refresh: 5m}
     boundObjects: Check
 - issuedTokens: {issuer: https://portcullis, audiences: [a], keyFiles: [own.pub]}
 tokenCache: {success: 10s, failure: 0s, size: 100}
@@ -181,7 +181,28 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
         ],
     ),
     (
-        "    keyFiles: [sa.pub]\n    jwks: {url: 'https://issuer/keys', refresh: 5m}\n",
+        "{url: 'https://issuer/keys', caFile: ca.crt, refresh: 5m}",
+        "{url: 'http://127.0.0.1:8080/keys'}",
+        "{url: 'https://issuer/keys'}",
+        &[
+            "24: `authenticators[2].serviceAccounts.jwks`: `caFile` is missing: the authorities that may vouch for that server, PEM",
+        ],
+    ),
+    (
+        "log:\n",
+        "limits: {connections: 8, bodyBytes: 64Ki, headerBytes: 8Ki, idleTime: 1m, maxGroups: 10, handshakes: {burst: 3, exempt: [10.0.0.1]}}\nlog:\n",
+        "limits: {conections: 8, bodyBytes: 64KB, headerBytes: 5Gi, idleTime: 0, maxGroups: 0, handshakes: {burst: 3, exempt: [host]}}\nlog:\n",
+        &[
+            "33: `limits.bodyBytes`: must be a size such as `1Mi`, `64Ki` or `4096`, but is the string `64KB`",
+            "33: `limits.headerBytes`: must be less than `4Gi`",
+            "33: `limits.idleTime`: must be more than zero",
+            "33: `limits.handshakes.exempt[0]`: must be an IP address, such as `10.0.0.1`",
+            "33: `limits.maxGroups`: must be a whole number of at least 1, but is the number `0`",
+            "33: `limits.conections`: there is no such field; did you mean `connections`?",
+        ],
+    ),
+    (
+        "    keyFiles: [sa.pub]\n    jwks: {url: 'https://issuer/keys', caFile: ca.crt, refresh: 5m}\n",
         "    keyFiles: [sa.pub]\n",
         "",
         &[

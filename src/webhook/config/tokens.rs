@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::NamedPath;
 use super::field::{Field, Object};
+use crate::model::Origin;
 
 /// A token authenticator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub enum TokenFileFormat {
 /// Tokens of service accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAccountsConfig {
+    /// The line that begins it.
+    pub origin: Origin,
     /// Issuers that are accepted; never empty.
     pub issuers: Vec<String>,
     /// Files of public keys or certificates, PEM.
@@ -57,9 +60,11 @@ pub struct ServiceAccountsConfig {
 /// Keys from a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwksConfig {
-    /// Where they are; always https.
+    /// Where they are: https, or http on this machine.
     pub url: String,
-    /// Authorities of the server there, PEM; without it the keys cannot be trusted.
+    /// The line that names it.
+    pub origin: Origin,
+    /// Authorities of the server there, PEM; only http has none.
     pub ca_file: Option<NamedPath>,
     /// How often they are fetched anew.
     pub refresh: Duration,
@@ -185,6 +190,7 @@ fn service_accounts(object: &Object<'_>, base: &Path) -> Option<ServiceAccountsC
     });
     let legacy = object.get("legacyTokens").and_then(|field| field.boolean());
     Some(ServiceAccountsConfig {
+        origin: object.origin(),
         issuers: issuers?,
         key_files,
         jwks,
@@ -197,18 +203,30 @@ fn jwks(field: Field<'_>, base: &Path) -> Option<JwksConfig> {
     let object = field.object()?;
     let url = object.required("url").and_then(|field| {
         let url = field.text()?;
-        // Whoever can change the keys on the way is whoever they like.
-        if !url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty()) {
+        // Whoever can change the keys on the way is whoever they like. Which hosts are this
+        // machine the fetcher knows.
+        if !url.starts_with("https://")
+            && !url.starts_with("http://127.")
+            && !url.starts_with("http://[::1]")
+        {
             field.note("must begin with `https://`: whoever answers decides who is who");
             return None;
         }
-        Some(url.to_owned())
+        Some((url.to_owned(), field.origin()))
     });
-    let ca_file = object.get("caFile").and_then(|field| field.path(base));
+    let ca_file = object.get("caFile");
+    if let (Some((url, _)), None) = (&url, &ca_file)
+        && url.starts_with("https://")
+    {
+        object.note("`caFile` is missing: the authorities that may vouch for that server, PEM");
+    }
+    let ca_file = ca_file.and_then(|field| field.path(base));
     let refresh = object.get("refresh").and_then(|field| field.positive_duration());
     object.finish();
+    let (url, origin) = url?;
     Some(JwksConfig {
-        url: url?,
+        url,
+        origin,
         ca_file,
         refresh: refresh.unwrap_or(const { Duration::from_secs(300) }),
     })

@@ -1,6 +1,6 @@
 //! Who was allowed what, and why? One JSON line a decision, off the hot path.
 //!
-//! A request thread asks [`DecisionLog::wants`], which costs a few nanoseconds, and hands a small
+//! A request thread asks [`DecisionLog::wants`], which costs some ten nanoseconds, and hands a small
 //! record to a bounded queue. It never waits: with a full queue the line is dropped, counted, and
 //! the next line says how many are missing before it. A thread of its own finds the way to the
 //! deciding rule, renders the line ([`crate::api::decision_line`]) and writes it. An error of the

@@ -9,6 +9,7 @@
 //! caller's.
 
 mod check;
+mod fetched;
 mod material;
 mod policy;
 pub mod tls;
@@ -16,6 +17,8 @@ mod tokens;
 
 #[cfg(test)]
 pub(super) mod tests;
+#[cfg(test)]
+mod token_tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -29,6 +32,7 @@ use crate::model::Origin;
 use crate::snapshot::Snapshot;
 use crate::source::Report;
 pub use check::{Checked, check};
+pub use fetched::FetchedKeys;
 use material::Material;
 pub use tokens::LoadedAuthenticator;
 
@@ -75,6 +79,9 @@ pub struct Loaded {
     pub tokens: Arc<TokenChain>,
     /// What the authenticators consist of, in the order in which they are asked.
     pub authenticators: Vec<LoadedAuthenticator>,
+    /// Keys that come from URLs. As long as one of them has none, not everything is loaded that was
+    /// asked for.
+    pub fetched: Vec<FetchedKeys>,
     /// Which bytes it is made of.
     pub revision: Revision,
     /// What somebody should look at though it serves, such as objects that were left out.
@@ -155,13 +162,16 @@ impl Draft {
     }
 
     /// Reads everything that the configuration names, and compiles it unless the bytes are those
-    /// of `known`.
+    /// of `serving`, what serves now. What is fetched from URLs is taken over from that, and
+    /// waited for where it is new: call it on a thread for blocking work then.
+    ///
+    /// With keys from a URL it must be called within a Tokio runtime.
     ///
     /// # Errors
     /// Everything that is wrong with the files.
-    pub fn load(self, known: Option<Revision>) -> Result<Outcome, ConfigError> {
+    pub fn load(self, serving: Option<&Loaded>) -> Result<Outcome, ConfigError> {
         let base = self.file.parent().unwrap_or_else(|| Path::new(""));
-        assemble(self.config, &self.bytes, base, known)
+        assemble(self.config, &self.bytes, base, serving)
     }
 }
 
@@ -180,13 +190,13 @@ fn assemble(
     config: ServerConfig,
     bytes: &[u8],
     base: &Path,
-    known: Option<Revision>,
+    serving: Option<&Loaded>,
 ) -> Result<Outcome, ConfigError> {
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
     let mut material = Material::read(&config, bytes, base, &mut problems);
     let revision = material.revision;
-    if problems.is_empty() && known == Some(revision) {
+    if problems.is_empty() && serving.is_some_and(|serving| serving.revision == revision) {
         return Ok(Outcome::Unchanged);
     }
     let objects = std::mem::take(&mut material.objects);
@@ -196,7 +206,8 @@ fn assemble(
         policy::compile(&config.policy, objects, chain, &material, &mut problems, &mut warnings);
     let (policy, objects) = policy.unzip();
     let objects = Arc::new(objects.unwrap_or_default());
-    let tokens = tokens::load(&config, &material, &objects, &mut problems, &mut warnings);
+    let fetched = serving.map(|serving| serving.fetched.as_slice());
+    let tokens = tokens::load(&config, &material, &objects, fetched, &mut problems, &mut warnings);
     let shadow = config.shadow.as_ref().map(|shadow| {
         let chain = &shadow.authorizers;
         let (policy, material) = (&shadow.policy, &material);
@@ -211,6 +222,7 @@ fn assemble(
             shadow: shadow.flatten(),
             tokens: Arc::new(tokens.chain),
             authenticators: tokens.authenticators,
+            fetched: tokens.fetched,
             revision,
             warnings,
         }))),

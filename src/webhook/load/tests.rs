@@ -246,10 +246,10 @@ fn equal_bytes_are_the_same_revision_wherever_they_are() {
 fn known_bytes_are_not_compiled_again() {
     let home = Home::new();
     let file = home.path("server.yaml");
-    let known = home.load().unwrap().revision;
-    assert!(matches!(Draft::read(&file).unwrap().load(Some(known)), Ok(Outcome::Unchanged)));
+    let known = home.load().unwrap();
+    assert!(matches!(Draft::read(&file).unwrap().load(Some(&known)), Ok(Outcome::Unchanged)));
     home.write("abac.jsonl", &ABAC.replace("bob", "rob"));
-    assert!(matches!(Draft::read(&file).unwrap().load(Some(known)), Ok(Outcome::Loaded(_))));
+    assert!(matches!(Draft::read(&file).unwrap().load(Some(&known)), Ok(Outcome::Loaded(_))));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::fetched::FetchedKeys;
 use super::material::Material;
 use crate::api::core::{Kind, TokenObjects};
 use crate::authn::bootstrap_token::BootstrapTokens;
@@ -15,6 +16,9 @@ use crate::webhook::config::{
     AuthenticatorConfig, BoundObjects, IssuedTokensConfig, NamedPath, Problem, ServerConfig,
     ServiceAccountsConfig, TokenFileConfig, TokenFileFormat,
 };
+
+/// What problems of service account tokens as a whole are told of.
+const FIELD: &str = "serviceAccounts";
 
 /// An authenticator that was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +35,16 @@ pub struct LoadedAuthenticator {
 pub(super) struct LoadedTokens {
     pub(super) chain: TokenChain,
     pub(super) authenticators: Vec<LoadedAuthenticator>,
+    pub(super) fetched: Vec<FetchedKeys>,
 }
 
-/// Authenticators that are broken are problems, and none of them is left out quietly.
+/// Authenticators that are broken are problems, and none of them is left out quietly. `serving` are
+/// the fetched keys of what serves, if something does.
 pub(super) fn load(
     config: &ServerConfig,
     material: &Material,
     objects: &Arc<TokenObjects>,
+    serving: Option<&[FetchedKeys]>,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
 ) -> LoadedTokens {
@@ -45,9 +52,11 @@ pub(super) fn load(
     let mut loader = Loader {
         chain: TokenChain::new(audiences.clone()),
         authenticators: Vec::new(),
+        fetched: Vec::new(),
         audiences,
         material,
         objects,
+        serving,
         problems,
         warnings,
     };
@@ -59,16 +68,18 @@ pub(super) fn load(
             AuthenticatorConfig::TokenFile(config) => loader.token_file(config),
         }
     }
-    let Loader { chain, authenticators, .. } = loader;
-    LoadedTokens { chain, authenticators }
+    let Loader { chain, authenticators, fetched, .. } = loader;
+    LoadedTokens { chain, authenticators, fetched }
 }
 
 struct Loader<'a> {
     chain: TokenChain,
     authenticators: Vec<LoadedAuthenticator>,
+    fetched: Vec<FetchedKeys>,
     audiences: Vec<String>,
     material: &'a Material,
     objects: &'a Arc<TokenObjects>,
+    serving: Option<&'a [FetchedKeys]>,
     problems: &'a mut Vec<Problem>,
     warnings: &'a mut Vec<Problem>,
 }
@@ -138,29 +149,31 @@ impl Loader<'_> {
     fn service_accounts(&mut self, config: &ServiceAccountsConfig) {
         let ServiceAccountsConfig { issuers, key_files, bound_objects, legacy_tokens, .. } = config;
         let Some(keys) = self.keys(key_files) else { return };
-        if let Some(jwks) = &config.jwks {
-            let origin = key_files.first().map(|named| named.origin.clone()).unwrap_or_default();
-            let message =
-                format!("`jwks` (`{}`) is not part of this build; name `keyFiles`", jwks.url);
-            self.problems.push(Problem::new(origin, "serviceAccounts", message));
-            return;
-        }
         let looks_up = *legacy_tokens || *bound_objects == BoundObjects::Check;
-        if looks_up
-            && !self.objects.holds(Kind::ServiceAccount)
-            && let Some(first) = key_files.first()
-        {
+        if looks_up && !self.objects.holds(Kind::ServiceAccount) {
             let message = "`serviceAccounts` looks tokens up in the policy's objects, which hold no \
                            ServiceAccount, so every token would be refused; add the objects to \
                            `policy.paths`, or set `boundObjects: Skip` and `legacyTokens: false`";
             // What could not be read holds nothing, and was told about.
             if self.problems.is_empty() {
-                self.problem(first, message);
+                self.problems.push(Problem::new(config.origin.clone(), FIELD, message));
             }
             return;
         }
-        let detail = format!("keys: {}, issuers: {}", keys.keys().len(), issuers.join(", "));
-        let keys: Arc<dyn Keys> = Arc::new(Arc::new(keys));
+        let mut detail = format!("keys: {}", keys.keys().len());
+        let keys: Arc<dyn Keys> = match &config.jwks {
+            None => Arc::new(Arc::new(keys)),
+            Some(jwks) => match FetchedKeys::start(jwks, self.material, self.serving) {
+                Ok(fetched) => {
+                    detail.push_str(&format!(" and those of {}", fetched.url()));
+                    let keys = fetched.with_files(keys);
+                    self.fetched.push(fetched);
+                    keys
+                }
+                Err(problem) => return self.problems.push(problem),
+            },
+        };
+        detail.push_str(&format!(", issuers: {}", issuers.join(", ")));
         if *legacy_tokens {
             let legacy = LegacyServiceAccounts::new(Arc::clone(&keys), Arc::clone(self.objects))
                 .with_audiences(self.audiences.clone());

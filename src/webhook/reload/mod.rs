@@ -210,8 +210,7 @@ impl Reloader {
     fn load(&self) -> Result<Outcome, ConfigError> {
         let draft = Draft::read(&self.file)?;
         self.watcher.set_paths(draft.paths());
-        let known = self.live.serving().loaded.revision;
-        draft.load(Some(known))
+        draft.load(Some(&self.live.serving().loaded))
     }
 
     fn attempt_tls(&self) {

@@ -43,11 +43,9 @@ pub struct Limits {
     /// Time for the whole body of a request; answered 408. Default 10 s.
     pub body_time: Duration,
     /// How long a connection may stay open without a request. HTTP/2 pings do not count: they show
-    /// that the client lives, not that it needs us. Default 180 s.
+    /// that the client lives, not that it needs us. Nor does the server ping: a client that is gone
+    /// is forgotten by this. Default 180 s.
     pub idle_time: Duration,
-    /// How often an HTTP/2 client is pinged; a client that answers none within as long again is
-    /// gone. Default 30 s; zero means never.
-    pub ping_time: Duration,
     /// HTTP/2 streams that a client may open at once on one connection (SETTINGS of RFC 9113
     /// §6.5.2). Default 256, a little more than clients written in Go ask for.
     pub streams: u32,
@@ -75,7 +73,6 @@ impl Default for Limits {
             header_time: Duration::from_secs(10),
             body_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(180),
-            ping_time: Duration::from_secs(30),
             streams: 256,
             pending_resets: 20,
             error_resets: 256,

@@ -91,8 +91,6 @@ fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
         .max_local_error_reset_streams(limits.error_resets)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .keep_alive_interval((!limits.ping_time.is_zero()).then_some(limits.ping_time))
-        .keep_alive_timeout(limits.ping_time);
+        .max_send_buf_size(SEND_BUFFER);
     builder
 }
