@@ -15,7 +15,6 @@ mod explain;
 #[cfg(feature = "webhook")]
 mod init;
 #[cfg(feature = "webhook")]
-#[expect(dead_code, reason = "`init` and `serve` come next")]
 mod kubeconfig;
 mod load;
 mod output;

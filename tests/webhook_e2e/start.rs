@@ -106,7 +106,15 @@ async fn what_init_writes_starts_and_answers_its_client() {
         format!("{config}log: {{format: json}}\n"),
     )
     .unwrap();
-    let process = serve(&made.path().join("server/server.yaml"));
+    // Nothing is granted yet, which is told.
+    let config = made.path().join("server/server.yaml");
+    let process = serve(&config);
+    assert_eq!(process.wait().code(), Some(2));
+    assert!(process.stderr().contains("name the files that hold the bindings"));
+    let (_, suggested) = POLICY.split_once("---\n").unwrap();
+    let binding = suggested.replace("name: reader", "name: look-at-pods");
+    std::fs::write(made.path().join("server/policy/binding.yaml"), binding).unwrap();
+    let process = serve(&config);
     let (reviews, _) = process.addresses();
     let client =
         Identity { certificate: read("apiserver/client.crt"), key: read("apiserver/client.key") };
@@ -121,4 +129,5 @@ async fn what_init_writes_starts_and_answers_its_client() {
     let answered = client.post("/authorize?timeout=3s", &review).await;
     assert_eq!(answered.body["status"]["allowed"], true, "{answered:?}");
     assert!(!client.is_allowed("anybody", "get").await);
+    assert!(client.is_allowed("jane", "get").await);
 }

@@ -190,6 +190,17 @@ async fn every_kind_of_token_proves_its_user_over_both_protocols() {
             assert_eq!(status.get("user").and_then(|user| user.get("username")), None, "{status}");
         }
     }
+    // Each knew its own for two sets of audiences; the second time the cache may have answered.
+    for (kind, users) in
+        [("token_file", 4), ("bootstrap_token", 2), ("service_account", 4), ("issued_token", 2)]
+    {
+        let name = format!(
+            "portcullis_authenticator_outcomes_total{{authenticator=\"{kind}\",\
+             result=\"authenticated\"}}"
+        );
+        let counted = server.metric(&name).await;
+        assert!((users..=2 * users).contains(&counted), "{kind}: {counted}");
+    }
     let bound = server.client(Protocol::Http2).await.whose(&cases[4].0, &[]).await;
     let extra = &bound["user"]["extra"];
     assert_eq!(extra["authentication.kubernetes.io/pod-name"], json!(["web-0"]), "{bound}");
