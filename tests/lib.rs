@@ -13,6 +13,7 @@ mod cli;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod envtest;
+#[cfg(test)]
 #[cfg(feature = "cli")]
 mod explain;
 #[cfg(test)]
@@ -75,12 +76,18 @@ mod reference_abac;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
 #[cfg(all(feature = "cli", feature = "token-file"))]
 mod token;
 #[cfg(test)]
 #[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
 mod token_objects;
 #[cfg(test)]
+#[cfg(all(feature = "webhook", feature = "cli"))]
+mod webhook_e2e;
+#[cfg(test)]
 #[cfg(feature = "webhook")]
 mod webhook_golden;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
 mod webhook_transport;

@@ -172,6 +172,14 @@ impl TokenChain {
     /// When nobody knows the token and somebody had an error: all of them, as one
     /// [`ChainError`] (S-AUTHN-3).
     pub async fn find(&self, attempt: Attempt<'_>) -> Found {
+        self.find_telling(attempt, |_, _| {}).await
+    }
+
+    /// The same, telling `said` what each authenticator that was asked said, by its name.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub async fn find_telling(&self, attempt: Attempt<'_>, said: impl Fn(&str, &Outcome)) -> Found {
         if attempt.token.is_empty() {
             return Ok(None);
         }
@@ -181,7 +189,9 @@ impl TokenChain {
         };
         let mut errors = Vec::new();
         for member in &self.members {
-            match member.ask(attempt, audiences, &self.api_audiences).await {
+            let outcome = member.ask(attempt, audiences, &self.api_audiences).await;
+            said(&member.name, &outcome);
+            match outcome {
                 Ok(None) => {}
                 Ok(Some(mut authenticated)) => {
                     add_group(&mut authenticated.user);

@@ -113,6 +113,17 @@ impl Failure {
         Self::Usage(message.into())
     }
 
+    /// What to say, each in one line: a configuration may have several mistakes.
+    pub(crate) fn messages(&self) -> Vec<String> {
+        match self {
+            #[cfg(feature = "webhook")]
+            Self::Serve(portcullis::webhook::ServeError::Config(error)) => {
+                error.problems().iter().map(ToString::to_string).collect()
+            }
+            _ => vec![with_causes(self)],
+        }
+    }
+
     /// Whether somebody downstream, such as `head`, had seen enough.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)

@@ -15,7 +15,6 @@ mod explain;
 #[cfg(feature = "webhook")]
 mod init;
 #[cfg(feature = "webhook")]
-#[expect(dead_code, reason = "`init` and `serve` come next")]
 mod kubeconfig;
 mod load;
 mod output;
@@ -35,7 +34,7 @@ use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use exit::{Exit, Failure, with_causes};
+use exit::{Exit, Failure};
 
 /// Who may do what in a Kubernetes cluster? Answers from files, without the cluster
 ///
@@ -108,7 +107,7 @@ pub(crate) fn main() -> ExitCode {
         Err(failure) => {
             // Half an answer is none: what is still in the buffer is not written.
             let _ = out.into_parts();
-            speak::error(&with_causes(&failure));
+            failure.messages().iter().for_each(|message| speak::error(message));
             Exit::Unusable.into()
         }
     }

@@ -121,8 +121,9 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let key = Arc::new(DigestKey::random()?);
         let log = Arc::new(decision_log(&config, &key, &metrics)?);
-        let tokens = TokenCache::new(loaded.tokens(), cache_config(&config))?;
+        let tokens = TokenCache::new(loaded.counted_tokens(&metrics), cache_config(&config))?;
         let mut app = App::new(Arc::clone(&loaded.policy.snapshot), tokens)
+            .with_limits(config.limits.reviews)
             .with_metrics(Arc::clone(&metrics))
             .with_log(Arc::clone(&log));
         if let Some(shadow) = &config.shadow {
@@ -202,7 +203,7 @@ pub async fn serve(file: &Path, ready: impl FnOnce(&Addresses)) -> Result<Draine
 fn take_over(app: &App, serving: &Serving) {
     let loaded = &serving.loaded;
     app.publish(Arc::clone(&loaded.policy.snapshot), serving.generation);
-    app.tokens().replace(loaded.tokens());
+    app.tokens().replace(loaded.counted_tokens(app.metrics()));
     loaded.count(app.metrics());
     if let Some(shadow) = app.shadow() {
         match &loaded.shadow {

@@ -53,11 +53,6 @@ impl Webhook {
         Self { folder, operations, running: None }
     }
 
-    /// A file that `init` wrote for the API server.
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join("portcullis/apiserver").join(name)
-    }
-
     /// Starts it and waits until it has loaded everything.
     #[track_caller]
     pub(super) fn start(&mut self) {

@@ -1,5 +1,7 @@
 //! What several test modules need.
 
+#[cfg(feature = "webhook")]
+pub(crate) mod tls;
 #[cfg(feature = "rbac")]
 pub(crate) mod world;
 

@@ -50,17 +50,13 @@ tokenCache:
     )
 }
 
-/// A policy that grants nothing, to begin with.
+/// A policy to begin with. It needs a binding: the server takes roles without one for a mistake.
 pub(super) const POLICY: &str = "\
-# Roles and bindings that the webhook grants, in the form of Kubernetes. Add files beside this one.
+# Roles and bindings that the webhook grants, in the form of Kubernetes. Add files beside this one, and
+# delete this one when there is another.
 # Try a change before it counts: `portcullis can-i` and `portcullis check` read the same files.
-# This role is bound to nobody, so it grants nothing yet. To bind it:
 #
-# apiVersion: rbac.authorization.k8s.io/v1
-# kind: RoleBinding
-# metadata: {name: look-at-pods, namespace: shop}
-# roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: look-at-pods}
-# subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: shop-team}]
+# As it stands a made-up group may look at pods in a made-up namespace.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
@@ -69,6 +65,20 @@ rules:
   - apiGroups: [\"\"]
     resources: [pods, pods/log]
     verbs: [get, list, watch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: look-at-pods
+  namespace: portcullis-example
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: look-at-pods
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: Group
+    name: portcullis-example
 ";
 
 /// The flags of the API server: names and values.

@@ -61,7 +61,6 @@ fn transport(object: &Object<'_>, limits: &mut Limits) {
     set(&mut limits.header_time, time("headerTime"));
     set(&mut limits.body_time, time("bodyTime"));
     set(&mut limits.idle_time, time("idleTime"));
-    set(&mut limits.ping_time, time("pingTime"));
 }
 
 fn handshakes(field: Field<'_>, limits: &mut HandshakeLimits) {

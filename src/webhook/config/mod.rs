@@ -215,6 +215,7 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         root.get("operations").map_or_else(|| Some(OperationsConfig::default()), serve::operations);
     if let (Some(listen), Some(operations)) = (&listen, &operations)
         && listen.address == operations.address
+        && listen.address.port() != 0
     {
         root.note(format!(
             "`listen` and `operations` have the same address `{}`; give one another port",

@@ -9,6 +9,7 @@
 //! caller's.
 
 mod check;
+mod counted;
 mod fetched;
 mod material;
 mod policy;
@@ -93,6 +94,13 @@ impl Loaded {
     #[must_use]
     pub fn tokens(&self) -> Arc<dyn TokenLookup> {
         Arc::<TokenChain>::clone(&self.tokens)
+    }
+
+    /// The same, counting what each authenticator says.
+    #[must_use]
+    pub fn counted_tokens(&self, metrics: &Arc<Metrics>) -> Arc<dyn TokenLookup> {
+        let (chain, metrics) = (Arc::clone(&self.tokens), Arc::clone(metrics));
+        Arc::new(counted::Counted { chain, metrics })
     }
 
     /// Sets the gauges that say what serves.

@@ -171,17 +171,24 @@ label_values!(AuthenticatorKind {
 });
 
 impl AuthenticatorKind {
-    /// The kind of an authenticator by its name, `token-file` or `token_file`; whatever is not
-    /// known is [`Self::Custom`].
+    /// The kind of an authenticator by its name, such as `token-file`, or by its label; whatever is
+    /// not known is [`Self::Custom`].
     ///
     /// ```
     /// use portcullis::webhook::metrics::AuthenticatorKind;
     ///
     /// assert_eq!(AuthenticatorKind::of("token-file"), AuthenticatorKind::TokenFile);
+    /// assert_eq!(AuthenticatorKind::of("service-account-legacy"), AuthenticatorKind::ServiceAccount);
+    /// assert_eq!(AuthenticatorKind::of("issued"), AuthenticatorKind::IssuedToken);
     /// assert_eq!(AuthenticatorKind::of("acme-sso"), AuthenticatorKind::Custom);
     /// ```
     #[must_use]
     pub fn of(name: &str) -> Self {
+        match name {
+            "issued" => return Self::IssuedToken,
+            "service-account-legacy" => return Self::ServiceAccount,
+            _ => {}
+        }
         let same = |kind: &&Self| {
             let bytes = name.bytes().map(|byte| if byte == b'-' { b'_' } else { byte });
             bytes.eq(kind.as_str().bytes())

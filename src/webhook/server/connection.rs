@@ -289,7 +289,8 @@ fn overloaded() -> Response {
     response
 }
 
-/// A request that is being answered; counted until it is dropped.
+/// A request that is being answered; counted until it is dropped, and in the metrics if it came over
+/// TLS: operations are no reviews.
 struct InFlight<'a>(&'a Connection);
 
 impl<'a> InFlight<'a> {
@@ -301,12 +302,18 @@ impl<'a> InFlight<'a> {
             connection.life.end();
             return None;
         }
+        if connection.site.tls.is_some() {
+            connection.site.metrics.in_flight().inc();
+        }
         Some(Self(connection))
     }
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
+        if self.0.site.tls.is_some() {
+            self.0.site.metrics.in_flight().dec();
+        }
         self.0.site.gate.requests.leave();
         self.0.life.end();
     }

@@ -1,0 +1,14 @@
+//! The review server as operators run it: the binary as a child process, real files, real TLS. Each
+//! refusal with its accepted twin.
+
+mod clients;
+mod decisions;
+mod dev;
+mod drain;
+mod kit;
+mod reload;
+mod reviews;
+mod shadow;
+mod start;
+mod tls_files;
+mod tokens;
