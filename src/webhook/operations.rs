@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::app::App;
+use super::load::FetchedKeys;
 use super::reload::Live;
 use super::reply::Reply;
 use super::server::Phase;
@@ -18,7 +19,8 @@ use super::server::Phase;
 /// What people and probes look at: `/livez`, `/readyz`, `/metrics` and, where a candidate policy is
 /// tried, `/shadow`. To be served apart from the reviews: it is plain and open.
 ///
-/// `/readyz` is 200 as long as something serves and the server is not stopping. Its text says which
+/// `/readyz` is 200 when everything that is configured is loaded, keys from URLs included, and the
+/// server is not stopping. Its text says which
 /// revision serves, since when, and what is wrong with newer files, if anything is: a failed reload
 /// does not make a server unready, since the last good policy decides as before.
 pub fn operations(app: Arc<App>, live: Arc<Live>, phase: watch::Receiver<Phase>) -> Router {
@@ -38,14 +40,16 @@ struct Operations {
 }
 
 async fn readyz(State(operations): State<Operations>) -> (StatusCode, String) {
-    let status = match *operations.phase.borrow() {
-        Phase::Serving => StatusCode::OK,
-        Phase::Draining => StatusCode::SERVICE_UNAVAILABLE,
+    let phase = *operations.phase.borrow();
+    let is_whole = operations.live.serving().loaded.fetched.iter().all(FetchedKeys::is_loaded);
+    let (status, first) = match (phase, is_whole) {
+        (Phase::Serving, true) => (StatusCode::OK, "ready\n"),
+        (Phase::Serving, false) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready: keys were not fetched yet\n")
+        }
+        (Phase::Draining, _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: stopping\n"),
     };
-    let mut text = String::from(match status {
-        StatusCode::OK => "ready\n",
-        _ => "not ready: stopping\n",
-    });
+    let mut text = String::from(first);
     // Writing to a string cannot fail.
     let _ = describe(&operations.live, &mut text);
     (status, text)
@@ -74,6 +78,14 @@ fn describe(live: &Live, text: &mut String) -> std::fmt::Result {
     if !status.needs_restart.is_empty() {
         writeln!(text, "restart needed for: {}", status.needs_restart.join(", "))?;
     }
+    for keys in serving.loaded.fetched.iter().filter(|keys| !keys.is_loaded()) {
+        let error = keys.status().last_error.map(|error| error.to_string());
+        let error = error.unwrap_or_else(|| "no answer yet".to_owned());
+        writeln!(text, "keys of {}: none yet: {}", keys.url(), error.trim_end())?;
+    }
+    for problem in &serving.loaded.shadow_problems {
+        writeln!(text, "shadow: no candidate is tried: {problem}")?;
+    }
     for warning in &serving.loaded.warnings {
         writeln!(text, "warning: {warning}")?;
     }
@@ -91,14 +103,18 @@ async fn metrics(State(operations): State<Operations>) -> Response {
 }
 
 async fn shadow(State(operations): State<Operations>) -> Response {
-    match operations.app.shadow() {
-        Some(shadow) => Reply::answer(&shadow.summary()).into_response(),
-        None => {
-            let hint =
-                "no candidate policy is tried; name one under `shadow` in the configuration\n";
-            (StatusCode::NOT_FOUND, hint).into_response()
-        }
+    let summary = operations.app.shadow().map(|shadow| shadow.summary());
+    if let Some(summary) = summary.filter(|summary| summary.candidate.is_some()) {
+        return Reply::answer(&summary).into_response();
     }
+    let serving = operations.live.serving();
+    let text = match serving.loaded.shadow_problems.as_slice() {
+        [] => "no candidate policy is tried; name one under `shadow` in the configuration\n".into(),
+        problems => problems.iter().fold(String::new(), |text, problem| {
+            format!("{text}no candidate policy is tried: {problem}\n")
+        }),
+    };
+    (StatusCode::NOT_FOUND, text).into_response()
 }
 
 fn rfc3339(time: SystemTime) -> String {

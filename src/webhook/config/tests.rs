@@ -39,7 +39,7 @@ reload: {watch: true, interval: 1m30s}
 log:
   level: info
   format: json
-  decisions: {file: '-', sampleAllows: 1.0, alwaysVerbs: [delete], mask: Users}
+  decisions: {file: '-', sampleAllows: 1.0, alwaysVerbs: [delete], sampleRefusals: 0.5, mask: Users, keyFile: digest.key}
 ";
 
 fn parse(text: &str) -> Result<ServerConfig, ConfigError> {
@@ -76,6 +76,8 @@ fn every_field_is_read() {
     assert_eq!(config.log.format, LogFormat::Json);
     let decisions = config.log.decisions.unwrap();
     assert_eq!((decisions.target, decisions.mask), (LogTarget::Stdout, Mask::Users));
+    assert_eq!((decisions.sample_allows, decisions.sample_refusals), (1.0, 0.5));
+    assert_eq!(decisions.key_file, Some("/etc/p/digest.key".into()));
 }
 
 #[test]
