@@ -141,6 +141,7 @@ impl Writer {
         while buffer.len() < BATCH {
             match self.records.try_recv() {
                 Ok(entry) => {
+                    self.shared.bytes.fetch_sub(entry.size(), Ordering::Relaxed);
                     self.renderer.render(&entry, buffer);
                     taken += 1;
                 }

@@ -249,7 +249,8 @@ fn assemble(
         (Some(policy), shadow) if problems.is_empty() => Ok(Outcome::Loaded(Box::new(Loaded {
             config: Arc::new(config),
             policy,
-            shadow: shadow.flatten(),
+            // Half a candidate would say nothing of the whole.
+            shadow: shadow.flatten().filter(|_| shadow_problems.is_empty()),
             shadow_problems,
             tokens: Arc::new(tokens.chain),
             authenticators: tokens.authenticators,
