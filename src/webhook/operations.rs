@@ -7,14 +7,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::app::App;
 use super::load::FetchedKeys;
 use super::reload::Live;
 use super::reply::Reply;
-use super::server::Phase;
+use super::server::{Phase, ReloadableTls};
 
 /// What people and probes look at: `/livez`, `/readyz`, `/metrics` and, where a candidate policy is
 /// tried, `/shadow`. To be served apart from the reviews: it is plain and open.
@@ -23,20 +23,43 @@ use super::server::Phase;
 /// server is not stopping. Its text says which
 /// revision serves, since when, and what is wrong with newer files, if anything is: a failed reload
 /// does not make a server unready, since the last good policy decides as before.
-pub fn operations(app: Arc<App>, live: Arc<Live>, phase: watch::Receiver<Phase>) -> Router {
+pub fn operations(
+    app: Arc<App>,
+    live: Arc<Live>,
+    tls: Option<Arc<ReloadableTls>>,
+    phase: watch::Receiver<Phase>,
+) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/shadow", get(shadow))
-        .with_state(Operations { app, live, phase })
+        .with_state(Operations { app, live, tls, phase })
 }
 
 #[derive(Clone)]
 struct Operations {
     app: Arc<App>,
     live: Arc<Live>,
+    tls: Option<Arc<ReloadableTls>>,
     phase: watch::Receiver<Phase>,
+}
+
+/// A certificate that ends so soon should have been renewed: a week is time for people.
+const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Until when the certificate is good, and what that means now.
+fn write_certificate(text: &mut String, not_after: i64, now: Timestamp) -> std::fmt::Result {
+    let end = Timestamp::from_second(not_after).unwrap_or(Timestamp::MAX);
+    let left = end.duration_since(now);
+    let note = if left.is_negative() {
+        ": EXPIRED, no API server takes it; renew it"
+    } else if left < SOON {
+        ": renew it"
+    } else {
+        ""
+    };
+    writeln!(text, "certificate: until {}{note}", end.strftime("%Y-%m-%dT%H:%M:%SZ"))
 }
 
 async fn readyz(State(operations): State<Operations>) -> (StatusCode, String) {
@@ -52,6 +75,9 @@ async fn readyz(State(operations): State<Operations>) -> (StatusCode, String) {
     let mut text = String::from(first);
     // Writing to a string cannot fail.
     let _ = describe(&operations.live, &mut text);
+    if let Some(tls) = &operations.tls {
+        let _ = write_certificate(&mut text, tls.serving().not_after, Timestamp::now());
+    }
     (status, text)
 }
 
@@ -123,4 +149,23 @@ fn rfc3339(time: SystemTime) -> String {
         |_| "at an unknown time".to_owned(),
         |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_ends_soon_or_has_ended_is_pointed_out() {
+        let said = |seconds: i64| {
+            let mut text = String::new();
+            let now = Timestamp::from_second(1_800_000_000).unwrap();
+            write_certificate(&mut text, 1_800_000_000 + seconds, now).unwrap();
+            text
+        };
+        let day = 24 * 60 * 60;
+        assert_eq!(said(8 * day), "certificate: until 2027-01-23T08:00:00Z\n");
+        assert!(said(6 * day).ends_with("Z: renew it\n"));
+        assert!(said(-1).contains("EXPIRED"));
+    }
 }

@@ -142,7 +142,10 @@ impl Server {
         let addresses =
             Addresses { reviews: reviews.local_addr()?, operations: others.local_addr()? };
         let transport = server::Server::new(limits.clone(), metrics);
-        let router = operations(Arc::clone(&app), Arc::clone(&live), transport.phase());
+        let router = {
+            let (app, live, tls) = (Arc::clone(&app), Arc::clone(&live), Some(Arc::clone(&tls)));
+            operations(app, live, tls, transport.phase())
+        };
         let exposure = match config.operations.allow_remote {
             true => Exposure::Network,
             false => Exposure::Loopback,
@@ -314,6 +317,9 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // Without anybody who listens it would end the process; whoever reloads listens only when
+    // everything is loaded, and looks at the files then anyway.
+    let _ = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
