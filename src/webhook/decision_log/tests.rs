@@ -480,6 +480,8 @@ fn an_error_of_the_disk_costs_lines_and_never_the_rest() {
         text.lines().map(|line| serde_json::from_str::<Value>(line).is_ok()).collect();
     // The half line stands alone; what came after is whole.
     assert_eq!(whole, [true, false, true], "{text}");
+    // And it says what is missing before it.
+    assert!(text.lines().last().unwrap().contains(r#""droppedBefore":1"#), "{text}");
 }
 
 #[test]

@@ -170,6 +170,8 @@ impl Writer {
             }
             Err(error) => {
                 self.is_torn = true;
+                // Told with the next line, as those are that found no room.
+                self.shared.dropped.fetch_add(count, Ordering::Relaxed);
                 self.complain("cannot be written; its lines are lost", &error);
             }
         }

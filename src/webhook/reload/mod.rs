@@ -202,6 +202,9 @@ impl Reloader {
                 self.metrics.reloaded(Reloaded::Policy, LoadResult::Failure);
                 let revision = self.live.serving().loaded.revision;
                 tracing::error!(%error, serving = %revision, "not reloaded; the last good one serves");
+                for problem in error.problems().iter().skip(1) {
+                    tracing::error!("also: {problem}");
+                }
                 Attempt::Failed
             }
         }
