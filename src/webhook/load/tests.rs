@@ -286,12 +286,24 @@ fn tls_files_are_read_and_an_open_key_is_a_warning() {
     };
     set(0o600);
     let bytes = tls::read_tls(&config.listen.tls).unwrap();
-    assert_eq!(bytes.warnings, []);
+    let fields = |bytes: &tls::TlsBytes| {
+        bytes.warnings.iter().map(|warning| warning.field.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(&bytes), ["listen.tls.clientCAFile"]);
     assert!(!format!("{bytes:?}").contains("107"), "{bytes:?}");
     set(0o644);
     let warned = tls::read_tls(&config.listen.tls).unwrap();
-    assert_eq!(warned.warnings[0].field, "listen.tls.keyFile");
+    assert_eq!(fields(&warned), ["listen.tls.clientCAFile", "listen.tls.keyFile"]);
     assert_eq!(warned.revision, bytes.revision);
+    home.write("ca.crt", "authority");
+    for (more, expected) in [
+        ("clientCAFile: ca.crt", &["listen.tls.allowedClients", "listen.tls.keyFile"][..]),
+        ("clientCAFile: ca.crt, allowedClients: [a]", &["listen.tls.keyFile"]),
+    ] {
+        let text = SERVER.replace("keyFile: tls.key", &format!("keyFile: tls.key, {more}"));
+        let config = ServerConfig::parse(home.path("server.yaml"), text.as_bytes()).unwrap();
+        assert_eq!(fields(&tls::read_tls(&config.listen.tls).unwrap()), expected, "{more}");
+    }
     home.write("tls.key", " \n");
     fs::remove_file(home.path("tls.crt")).unwrap();
     let error = tls::read_tls(&config.listen.tls).unwrap_err();
