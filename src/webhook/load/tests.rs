@@ -298,6 +298,10 @@ fn a_config_map_swapped_while_it_is_read_is_read_whole() {
     for file in ["role.yaml", "a-binding.yaml"] {
         symlink(format!("..data/{file}"), home.path("policy").join(file)).unwrap();
     }
+    // Between the two in order, so that reading takes a while.
+    for number in 0..100 {
+        home.write(&format!("policy/m-{number}.yaml"), &role.replace("reader", "other"));
+    }
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -306,10 +310,10 @@ fn a_config_map_swapped_while_it_is_read_is_read_whole() {
                     return;
                 }
                 swap(name);
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::sleep(Duration::from_millis(30));
             }
         });
-        let torn = (0..300).filter(|_| !allows(&home.load().unwrap(), "jane", "get")).count();
+        let torn = (0..100).filter(|_| !allows(&home.load().unwrap(), "jane", "get")).count();
         stop.store(true, Ordering::Relaxed);
         assert_eq!(torn, 0);
     });
