@@ -309,3 +309,46 @@ fn tls_files_are_read_and_an_open_key_is_a_warning() {
     let error = tls::read_tls(&config.listen.tls).unwrap_err();
     assert_eq!(error.problems().len(), 2, "{error}");
 }
+
+#[test]
+fn a_config_map_swapped_while_it_is_read_is_read_whole() {
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    let home = Home::new();
+    fs::remove_file(home.path("policy/rbac.yaml")).unwrap();
+    let (role, binding) = POLICY.split_once("---\n").unwrap();
+    // A binding of the one is worth nothing with the role of the other.
+    for name in ["one", "two"] {
+        home.write(&format!("policy/..{name}/role.yaml"), &role.replace("reader", name));
+        home.write(&format!("policy/..{name}/a-binding.yaml"), &binding.replace("reader", name));
+    }
+    let swap = |name: &str| {
+        symlink(format!("..{name}"), home.path("policy/..tmp")).unwrap();
+        fs::rename(home.path("policy/..tmp"), home.path("policy/..data")).unwrap();
+    };
+    swap("one");
+    for file in ["role.yaml", "a-binding.yaml"] {
+        symlink(format!("..data/{file}"), home.path("policy").join(file)).unwrap();
+    }
+    // Between the two in order, so that reading takes a while.
+    for number in 0..100 {
+        home.write(&format!("policy/m-{number}.yaml"), &role.replace("reader", "other"));
+    }
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for name in ["two", "one"].into_iter().cycle() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                swap(name);
+                std::thread::sleep(Duration::from_millis(30));
+            }
+        });
+        let torn = (0..100).filter(|_| !allows(&home.load().unwrap(), "jane", "get")).count();
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(torn, 0);
+    });
+}
