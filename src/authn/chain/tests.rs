@@ -126,7 +126,6 @@ fn who_proved_an_identity_is_authenticated_and_anonymous_is_not() {
         ),
         (User::new("jane").with_groups(["system:unauthenticated"]), &["system:unauthenticated"]),
         (User::new("system:anonymous"), &[]),
-        (User::new(""), &["system:authenticated"]),
     ] {
         let chain = chain([member("a", yes(user, &[]))]);
         assert_eq!(ask(&chain, &[]).unwrap().unwrap().authenticated.user.groups, groups);

@@ -36,6 +36,11 @@ impl FetchedKeys {
         self.jwks.status()
     }
 
+    /// Calls `listener`, in place of the one before, when other keys were fetched.
+    pub(in crate::webhook) fn on_change(&self, listener: impl Fn() + Send + Sync + 'static) {
+        self.jwks.on_change(listener);
+    }
+
     #[cfg(test)]
     pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.jwks, &other.jwks)
