@@ -85,8 +85,7 @@ fn kits() -> [Kit; 2] {
         Kit { user: ACCOUNT, chain: accounts(&inventory()), claims: with(account) },
         Kit {
             user: "jane",
-            chain: TokenChain::new(["api"])
-                .with(Member::new(Arc::new(issued), Trust::Foreign)),
+            chain: TokenChain::new(["api"]).with(Member::new(Arc::new(issued), Trust::Foreign)),
             claims: with(jane),
         },
     ]
@@ -289,7 +288,8 @@ fn the_wrong_audience_is_refused() {
 #[test]
 fn the_wrong_issuer_is_nobody_s() {
     expect_with(&Good, "iss", &json!("issuer"));
-    for issuer in [json!("other"), json!("issuer/"), json!("ISSUER"), json!(["issuer"]), json!(null)]
+    for issuer in
+        [json!("other"), json!("issuer/"), json!("ISSUER"), json!(["issuer"]), json!(null)]
     {
         expect_with(&Unknown, "iss", &issuer);
     }
@@ -354,9 +354,7 @@ fn trailing_data_is_refused() {
     for end in ["{}", "x", ",", "}", "\0"] {
         expect(&Unknown, |claims| sign(ES256, &format!("{claims}{end}")));
     }
-    expect(&RefusedOrUnread("header"), |claims| {
-        sign(r#"{"alg":"ES256"}{}"#, &claims.to_string())
-    });
+    expect(&RefusedOrUnread("header"), |claims| sign(r#"{"alg":"ES256"}{}"#, &claims.to_string()));
 }
 
 #[test]

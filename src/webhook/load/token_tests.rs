@@ -244,8 +244,7 @@ fn a_key_that_its_url_takes_back_ends_the_answers_that_are_kept() {
     ));
     let loaded = load(&home.path("server.yaml")).unwrap();
     // Only a change of the keys ends this answer.
-    let mut config = CacheConfig::default();
-    config.yes_seconds = 1_000_000;
+    let config = CacheConfig { yes_seconds: 1_000_000, ..CacheConfig::default() };
     let cache = Arc::new(TokenCache::new(loaded.tokens(), config).unwrap());
     let flushed = Arc::downgrade(&cache);
     loaded.fetched[0].on_change(move || flushed.upgrade().unwrap().flush());
