@@ -234,7 +234,7 @@ impl Loader<'_> {
                 Ok(found) => keys.extend(found),
                 Err(error) => {
                     whole = false;
-                    self.problem(file, format!("`{}` {error}", file.path.display()));
+                    self.problem(file, format!("`{}`: {error}", file.path.display()));
                 }
             }
         }
