@@ -5,7 +5,7 @@
 //! cargo run --release --features webhook --example bare_server -- FOLDER 127.0.0.1:9543
 //! ```
 //!
-//! `FOLDER` holds `tls.crt`, `tls.key` and `ca.crt`.
+//! `FOLDER` holds `tls.crt` and `tls.key`, and `client-ca.crt` if clients need certificates.
 
 use std::error::Error;
 use std::fs;
@@ -37,9 +37,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 async fn serve(folder: PathBuf, address: String) -> Result<(), Box<dyn Error>> {
     let read = |name: &str| fs::read(folder.join(name));
-    let (certificate, key, ca) = (read("tls.crt")?, read("tls.key")?, read("ca.crt")?);
-    let files = TlsFiles { certificate: &certificate, key: &key, client_ca: Some(&ca) };
-    let tls = ReloadableTls::new(&files, ClientAuth::Required { allowed: Vec::new() })?;
+    let (certificate, key) = (read("tls.crt")?, read("tls.key")?);
+    // The review server asks for client certificates exactly when it has authorities for them.
+    let ca = read("client-ca.crt").ok();
+    let clients = match ca {
+        Some(_) => ClientAuth::Required { allowed: Vec::new() },
+        None => ClientAuth::None,
+    };
+    let files = TlsFiles { certificate: &certificate, key: &key, client_ca: ca.as_deref() };
+    let tls = ReloadableTls::new(&files, clients)?;
     let router = Router::new()
         .route("/authorize", post(|request| answer(request, authorize)))
         .route("/authenticate", post(|request| answer(request, authenticate)));

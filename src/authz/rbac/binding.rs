@@ -1,12 +1,14 @@
 //! A binding of a policy, seen from outside.
 
+use std::fmt::{self, Write};
+
 use super::Policy;
 use super::ruleset::RuleSet;
 use super::scope::{Scope, Slot};
 use super::table::{RoleInfo, RoleKind, RoleRow};
 use crate::api::rbac::{PolicyRule, Subject};
 use crate::model::{Attributes, Origin};
-use crate::util::goquote::Quoted;
+use crate::util::goquote::{Quoted, QuotedPair};
 
 /// A binding and what it refers to, without copying anything.
 #[derive(Debug, Clone, Copy)]
@@ -89,13 +91,32 @@ impl<'p> BindingRef<'p> {
     /// (S-RBAC-26).
     #[must_use]
     pub fn describe(&self) -> String {
-        let (kind, role, role_name) = (self.kind(), self.role_kind(), Quoted(self.role_name()));
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write_to(&mut text);
+        text
+    }
+
+    fn write_to(&self, text: &mut String) -> fmt::Result {
+        let (role, role_name) = (self.role_kind(), Quoted(self.role_name()));
         match self.namespace() {
-            "" => format!("{kind} {} of {role} {role_name}", Quoted(self.name())),
+            "" => write!(text, "ClusterRoleBinding {} of {role} {role_name}", Quoted(self.name())),
             namespace => {
-                let name = format!("{}/{namespace}", self.name());
-                format!("{kind} {} of {role} {role_name}", Quoted(&name))
+                let name = QuotedPair(self.name(), namespace);
+                write!(text, "RoleBinding {name} of {role} {role_name}")
             }
+        }
+    }
+
+    /// The same with the subject that means the user (S-RBAC-27).
+    pub(super) fn describe_to(&self, subject: &Subject, text: &mut String) -> fmt::Result {
+        self.write_to(text)?;
+        let Subject { kind, name, namespace, .. } = subject;
+        if kind == "ServiceAccount" {
+            let namespace: &str = if namespace.is_empty() { self.namespace() } else { namespace };
+            write!(text, " to ServiceAccount {}", QuotedPair(name, namespace))
+        } else {
+            write!(text, " to {kind} {}", Quoted(name))
         }
     }
 

@@ -41,18 +41,28 @@ impl Policy {
 
     /// The roles and subjects of a user's grants in one scope, in no order.
     pub(super) fn held(&self, user: &User, namespace: &str) -> Vec<(RoleId, u32)> {
+        let mut held = Vec::new();
+        self.each_held(user, namespace, |role, subject| held.push((role, subject)));
+        held
+    }
+
+    /// The same without a list.
+    pub(super) fn each_held(
+        &self,
+        user: &User,
+        namespace: &str,
+        mut with: impl FnMut(RoleId, u32),
+    ) {
         let namespace_hash = self.hasher.namespace(namespace);
         let table = match namespace {
             "" => Some(&*self.cluster_grants),
             _ => self.grants.table(namespace_hash),
         };
-        let mut held = Vec::new();
-        let Some(table) = table else { return held };
+        let Some(table) = table else { return };
         for asker in askers(user) {
             let hash = mix(self.hasher.asker(asker), namespace_hash);
-            table.held(hash, asker, namespace, |role, subject| held.push((role, subject)));
+            table.held(hash, asker, namespace, &mut with);
         }
-        held
     }
 
     /// What is asked, in the words of this policy.

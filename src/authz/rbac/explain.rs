@@ -12,8 +12,6 @@ use super::table::RoleInfo;
 use super::{BindingRef, Policy};
 use crate::api::rbac::{PolicyRule, Subject};
 use crate::model::{Decision, Explain, Origin, Request, Step, User};
-use crate::util::aggregate::aggregate;
-use crate::util::goquote::Quoted;
 
 /// A grant with everything that makes it: binding, subject, role, rule.
 #[derive(Debug, Clone)]
@@ -88,16 +86,9 @@ impl Grant<'_> {
     /// `ClusterRoleBinding "b" of ClusterRole "r" to User "u"` (S-RBAC-26, S-RBAC-27).
     #[must_use]
     pub fn describe(&self) -> String {
-        let mut text = self.binding.describe();
-        let Subject { kind, name, namespace, .. } = &self.subject;
+        let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = if kind == "ServiceAccount" {
-            let namespace: &str =
-                if namespace.is_empty() { self.binding.namespace() } else { namespace };
-            write!(text, " to ServiceAccount {}", Quoted(&format!("{name}/{namespace}")))
-        } else {
-            write!(text, " to {kind} {}", Quoted(name))
-        };
+        let _ = self.binding.describe_to(&self.subject, &mut text);
         text
     }
 
@@ -160,15 +151,7 @@ fn render_rule(index: u32, rule: &PolicyRule) -> String {
 
 impl Explain for Policy {
     fn reason(&self, request: &Request<'_>, decision: Decision) -> String {
-        let explanation = self.explain(request);
-        match (decision, &explanation.grant) {
-            (Decision::Allow, Some(grant)) => format!("RBAC: allowed by {}", grant.describe()),
-            // S-RBAC-28; errors before a match are discarded (S-RBAC-29).
-            _ => match aggregate(&explanation.errors) {
-                Some(errors) => format!("RBAC: {errors}"),
-                None => String::new(),
-            },
-        }
+        self.reason_for(request, decision)
     }
 
     fn path(&self, request: &Request<'_>, decision: Decision) -> Vec<Step> {

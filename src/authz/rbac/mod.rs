@@ -57,6 +57,7 @@ mod grants;
 mod index;
 mod principal;
 mod reach;
+mod reason;
 mod ruleset;
 mod scope;
 mod table;

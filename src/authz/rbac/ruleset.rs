@@ -302,6 +302,11 @@ impl RuleSet {
 }
 
 impl RoleTest {
+    /// Whether there is no verb at all: the role is not there, or grants nothing.
+    pub(super) const fn is_blank(&self) -> bool {
+        self.verbs == 0
+    }
+
     /// Whether the signatures meet: without that nothing is granted.
     #[inline]
     pub(super) const fn may_allow(&self, question: &Question<'_>) -> bool {

@@ -105,7 +105,7 @@ fn a_broken_authenticator_fails_the_load() {
             "- serviceAccounts: {issuers: [a], boundObjects: Skip, keyFiles: [k.pem]}\n",
             "k.pem",
             "-----BEGIN CERTIFICATE REQUEST-----\ndDBrM24=\n-----END CERTIFICATE REQUEST-----\n",
-            "server.yaml:9: `authenticators[0].serviceAccounts.keyFiles[0]`: `k.pem`: no PEM block",
+            "server.yaml:9: `authenticators[0].serviceAccounts.keyFiles[0]`: `k.pem`: no PEM block holds a key",
         ),
     ] {
         let home = with(authenticators);
