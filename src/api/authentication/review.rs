@@ -2,8 +2,9 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::status::{Answer, TokenReviewStatus};
+use super::status::{Answer, TokenReviewStatus, Yes};
 use crate::api::null;
+use crate::model::User;
 use crate::util::secret::Secret;
 
 /// The API group of the review.
@@ -93,6 +94,9 @@ pub enum TokenReviewError {
     Namespace,
 }
 
+/// Answers with more than a dozen groups are rare.
+const USUAL_ANSWER: usize = 512;
+
 /// Why a text cannot be a token. The answer is "not authenticated" with this error, and never
 /// anonymous (S-TR-15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -166,6 +170,19 @@ impl TokenReview {
             return Err(Refusal::Control);
         }
         Ok(token)
+    }
+
+    /// What [`Self::answer`] gives for [`TokenReviewStatus::authenticated`], without a copy of the
+    /// user.
+    #[must_use]
+    pub fn answer_authenticated(&self, user: &User, audiences: &[String]) -> Vec<u8> {
+        let answer = Answer::new(self.version, Yes::new(user, audiences));
+        let mut json = Vec::with_capacity(USUAL_ANSWER);
+        match serde_json::to_writer(&mut json, &answer) {
+            Ok(()) => json,
+            // As below.
+            Err(_) => Vec::new(),
+        }
     }
 
     /// The review with this status as JSON, in the version in which it was asked; without the token.
