@@ -6,9 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use portcullis::authn::Secret;
+use portcullis::crypto::certificate::Certificate;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber, date_time_ymd,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber,
+    date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -77,6 +79,9 @@ pub(crate) enum CertificateError {
     #[error("the authority's certificate or key is no usable PEM; make a new authority")]
     Authority,
     /// The authority's files do not belong together.
+    #[error("the authority's key belongs to another certificate; make a new authority")]
+    OtherKey,
+    /// What was made does not stand before who will check it.
     #[error("certificates signed with this key are not accepted by this authority; make a new one")]
     Mismatch(#[source] webpki::Error),
     /// The authority has ended, or would before its certificates.
@@ -107,9 +112,13 @@ pub(crate) fn make_under(
 ) -> Result<Certificates, CertificateError> {
     let ca = CertificateDer::from_pem_slice(authority.pem.as_bytes())
         .map_err(|_| CertificateError::Authority)?;
-    outlives(&ca, wanted)?;
+    let read = Certificate::from_der(&ca).map_err(|_| CertificateError::Authority)?;
+    outlives(&read, wanted)?;
     let key = KeyPair::from_pem(authority.key_pem.expose_secret())
         .map_err(|_| CertificateError::Authority)?;
+    if !read.has_key(&key.subject_public_key_info()) {
+        return Err(CertificateError::OtherKey);
+    }
     // Our authorities have one name; what tells them apart is the key, which `accepted` looks at.
     let issuer = Issuer::new(authority_params(), key);
 
@@ -223,20 +232,18 @@ fn serial() -> Result<SerialNumber, CertificateError> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
-/// Whether an authority is good from now to the end of what it signs. Clients check that (Go's do),
-/// `webpki` does not: it has no dates for a trust anchor. As a leaf it has, and those come first.
-fn outlives(ca: &CertificateDer<'_>, wanted: &Wanted<'_>) -> Result<(), CertificateError> {
+/// Whether an authority is one, and is good from now to the end of what it signs. Clients check that
+/// (Go's do), `webpki` does not: it has no dates for a trust anchor.
+fn outlives(ca: &Certificate<'_>, wanted: &Wanted<'_>) -> Result<(), CertificateError> {
+    let since = wanted.now.duration_since(UNIX_EPOCH).map_err(|_| CertificateError::Time)?;
     let lifetime = DAY.checked_mul(wanted.days).ok_or(CertificateError::Time)?;
-    for time in [Some(wanted.now), wanted.now.checked_add(lifetime)] {
-        let time = time.ok_or(CertificateError::Time)?;
-        match accepted(ca, ca, time, webpki::KeyUsage::server_auth()) {
-            Err(CertificateError::Mismatch(webpki::Error::CaUsedAsEndEntity)) => {}
-            Err(CertificateError::Mismatch(
-                webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. },
-            )) => return Err(CertificateError::Ended),
-            Err(error @ CertificateError::Time) => return Err(error),
-            _ => return Err(CertificateError::Authority),
-        }
+    let end = since.checked_add(lifetime).ok_or(CertificateError::Time)?;
+    let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    if !ca.is_authority() {
+        return Err(CertificateError::Authority);
+    }
+    if seconds(since) < ca.not_before() || seconds(end) > ca.not_after() {
+        return Err(CertificateError::Ended);
     }
     Ok(())
 }
@@ -333,7 +340,7 @@ mod tests {
 
         let mixed = Authority { pem: ca_pem, key_pem: second.ca_key_pem };
         let refused = make_under(&later, mixed).unwrap_err();
-        assert!(matches!(refused, CertificateError::Mismatch(_)), "{refused}");
+        assert!(matches!(refused, CertificateError::OtherKey), "{refused}");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! back-ends.
 //!
 //! Compact JWS (RFC 7515) is read strictly by [`jws`], JSON without repeated members by [`json`],
-//! keys from PEM by [`pem`] and from JWK sets (RFC 7517) by [`jwk`]. HMAC and `none` have no name
+//! keys from PEM by [`pem`] and from JWK sets (RFC 7517) by [`jwk`], certificates by `certificate`
+//! (feature `x509`). HMAC and `none` have no name
 //! in [`Algorithm`], so nobody can allow them by mistake.
 //!
 //! Verification goes straight to aws-lc-rs, with keys that are parsed once: it knows ES512, which
@@ -14,6 +15,8 @@
 
 mod algorithm;
 mod base64url;
+#[cfg(feature = "x509")]
+pub mod certificate;
 mod der;
 mod error;
 pub mod json;

@@ -1,5 +1,7 @@
 //! One access review: from the bytes of the body to the bytes of the answer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use http::StatusCode;
 use serde::Serialize;
 
@@ -59,9 +61,8 @@ pub(super) fn answer(
     }
     let user = identities.user(identity);
     let request = Request { user: &user, attributes: review.attributes() };
-    let verdict = snapshot.authorize(&request);
+    let (verdict, reason) = decide(snapshot, &request);
     let outcome = outcome(&verdict);
-    let reason = verdict.reason();
     let reply = match outcome {
         // The asker ignores `evaluationError` (S-WHA-12): only a failure lets its failurePolicy
         // speak. What failed is for the log; it may hold pieces of policy.
@@ -84,6 +85,21 @@ pub(super) fn answer(
     };
     seen(&Seen { request: &request, verdict: &verdict, outcome, reason: &reason });
     (reply, outcome)
+}
+
+/// An authorizer of somebody else's may panic, in the reason it gives too. That is a failure of this
+/// one review: neither its connection nor the reviews beside it end with it. What the authorizer had
+/// locked is its own affair; we only read.
+fn decide<'a>(snapshot: &'a Snapshot, request: &'a Request<'a>) -> (Verdict<'a>, String) {
+    let decided = catch_unwind(AssertUnwindSafe(|| {
+        let verdict = snapshot.authorize(request);
+        let reason = verdict.reason().into_owned();
+        (verdict, reason)
+    }));
+    decided.unwrap_or_else(|_| {
+        tracing::error!("an authorizer panicked; the review was answered with HTTP 500");
+        (Verdict::deny("").with_error("an authorizer panicked"), String::new())
+    })
 }
 
 /// A denial with an error is a failure (S-CHAIN-6): nobody knows whether it was meant.
@@ -176,6 +192,10 @@ mod tests {
                 "/allow-with-error" => Verdict::allow("because").with_error("policy text"),
                 "/deny" => Verdict::deny("no"),
                 "/deny-with-error" => Verdict::deny("no").with_error("policy text"),
+                "/panic" => panic!("on purpose"),
+                "/panic-in-reason" => {
+                    Verdict::deferred(crate::model::Decision::Allow, &Speechless, request)
+                }
                 "/fail" => Verdict::no_opinion("").with_error("policy text"),
                 _ => Verdict::no_opinion("unsure"),
             }
@@ -183,6 +203,19 @@ mod tests {
 
         fn rules_for(&self, _: &User, _: &str) -> Rules {
             Rules::default()
+        }
+    }
+
+    /// Has no reason.
+    struct Speechless;
+
+    impl crate::model::Explain for Speechless {
+        fn reason(&self, _: &Request<'_>, _: Decision) -> String {
+            panic!("on purpose")
+        }
+
+        fn path(&self, _: &Request<'_>, _: Decision) -> Vec<crate::model::Step> {
+            Vec::new()
         }
     }
 
@@ -247,6 +280,16 @@ mod tests {
         }
         // The twin: an authorizer that has no opinion and did not fail leaves it to the next.
         assert_eq!(ask_all("v1", "/other", Mode::AlwaysAllow).1, Decided::Allow);
+    }
+
+    #[test]
+    fn an_authorizer_that_panics_fails_its_review_and_not_the_next() {
+        for path in ["/panic", "/panic-in-reason"] {
+            let (reply, decided) = ask_all("v1", path, Mode::AlwaysAllow);
+            assert_eq!((reply.status.as_u16(), decided), (500, Decided::Error), "{path}");
+            assert!(!String::from_utf8(reply.body.to_vec()).unwrap().contains("on purpose"));
+        }
+        assert_eq!(ask("/allow").2, Decided::Allow);
     }
 
     #[test]

@@ -7,47 +7,77 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::app::App;
+use super::load::FetchedKeys;
 use super::reload::Live;
 use super::reply::Reply;
-use super::server::Phase;
+use super::server::{Phase, ReloadableTls};
 
 /// What people and probes look at: `/livez`, `/readyz`, `/metrics` and, where a candidate policy is
 /// tried, `/shadow`. To be served apart from the reviews: it is plain and open.
 ///
-/// `/readyz` is 200 as long as something serves and the server is not stopping. Its text says which
+/// `/readyz` is 200 when everything that is configured is loaded, keys from URLs included, and the
+/// server is not stopping. Its text says which
 /// revision serves, since when, and what is wrong with newer files, if anything is: a failed reload
 /// does not make a server unready, since the last good policy decides as before.
-pub fn operations(app: Arc<App>, live: Arc<Live>, phase: watch::Receiver<Phase>) -> Router {
+pub fn operations(
+    app: Arc<App>,
+    live: Arc<Live>,
+    tls: Option<Arc<ReloadableTls>>,
+    phase: watch::Receiver<Phase>,
+) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/shadow", get(shadow))
-        .with_state(Operations { app, live, phase })
+        .with_state(Operations { app, live, tls, phase })
 }
 
 #[derive(Clone)]
 struct Operations {
     app: Arc<App>,
     live: Arc<Live>,
+    tls: Option<Arc<ReloadableTls>>,
     phase: watch::Receiver<Phase>,
 }
 
-async fn readyz(State(operations): State<Operations>) -> (StatusCode, String) {
-    let status = match *operations.phase.borrow() {
-        Phase::Serving => StatusCode::OK,
-        Phase::Draining => StatusCode::SERVICE_UNAVAILABLE,
+/// A certificate that ends so soon should have been renewed: a week is time for people.
+const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Until when the certificate is good, and what that means now.
+fn write_certificate(text: &mut String, not_after: i64, now: Timestamp) -> std::fmt::Result {
+    let end = Timestamp::from_second(not_after).unwrap_or(Timestamp::MAX);
+    let left = end.duration_since(now);
+    let note = if left.is_negative() {
+        ": EXPIRED, no API server takes it; renew it"
+    } else if left < SOON {
+        ": renew it"
+    } else {
+        ""
     };
-    let mut text = String::from(match status {
-        StatusCode::OK => "ready\n",
-        _ => "not ready: stopping\n",
-    });
+    writeln!(text, "certificate: until {}{note}", end.strftime("%Y-%m-%dT%H:%M:%SZ"))
+}
+
+async fn readyz(State(operations): State<Operations>) -> (StatusCode, String) {
+    let phase = *operations.phase.borrow();
+    let is_whole = operations.live.serving().loaded.fetched.iter().all(FetchedKeys::is_loaded);
+    let (status, first) = match (phase, is_whole) {
+        (Phase::Serving, true) => (StatusCode::OK, "ready\n"),
+        (Phase::Serving, false) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready: keys were not fetched yet\n")
+        }
+        (Phase::Draining, _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: stopping\n"),
+    };
+    let mut text = String::from(first);
     // Writing to a string cannot fail.
     let _ = describe(&operations.live, &mut text);
+    if let Some(tls) = &operations.tls {
+        let _ = write_certificate(&mut text, tls.serving().not_after, Timestamp::now());
+    }
     (status, text)
 }
 
@@ -74,6 +104,14 @@ fn describe(live: &Live, text: &mut String) -> std::fmt::Result {
     if !status.needs_restart.is_empty() {
         writeln!(text, "restart needed for: {}", status.needs_restart.join(", "))?;
     }
+    for keys in serving.loaded.fetched.iter().filter(|keys| !keys.is_loaded()) {
+        let error = keys.status().last_error.map(|error| error.to_string());
+        let error = error.unwrap_or_else(|| "no answer yet".to_owned());
+        writeln!(text, "keys of {}: none yet: {}", keys.url(), error.trim_end())?;
+    }
+    for problem in &serving.loaded.shadow_problems {
+        writeln!(text, "shadow: no candidate is tried: {problem}")?;
+    }
     for warning in &serving.loaded.warnings {
         writeln!(text, "warning: {warning}")?;
     }
@@ -91,14 +129,18 @@ async fn metrics(State(operations): State<Operations>) -> Response {
 }
 
 async fn shadow(State(operations): State<Operations>) -> Response {
-    match operations.app.shadow() {
-        Some(shadow) => Reply::answer(&shadow.summary()).into_response(),
-        None => {
-            let hint =
-                "no candidate policy is tried; name one under `shadow` in the configuration\n";
-            (StatusCode::NOT_FOUND, hint).into_response()
-        }
+    let summary = operations.app.shadow().map(|shadow| shadow.summary());
+    if let Some(summary) = summary.filter(|summary| summary.candidate.is_some()) {
+        return Reply::answer(&summary).into_response();
     }
+    let serving = operations.live.serving();
+    let text = match serving.loaded.shadow_problems.as_slice() {
+        [] => "no candidate policy is tried; name one under `shadow` in the configuration\n".into(),
+        problems => problems.iter().fold(String::new(), |text, problem| {
+            format!("{text}no candidate policy is tried: {problem}\n")
+        }),
+    };
+    (StatusCode::NOT_FOUND, text).into_response()
 }
 
 fn rfc3339(time: SystemTime) -> String {
@@ -107,4 +149,23 @@ fn rfc3339(time: SystemTime) -> String {
         |_| "at an unknown time".to_owned(),
         |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_ends_soon_or_has_ended_is_pointed_out() {
+        let said = |seconds: i64| {
+            let mut text = String::new();
+            let now = Timestamp::from_second(1_800_000_000).unwrap();
+            write_certificate(&mut text, 1_800_000_000 + seconds, now).unwrap();
+            text
+        };
+        let day = 24 * 60 * 60;
+        assert_eq!(said(8 * day), "certificate: until 2027-01-23T08:00:00Z\n");
+        assert!(said(6 * day).ends_with("Z: renew it\n"));
+        assert!(said(-1).contains("EXPIRED"));
+    }
 }

@@ -5,12 +5,17 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
-use http::{HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Request, header};
+use tracing::Instrument as _;
 
 use super::app::{App, Asker};
 use super::reply::Reply;
-use super::request_id::RequestIds;
+use super::request_id::{RequestId, RequestIds};
 use super::server::{Limits, Peer, read_body};
+use super::telemetry::request_span;
+
+/// In which a failure names its request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The paths that an API server posts to, to be served by [`Server`](super::server::Server) or to be
 /// nested into a router of your own: `POST /authorize` and `POST /authenticate`. Any query is ignored;
@@ -45,7 +50,10 @@ async fn authorize(
         Err(refusal) => return refusal.into_response(),
     };
     let peer = peer.map(|Extension(peer)| peer.address());
-    reviews.app.authorize(&body, Asker { request_id: id.as_str(), peer }).into_response()
+    let asker = Asker { request_id: id.as_str(), peer };
+    let reply =
+        request_span("authorize", &id, peer).in_scope(|| said(reviews.app.authorize(&body, asker)));
+    respond(reply, &id)
 }
 
 async fn authenticate(
@@ -60,7 +68,26 @@ async fn authenticate(
     };
     let peer = peer.map(|Extension(peer)| peer.address());
     let asker = Asker { request_id: id.as_str(), peer };
-    reviews.app.authenticate(&body, asker).await.into_response()
+    let answered = async { said(reviews.app.authenticate(&body, asker).await) };
+    let reply = answered.instrument(request_span("authenticate", &id, peer)).await;
+    respond(reply, &id)
+}
+
+/// One event for each request, in its span.
+fn said(reply: Reply) -> Reply {
+    tracing::debug!(status = reply.status.as_u16(), "answered");
+    reply
+}
+
+/// A failure names its request, for whoever looks it up in the logs. An answer does not: API servers
+/// read no headers of it, and a header that is new in every answer would fill the table of HTTP/2.
+fn respond(reply: Reply, id: &RequestId) -> Response {
+    let is_answer = reply.status.is_success();
+    let mut response = reply.into_response();
+    if !is_answer && let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
 }
 
 impl IntoResponse for Reply {
@@ -70,5 +97,41 @@ impl IntoResponse for Reply {
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::api::inventory::Inventory;
+    use crate::authn::cache::{CacheConfig, TokenCache};
+    use crate::authn::chain::TokenChain;
+    use crate::snapshot::{Config, Mode, compile};
+
+    async fn ask(path: &str, body: &'static str) -> Response {
+        let snapshot = compile(&Inventory::default(), &Config::new([Mode::AlwaysAllow])).unwrap();
+        let tokens = TokenCache::new(Arc::new(TokenChain::default()), CacheConfig::default());
+        let app = App::new(Arc::new(snapshot), tokens.unwrap());
+        let request = Request::post(path).header(REQUEST_ID, "r-1").body(Body::from(body));
+        reviews(Arc::new(app), Limits::default()).oneshot(request.unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failure_names_its_request_and_an_answer_does_not() {
+        for path in ["/authorize", "/authenticate"] {
+            let failure = ask(path, "{}").await;
+            assert_eq!(failure.status(), 400, "{path}");
+            assert_eq!(failure.headers()[REQUEST_ID], "r-1", "{path}");
+        }
+        let answer = ask(
+            "/authorize",
+            r#"{"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+                "spec": {"user": "jane", "nonResourceAttributes": {}}}"#,
+        );
+        let answer = answer.await;
+        assert_eq!(answer.status(), 200);
+        assert!(!answer.headers().contains_key(REQUEST_ID));
     }
 }

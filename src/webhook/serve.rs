@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 
 use super::app::App;
-use super::config::{ConfigError, DecisionLogConfig, LogTarget, Mask as MaskConfig, ServerConfig};
+use super::config::{ConfigError, DecisionLogConfig, LogTarget, ServerConfig};
 use super::decision_log::{DecisionLog, DecisionLogError, DecisionSink, LogOptions};
 use super::digest::{DigestKey, DigestKeyError};
+use super::load::digest_key::read_digest_key;
 use super::load::tls::{TlsBytes, read_tls};
 use super::load::{self, Revision};
 use super::metrics::Metrics;
@@ -113,23 +114,24 @@ impl Server {
     /// See [`ServeError`].
     pub async fn bind(file: &Path) -> Result<Self, ServeError> {
         let loaded = load::load(file)?;
-        for warning in &loaded.warnings {
-            tracing::warn!("{warning}");
-        }
+        loaded.tell();
         let config = Arc::clone(&loaded.config);
         let (tls, tls_revision) = tls(&config)?;
         let metrics = Arc::new(Metrics::new());
-        let key = Arc::new(DigestKey::random()?);
+        let key = Arc::new(digest_key(&config)?);
         let log = Arc::new(decision_log(&config, &key, &metrics)?);
         let tokens = TokenCache::new(loaded.counted_tokens(&metrics), cache_config(&config))?;
-        let mut app = App::new(Arc::clone(&loaded.policy.snapshot), tokens)
+        let decisions = config.log.decisions.as_ref();
+        // There from the start, so that a reload can bring the first candidate. What the decision
+        // log hides is not shown elsewhere.
+        let mask = decisions.map_or(Mask::None, |decisions| decisions.mask);
+        let options = ShadowOptions { mask, ..ShadowOptions::default() };
+        let shadow = Arc::new(Shadow::new(options, key, Arc::clone(&metrics)));
+        let app = App::new(Arc::clone(&loaded.policy.snapshot), tokens)
             .with_limits(config.limits.reviews)
             .with_metrics(Arc::clone(&metrics))
-            .with_log(Arc::clone(&log));
-        if let Some(shadow) = &config.shadow {
-            let options = ShadowOptions { sample: Rate::new(shadow.sample)?, ..Default::default() };
-            app = app.with_shadow(Arc::new(Shadow::new(options, key, Arc::clone(&metrics))));
-        }
+            .with_log(Arc::clone(&log))
+            .with_shadow(shadow);
         let app = Arc::new(app);
         let live = Arc::new(Live::new(loaded, Arc::clone(&metrics), SystemTime::now()));
         take_over(&app, &live.serving());
@@ -140,7 +142,10 @@ impl Server {
         let addresses =
             Addresses { reviews: reviews.local_addr()?, operations: others.local_addr()? };
         let transport = server::Server::new(limits.clone(), metrics);
-        let router = operations(Arc::clone(&app), Arc::clone(&live), transport.phase());
+        let router = {
+            let (app, live, tls) = (Arc::clone(&app), Arc::clone(&live), Some(Arc::clone(&tls)));
+            operations(app, live, tls, transport.phase())
+        };
         let exposure = match config.operations.allow_remote {
             true => Exposure::Network,
             false => Exposure::Loopback,
@@ -208,6 +213,10 @@ fn take_over(app: &App, serving: &Serving) {
     if let Some(shadow) = app.shadow() {
         match &loaded.shadow {
             Some(candidate) => {
+                let sample = loaded.config.shadow.as_ref().map(|shadow| shadow.sample);
+                shadow.set_sample(
+                    sample.and_then(|sample| Rate::new(sample).ok()).unwrap_or_default(),
+                );
                 let revision = loaded.revision.to_string();
                 shadow.set_candidate(Arc::clone(&candidate.snapshot), revision);
             }
@@ -242,6 +251,14 @@ fn files(bytes: &TlsBytes) -> TlsFiles<'_> {
     }
 }
 
+/// The key that is configured, or one that ends with this process.
+fn digest_key(config: &ServerConfig) -> Result<DigestKey, ServeError> {
+    match config.log.decisions.as_ref().and_then(|decisions| decisions.key_file.as_ref()) {
+        Some(named) => Ok(read_digest_key(named)?),
+        None => Ok(DigestKey::random()?),
+    }
+}
+
 fn decision_log(
     config: &ServerConfig,
     key: &Arc<DigestKey>,
@@ -250,20 +267,18 @@ fn decision_log(
     let Some(wanted) = &config.log.decisions else {
         return Ok(DecisionLog::off());
     };
-    let DecisionLogConfig { target, sample_allows, always_verbs, mask } = wanted;
+    let DecisionLogConfig { target, sample_allows, sample_refusals, always_verbs, mask, .. } =
+        wanted;
     let mut options = LogOptions::new(match target {
         LogTarget::Stdout => DecisionSink::Stdout,
         LogTarget::File(named) => DecisionSink::File(named.path.clone()),
     });
     options.sample.allows = Rate::new(*sample_allows)?;
+    options.sample.refusals = Rate::new(*sample_refusals)?;
     if let Some(verbs) = always_verbs {
         options.sample.always.clone_from(verbs);
     }
-    options.mask = match mask {
-        MaskConfig::None => Mask::None,
-        MaskConfig::Users => Mask::Users,
-        MaskConfig::UsersAndNames => Mask::UsersAndNames,
-    };
+    options.mask = *mask;
     Ok(DecisionLog::open(options, Arc::clone(key), Arc::clone(metrics))?)
 }
 
@@ -302,6 +317,9 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // Without anybody who listens it would end the process; whoever reloads listens only when
+    // everything is loaded, and looks at the files then anyway.
+    let _ = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -6,7 +6,6 @@
 use std::io;
 use std::net::SocketAddr;
 
-use serde::Deserialize;
 use tracing::{Span, Subscriber};
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::MakeWriter;
@@ -15,26 +14,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use super::request_id::RequestId;
 
-/// What is said on standard error.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct LogConfig {
-    /// A level, or directives such as `info,portcullis=debug`.
-    pub filter: String,
-    /// How an event is written.
-    pub format: LogFormat,
-}
-
-impl Default for LogConfig {
-    /// `info` as text.
-    fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
-    }
-}
-
 /// How an event is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     #[default]
@@ -61,12 +42,13 @@ pub enum TelemetryError {
     Installed,
 }
 
-/// Sends the events of this process to standard error. Once per process.
+/// Sends the events of this process to standard error. Once per process. `filter` is a level, or
+/// directives such as `info,portcullis=debug`.
 ///
 /// # Errors
 /// When the filter makes no sense, or a log is set up already.
-pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
-    let subscriber = subscriber(config, io::stderr)?;
+pub fn init(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
+    let subscriber = subscriber(filter, format, io::stderr)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::Installed)
 }
 
@@ -75,18 +57,19 @@ pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
 /// # Errors
 /// When the filter makes no sense.
 pub fn subscriber<W>(
-    config: &LogConfig,
+    filter: &str,
+    format: LogFormat,
     writer: W,
 ) -> Result<impl Subscriber + Send + Sync + 'static, TelemetryError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let filter = EnvFilter::builder()
-        .parse(&config.filter)
-        .map_err(|error| TelemetryError::Filter { filter: config.filter.clone(), error })?;
+        .parse(filter)
+        .map_err(|error| TelemetryError::Filter { filter: filter.to_owned(), error })?;
     let base = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
-    let layer = match config.format {
+    let layer = match format {
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
@@ -130,8 +113,7 @@ mod tests {
     fn said(filter: &str, format: LogFormat) -> (String, String) {
         let shared = Shared::default();
         let writer = shared.clone();
-        let config = LogConfig { filter: filter.to_owned(), format };
-        let subscriber = subscriber(&config, move || writer.clone()).unwrap();
+        let subscriber = subscriber(filter, format, move || writer.clone()).unwrap();
         let id = RequestIds::new().fresh();
         tracing::subscriber::with_default(subscriber, || {
             let peer = "127.0.0.1:4431".parse().ok();
@@ -165,18 +147,9 @@ mod tests {
 
     #[test]
     fn a_filter_that_makes_no_sense_is_named() {
-        let config = LogConfig { filter: "portcullis=loudly".to_owned(), ..LogConfig::default() };
-        let Err(error) = subscriber(&config, io::sink) else { panic!("it was taken") };
+        let made = subscriber("portcullis=loudly", LogFormat::Text, io::sink);
+        let Err(error) = made else { panic!("it was taken") };
         assert!(error.to_string().contains("`portcullis=loudly`"), "{error}");
-        assert!(subscriber(&LogConfig::default(), io::sink).is_ok());
-    }
-
-    #[test]
-    fn the_configuration_refuses_what_it_does_not_know() {
-        let config: LogConfig = serde_json::from_str(r#"{"format": "json"}"#).unwrap();
-        assert_eq!(config, LogConfig { filter: "info".to_owned(), format: LogFormat::Json });
-        for bad in [r#"{"format": "xml"}"#, r#"{"level": "info"}"#] {
-            assert!(serde_json::from_str::<LogConfig>(bad).is_err(), "{bad}");
-        }
+        assert!(subscriber("info", LogFormat::Text, io::sink).is_ok());
     }
 }

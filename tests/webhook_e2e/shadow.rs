@@ -73,6 +73,30 @@ async fn a_candidate_is_compared_and_answers_nothing() {
 }
 
 #[tokio::test]
+async fn the_first_candidate_may_come_with_a_reload_and_shows_no_more_names_than_the_log() {
+    let log =
+        "log: {level: debug, format: json, decisions: {file: decisions.jsonl, mask: Users}}\n";
+    let home = Home::new(log);
+    home.write("candidate.yaml", "kind: [");
+    let server = home.start();
+    let mut client = server.client(Protocol::Http2).await;
+    let shadow = "shadow: {policy: {paths: [candidate.yaml]}, authorizers: [{type: RBAC}]}\n";
+    home.configure(&format!("{log}{shadow}"));
+    // A broken one is told, and what decides goes on: ready, and replaced.
+    server.until("told", "/shadow", |text| text.contains("candidate.yaml")).await;
+    let (status, text) = server.look("/readyz").await;
+    assert!(status == 200 && text.contains("shadow: no candidate is tried: "), "{text}");
+    assert_eq!(server.generation().await, 2);
+    home.write("candidate.yaml", &format!("{POLICY}---\n{}", joan()));
+    server.until("tried", "/shadow", |text| text.contains("\"asked\":0")).await;
+    assert!(!client.is_allowed("joan", "get").await);
+    let (_, text) = server.look("/shadow").await;
+    assert!(text.contains("\"would_allow\":1") && !text.contains("joan"), "{text}");
+    assert!(!server.process.stderr().contains("joan"));
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[tokio::test]
 async fn without_a_candidate_there_is_nothing_to_show() {
     let server = Home::new("").start();
     let (status, text) = server.look("/shadow").await;

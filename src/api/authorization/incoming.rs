@@ -369,16 +369,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Extra<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs: Vec<(Text<'de>, Texts<'de>)> = Vec::new();
+                let mut is_sorted = true;
                 while let Some((key, values)) = map.next_entry::<Text<'de>, Texts<'de>>()? {
-                    match pairs.binary_search_by(|(known, _)| known.cmp(&key)) {
-                        Ok(at) => {
-                            if let Some(pair) = pairs.get_mut(at) {
-                                pair.1 = values;
-                            }
-                        }
-                        // The API server writes maps sorted: nearly always at the end.
-                        Err(at) => pairs.insert(at, (key, values)),
-                    }
+                    is_sorted = is_sorted && pairs.last().is_none_or(|(last, _)| *last < key);
+                    pairs.push((key, values));
+                }
+                // The API server writes maps sorted. Anybody else's are sorted once, at the end:
+                // a place found for each key in turn would take a hostile map minutes.
+                if !is_sorted {
+                    pairs.reverse();
+                    pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+                    pairs.dedup_by(|(later, _), (first, _)| later == first);
                 }
                 Ok(Extra(pairs))
             }

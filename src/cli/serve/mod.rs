@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use portcullis::webhook::config::{LogFormat, LogLevel};
 use portcullis::webhook::load::Draft;
 use portcullis::webhook::{Addresses, ServeError, serve, telemetry};
 
@@ -65,7 +64,10 @@ fn start(
     config: &Path,
     ready: impl FnOnce(&Addresses) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    telemetry::init(&log_config(config)?)?;
+    // The log begins before anything else can be said.
+    let draft = Draft::read(config).map_err(ServeError::Config)?;
+    let log = &draft.config().log;
+    telemetry::init(log.level.as_str(), log.format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("portcullis")
@@ -81,24 +83,8 @@ fn start(
         );
         said = ready(addresses);
     }))?;
+    // Everything in flight is answered. A reload under way need not be waited for.
+    runtime.shutdown_background();
     said?;
     Ok(if drained.requests_cut == 0 { Exit::Yes } else { Exit::No })
-}
-
-/// The log begins before anything else can be said.
-fn log_config(config: &Path) -> Result<telemetry::LogConfig, Failure> {
-    let draft = Draft::read(config).map_err(ServeError::Config)?;
-    let log = &draft.config().log;
-    let filter = match log.level {
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
-        LogLevel::Trace => "trace",
-    };
-    let format = match log.format {
-        LogFormat::Json => telemetry::LogFormat::Json,
-        LogFormat::Text => telemetry::LogFormat::Text,
-    };
-    Ok(telemetry::LogConfig { filter: filter.to_owned(), format })
 }

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -202,6 +203,20 @@ impl<'a> Field<'a> {
             self.must_be("a whole number of at least 1");
         }
         count
+    }
+
+    /// A value within bounds, which `bounds` says, and why.
+    pub(super) fn within<T: PartialOrd>(
+        &self,
+        value: T,
+        range: &RangeInclusive<T>,
+        bounds: &str,
+    ) -> Option<T> {
+        if range.contains(&value) {
+            return Some(value);
+        }
+        self.note(format!("must be {bounds}"));
+        None
     }
 
     /// A number from 0 to 1.

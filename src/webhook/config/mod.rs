@@ -43,16 +43,18 @@ pub use limits::LimitsConfig;
 pub use policy::{AuthorizerConfig, PolicyConfig, ShadowConfig};
 pub use problem::{ConfigError, Problem};
 pub use serve::{
-    DecisionLogConfig, ListenConfig, LogConfig, LogFormat, LogLevel, LogTarget, Mask,
-    OperationsConfig, ReloadConfig, TlsConfig,
+    DecisionLogConfig, ListenConfig, LogConfig, LogLevel, LogTarget, OperationsConfig,
+    ReloadConfig, TlsConfig,
 };
 pub use tokens::{
     AuthenticatorConfig, BoundObjects, IssuedTokensConfig, JwksConfig, ServiceAccountsConfig,
     TokenCacheConfig, TokenFileConfig, TokenFileFormat,
 };
 
+pub use crate::api::decision_line::Mask;
 use crate::model::Origin;
 use crate::source::document;
+pub use crate::webhook::telemetry::LogFormat;
 use field::{Field, Object, Problems};
 
 /// The `apiVersion` of the file.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::NamedPath;
 use super::field::Field;
+use crate::api::decision_line::Mask;
+use crate::webhook::telemetry::LogFormat;
 
 /// Where reviews are answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,26 +77,18 @@ pub enum LogLevel {
     Trace,
 }
 
-/// How log lines look.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Which names the decision log leaves out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mask {
-    /// Everything is written.
-    #[default]
-    None,
-    /// User names are masked.
-    Users,
-    /// User names and the names of objects are masked.
-    UsersAndNames,
+impl LogLevel {
+    /// The level as a filter of the log has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
 }
 
 /// Where a log goes.
@@ -113,10 +107,15 @@ pub struct DecisionLogConfig {
     pub target: LogTarget,
     /// The share of allows that is written, from 0 to 1.
     pub sample_allows: f64,
-    /// Verbs whose decisions are always written; `None`: the log's own choice.
+    /// The share of refusals that is written, from 0 to 1, save those of the verbs below.
+    pub sample_refusals: f64,
+    /// Verbs whose refusals are always written; `None`: the log's own choice.
     pub always_verbs: Option<Vec<String>>,
-    /// Which names are left out.
+    /// Which names are replaced by digests, in the log and at `/shadow`.
     pub mask: Mask,
+    /// The key of those digests and of those of tokens, so that they stay the same over restarts
+    /// and replicas; without it each process has its own.
+    pub key_file: Option<NamedPath>,
 }
 
 /// What is logged.
@@ -231,6 +230,7 @@ fn decisions(field: Field<'_>, base: &Path) -> Option<DecisionLogConfig> {
         },
     };
     let sample = object.get("sampleAllows").and_then(|field| field.share());
+    let refusals = object.get("sampleRefusals").and_then(|field| field.share());
     let always_verbs = object.get("alwaysVerbs").map(|field| field.texts());
     let mask = object.get("mask").and_then(|field| {
         field.one_of(&[
@@ -239,11 +239,19 @@ fn decisions(field: Field<'_>, base: &Path) -> Option<DecisionLogConfig> {
             ("UsersAndNames", Mask::UsersAndNames),
         ])
     });
+    let key_file = object.get("keyFile");
+    let has_key = key_file.is_some();
+    let key_file = key_file.and_then(|field| field.path(base));
     object.finish();
+    if has_key && key_file.is_none() {
+        return None;
+    }
     Some(DecisionLogConfig {
         target: target?,
         sample_allows: sample.unwrap_or(1.0),
+        sample_refusals: refusals.unwrap_or(1.0),
         always_verbs,
+        key_file,
         mask: mask.unwrap_or_default(),
     })
 }

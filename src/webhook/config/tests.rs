@@ -39,7 +39,7 @@ reload: {watch: true, interval: 1m30s}
 log:
   level: info
   format: json
-  decisions: {file: '-', sampleAllows: 1.0, alwaysVerbs: [delete], mask: Users}
+  decisions: {file: '-', sampleAllows: 1.0, alwaysVerbs: [delete], sampleRefusals: 0.5, mask: Users, keyFile: digest.key}
 ";
 
 fn parse(text: &str) -> Result<ServerConfig, ConfigError> {
@@ -76,6 +76,8 @@ fn every_field_is_read() {
     assert_eq!(config.log.format, LogFormat::Json);
     let decisions = config.log.decisions.unwrap();
     assert_eq!((decisions.target, decisions.mask), (LogTarget::Stdout, Mask::Users));
+    assert_eq!((decisions.sample_allows, decisions.sample_refusals), (1.0, 0.5));
+    assert_eq!(decisions.key_file, Some("/etc/p/digest.key".into()));
 }
 
 #[test]
@@ -190,11 +192,42 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "log:\n",
+        "limits: {headers: 200, streams: 1000, headerTime: 1m, maxExtraBytes: 64Mi}\nlog:\n",
+        "limits: {headers: 1000000, streams: 4000000000, headerTime: 100h, bodyBytes: 1, requests: 1000000000000, maxExtraBytes: 1Gi}\nlog:\n",
+        &[
+            "33: `limits.requests`: must be at most 1000000, which is no limit any more",
+            "33: `limits.headers`: must be from 16 to 1000: each takes memory in every request, and clients send a few",
+            "33: `limits.streams`: must be at most 1000000, which is no limit any more",
+            "33: `limits.bodyBytes`: must be from `1Ki` to `64Mi`: no review fits into less, and none needs more",
+            "33: `limits.headerTime`: must be from `1ms` to `24h`: less cuts everybody off, more nobody",
+            "33: `limits.maxExtraBytes`: must be at most `64Mi`: it is part of a body",
+        ],
+    ),
+    (
+        "tokenCache: {success: 10s, failure: 0s, size: 100}",
+        "tokenCache: {success: 1h, size: 1000000}",
+        "tokenCache: {success: 48h, failure: 48h, size: 1000000000000}",
+        &[
+            "27: `tokenCache.success`: must be at most `24h`: so long a token that was taken back still opens",
+            "27: `tokenCache.failure`: must be at most `24h`: so long a new token opens nothing",
+            "27: `tokenCache.size`: must be at most 10000000, which is some gigabytes",
+        ],
+    ),
+    (
+        "caFile: ca.crt, refresh: 5m}",
+        "caFile: ca.crt, refresh: 10s}",
+        "caFile: ca.crt, refresh: 1ns}",
+        &[
+            "24: `authenticators[2].serviceAccounts.jwks.refresh`: must be from `1s` to `24h`: less floods the issuer, more misses its new keys",
+        ],
+    ),
+    (
+        "log:\n",
         "limits: {connections: 8, bodyBytes: 64Ki, headerBytes: 8Ki, idleTime: 1m, maxGroups: 10, handshakes: {burst: 3, exempt: [10.0.0.1]}}\nlog:\n",
         "limits: {conections: 8, bodyBytes: 64KB, headerBytes: 5Gi, idleTime: 0, maxGroups: 0, handshakes: {burst: 3, exempt: [host]}}\nlog:\n",
         &[
             "33: `limits.bodyBytes`: must be a size such as `1Mi`, `64Ki` or `4096`, but is the string `64KB`",
-            "33: `limits.headerBytes`: must be less than `4Gi`",
+            "33: `limits.headerBytes`: must be from `1Ki` to `1Mi`: no request fits into less, and none needs more",
             "33: `limits.idleTime`: must be more than zero",
             "33: `limits.handshakes.exempt[0]`: must be an IP address, such as `10.0.0.1`",
             "33: `limits.maxGroups`: must be a whole number of at least 1, but is the number `0`",

@@ -1,5 +1,6 @@
 //! Who proves identities.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -221,7 +222,12 @@ fn jwks(field: Field<'_>, base: &Path) -> Option<JwksConfig> {
         object.note("`caFile` is missing: the authorities that may vouch for that server, PEM");
     }
     let ca_file = ca_file.and_then(|field| field.path(base));
-    let refresh = object.get("refresh").and_then(|field| field.positive_duration());
+    let refresh = object.get("refresh").and_then(|field| {
+        const RANGE: RangeInclusive<Duration> =
+            Duration::from_secs(1)..=Duration::from_secs(86_400);
+        let bounds = "from `1s` to `24h`: less floods the issuer, more misses its new keys";
+        field.within(field.positive_duration()?, &RANGE, bounds)
+    });
     object.finish();
     let (url, origin) = url?;
     Some(JwksConfig {
@@ -259,9 +265,17 @@ fn reads(authenticator: &AuthenticatorConfig) -> Option<&'static str> {
 pub(super) fn cache(field: Field<'_>) -> Option<TokenCacheConfig> {
     let object = field.object()?;
     let default = TokenCacheConfig::default();
-    let success = object.get("success").and_then(|field| field.duration());
-    let failure = object.get("failure").and_then(|field| field.duration());
-    let size = object.get("size").and_then(|field| field.count());
+    const DAY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(86_400);
+    let time = |name, bounds| {
+        let field = object.get(name)?;
+        field.within(field.duration()?, &DAY, bounds)
+    };
+    let success = time("success", "at most `24h`: so long a token that was taken back still opens");
+    let failure = time("failure", "at most `24h`: so long a new token opens nothing");
+    let size = object.get("size").and_then(|field| {
+        let bounds = "at most 10000000, which is some gigabytes";
+        field.within(field.count()?, &(1..=10_000_000), bounds)
+    });
     object.finish();
     Some(TokenCacheConfig {
         success: success.unwrap_or(default.success),

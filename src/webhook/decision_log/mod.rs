@@ -89,14 +89,18 @@ pub struct LogOptions {
     pub mask: Mask,
     /// How many records may wait; a record takes about half a kilobyte.
     pub queue: usize,
+    /// How many bytes they may be together: a record is as large as what it is about, and the path
+    /// of a request may have a mebibyte.
+    pub queue_bytes: u64,
 }
 
 impl LogOptions {
-    /// Every decision, in the clear, with a queue of 8,192 records (4 MiB; a tenth of a second at
-    /// the highest rate of one core).
+    /// Every decision, in the clear, with a queue of 8,192 records (usually 4 MiB, at most 32; a
+    /// tenth of a second at the highest rate of one core).
     #[must_use]
     pub fn new(sink: DecisionSink) -> Self {
-        Self { sink, sample: SamplePolicy::default(), mask: Mask::None, queue: 8_192 }
+        let (sample, mask) = (SamplePolicy::default(), Mask::None);
+        Self { sink, sample, mask, queue: 8_192, queue_bytes: 32 << 20 }
     }
 }
 
@@ -130,6 +134,7 @@ pub struct DecisionLog(Option<Open>);
 #[derive(Debug)]
 struct Open {
     queue: SyncSender<Entry>,
+    most_bytes: u64,
     sampling: Sampling,
     key: Arc<DigestKey>,
     metrics: Arc<Metrics>,
@@ -143,6 +148,8 @@ struct Shared {
     handed: AtomicU64,
     taken: AtomicU64,
     dropped: AtomicU64,
+    /// Of the records that wait.
+    bytes: AtomicU64,
     wants_reopen: AtomicBool,
     is_closing: AtomicBool,
 }
@@ -192,7 +199,9 @@ impl DecisionLog {
             is_torn: false,
         };
         let sampling = Sampling::new(options.sample);
-        let open = Open { queue, sampling, key, metrics, shared, writer: Mutex::new(None) };
+        let most_bytes = options.queue_bytes;
+        let open =
+            Open { queue, most_bytes, sampling, key, metrics, shared, writer: Mutex::new(None) };
         (Self(Some(open)), writer)
     }
 
@@ -289,9 +298,15 @@ impl Open {
         }
         // Counted first: a writer must not be seen to have taken more than was handed over.
         self.shared.handed.fetch_add(1, Ordering::AcqRel);
-        if let Err(TrySendError::Full(entry) | TrySendError::Disconnected(entry)) =
+        let size = entry.size();
+        let waiting = self.shared.bytes.fetch_add(size, Ordering::Relaxed);
+        let sent = if waiting.saturating_add(size) <= self.most_bytes {
             self.queue.try_send(entry)
-        {
+        } else {
+            Err(TrySendError::Full(entry))
+        };
+        if let Err(TrySendError::Full(entry) | TrySendError::Disconnected(entry)) = sent {
+            self.shared.bytes.fetch_sub(size, Ordering::Relaxed);
             self.shared.handed.fetch_sub(1, Ordering::AcqRel);
             self.shared.dropped.fetch_add(entry.dropped_before + 1, Ordering::Relaxed);
             self.metrics.log_dropped();

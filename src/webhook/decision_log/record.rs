@@ -178,6 +178,12 @@ impl Entry {
         Self { at: SystemTime::now(), took, generation, rate, peer, dropped_before: 0, what, texts }
     }
 
+    /// The bytes it takes.
+    pub(super) fn size(&self) -> u64 {
+        let size = size_of::<Self>().saturating_add(self.texts.len());
+        u64::try_from(size).unwrap_or(u64::MAX)
+    }
+
     /// The texts, in the order in which they were put.
     pub(super) fn texts(&self) -> Texts<'_> {
         Texts(&self.texts)

@@ -447,6 +447,23 @@ fn a_full_queue_drops_and_counts_and_nobody_waits() {
 }
 
 #[test]
+fn large_requests_fill_the_queue_by_their_bytes_and_small_ones_find_room_again() {
+    let (bench, writer) = stopped(LogOptions { queue_bytes: 1 << 20, ..options() });
+    let path = format!("/{}", "a".repeat(300 << 10));
+    let jane = jane();
+    (0..5).for_each(|_| bench.ask_of(&Request::non_resource(&jane, "get", &path)));
+    assert_eq!(metric(&bench.metrics, "decision_log_dropped_total"), 2);
+    bench.ask(&jane, get_pod());
+    assert_eq!(metric(&bench.metrics, "decision_log_dropped_total"), 2);
+
+    let Bench { log, sink, metrics, snapshot } = bench;
+    let bench = Bench { log: log.start(writer).unwrap(), sink, metrics, snapshot };
+    assert_eq!(bench.lines().len(), 4);
+    bench.ask_of(&Request::non_resource(&jane, "get", &path));
+    assert_eq!(bench.lines().len(), 5);
+}
+
+#[test]
 fn an_error_of_the_disk_costs_lines_and_never_the_rest() {
     let bench = running(options());
     bench.ask(&jane(), get_pod());
@@ -463,6 +480,8 @@ fn an_error_of_the_disk_costs_lines_and_never_the_rest() {
         text.lines().map(|line| serde_json::from_str::<Value>(line).is_ok()).collect();
     // The half line stands alone; what came after is whole.
     assert_eq!(whole, [true, false, true], "{text}");
+    // And it says what is missing before it.
+    assert!(text.lines().last().unwrap().contains(r#""droppedBefore":1"#), "{text}");
 }
 
 #[test]

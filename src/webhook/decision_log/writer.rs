@@ -141,6 +141,7 @@ impl Writer {
         while buffer.len() < BATCH {
             match self.records.try_recv() {
                 Ok(entry) => {
+                    self.shared.bytes.fetch_sub(entry.size(), Ordering::Relaxed);
                     self.renderer.render(&entry, buffer);
                     taken += 1;
                 }
@@ -169,6 +170,8 @@ impl Writer {
             }
             Err(error) => {
                 self.is_torn = true;
+                // Told with the next line, as those are that found no room.
+                self.shared.dropped.fetch_add(count, Ordering::Relaxed);
                 self.complain("cannot be written; its lines are lost", &error);
             }
         }

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use super::digest_key::read_digest_key;
 use super::tls::{TlsBytes, read_tls};
 use super::{Draft, Loaded, Outcome};
 use crate::webhook::config::{ConfigError, ListenConfig, Problem};
@@ -38,6 +39,12 @@ pub fn check(file: &Path) -> Checked {
     };
     let listen = draft.config().listen.clone();
     let mut problems = Vec::new();
+    let decisions = draft.config().log.decisions.as_ref();
+    if let Some(named) = decisions.and_then(|decisions| decisions.key_file.as_ref())
+        && let Err(error) = read_digest_key(named)
+    {
+        problems.extend_from_slice(error.problems());
+    }
     let mut warnings = Vec::new();
     match read_tls(&listen.tls) {
         Ok(mut bytes) => {
@@ -54,6 +61,7 @@ pub fn check(file: &Path) -> Checked {
     let loaded = match loaded {
         Ok(Outcome::Loaded(mut loaded)) => {
             warnings.append(&mut loaded.warnings);
+            problems.append(&mut loaded.shadow_problems);
             Some(loaded)
         }
         Ok(Outcome::Unchanged) => None,

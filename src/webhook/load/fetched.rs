@@ -36,6 +36,12 @@ impl FetchedKeys {
         self.jwks.status()
     }
 
+    /// Whether there were keys at least once.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.status().loaded_at.is_some()
+    }
+
     #[cfg(test)]
     pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.jwks, &other.jwks)

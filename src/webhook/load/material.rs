@@ -34,31 +34,39 @@ impl Material {
         self.files.get(&named.path).map(|bytes| bytes.as_slice())
     }
 
-    /// Reads everything. What cannot be read becomes a problem at the place that names it.
+    /// Reads everything. What cannot be read becomes a problem at the place that names it: of the
+    /// candidate among its own.
     pub(super) fn read(
         config: &ServerConfig,
         config_bytes: &[u8],
         base: &Path,
         problems: &mut Vec<Problem>,
+        shadow_problems: &mut Vec<Problem>,
     ) -> Self {
         let mut digest = Digest::new();
         digest.add("configuration", config_bytes);
         let objects = read_objects(&config.policy, base, &mut digest, problems);
         let shadow = config.shadow.as_ref();
         let candidate = shadow
-            .map(|shadow| read_objects(&shadow.policy, base, &mut digest, problems))
+            .map(|shadow| read_objects(&shadow.policy, base, &mut digest, shadow_problems))
             .unwrap_or_default();
         let mut files = HashMap::new();
-        for named in named_files(config) {
-            if files.contains_key(&named.path) {
-                continue;
-            }
-            match read_file(&named.path) {
-                Ok(bytes) => {
-                    digest.add(&within(&named.path, base), &bytes);
-                    files.insert(named.path.clone(), bytes);
+        let candidates = shadow.map(|shadow| abac_files(&shadow.authorizers));
+        for (named, problems) in [
+            (live_files(config), problems),
+            (candidates.map_or_else(Vec::new, Iterator::collect), shadow_problems),
+        ] {
+            for named in named {
+                if files.contains_key(&named.path) {
+                    continue;
                 }
-                Err(error) => problems.push(unreadable(named, &error)),
+                match read_file(&named.path) {
+                    Ok(bytes) => {
+                        digest.add(&within(&named.path, base), &bytes);
+                        files.insert(named.path.clone(), bytes);
+                    }
+                    Err(error) => problems.push(unreadable(named, &error)),
+                }
             }
         }
         Self { objects, candidate, files, revision: digest.finish() }
@@ -100,15 +108,17 @@ fn read_objects(
     all
 }
 
-/// Every single file, in the order of the configuration.
-fn named_files(config: &ServerConfig) -> Vec<&NamedPath> {
-    let mut files = Vec::new();
-    let chains = [Some(&config.authorizers), config.shadow.as_ref().map(|s| &s.authorizers)];
-    for authorizer in chains.into_iter().flatten().flatten() {
-        if let AuthorizerConfig::Abac { file } = authorizer {
-            files.push(file);
-        }
-    }
+/// The policy files of a chain.
+fn abac_files(chain: &[AuthorizerConfig]) -> impl Iterator<Item = &NamedPath> {
+    chain.iter().filter_map(|authorizer| match authorizer {
+        AuthorizerConfig::Abac { file } => Some(file),
+        _ => None,
+    })
+}
+
+/// Every single file that what serves is made of, in the order of the configuration.
+fn live_files(config: &ServerConfig) -> Vec<&NamedPath> {
+    let mut files: Vec<_> = abac_files(&config.authorizers).collect();
     for authenticator in &config.authenticators {
         match authenticator {
             AuthenticatorConfig::BootstrapTokens => {}
@@ -125,11 +135,13 @@ fn named_files(config: &ServerConfig) -> Vec<&NamedPath> {
 
 /// Every path that the configuration names, its listener's included.
 pub(super) fn named_paths(config: &ServerConfig) -> Vec<PathBuf> {
-    let policies = [Some(&config.policy), config.shadow.as_ref().map(|shadow| &shadow.policy)];
-    let objects = policies.into_iter().flatten().flat_map(|policy| &policy.paths);
+    let shadow = config.shadow.iter();
+    let candidates =
+        shadow.flat_map(|shadow| shadow.policy.paths.iter().chain(abac_files(&shadow.authorizers)));
     let tls = &config.listen.tls;
     let own = [&tls.certificate_file, &tls.key_file].into_iter().chain(&tls.client_ca_file);
-    objects.chain(named_files(config)).chain(own).map(|named| named.path.clone()).collect()
+    let live = config.policy.paths.iter().chain(live_files(config));
+    live.chain(candidates).chain(own).map(|named| named.path.clone()).collect()
 }
 
 /// Reads a file whole, if it is one: a pipe would be waited for.

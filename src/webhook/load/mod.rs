@@ -3,13 +3,15 @@
 //!
 //! Everything is read, or nothing serves: a part that is configured and broken fails the load
 //! (a server that goes on without it would answer wrongly and look well). Every problem is told,
-//! at the line of the configuration that names the file.
+//! at the line of the configuration that names the file. A candidate policy is the exception: it
+//! decides nothing, so one that is broken is told about and left out.
 //!
 //! Absent on purpose: the listeners and their certificates (see [`tls`]), and any time but the
 //! caller's.
 
 mod check;
 mod counted;
+pub(super) mod digest_key;
 mod fetched;
 mod material;
 mod policy;
@@ -83,6 +85,9 @@ pub struct Loaded {
     /// Keys that come from URLs. As long as one of them has none, not everything is loaded that was
     /// asked for.
     pub fetched: Vec<FetchedKeys>,
+    /// Why there is no candidate though one is configured. It is only tried: what decides does not
+    /// wait for it, at the start neither.
+    pub shadow_problems: Vec<Problem>,
     /// Which bytes it is made of.
     pub revision: Revision,
     /// What somebody should look at though it serves, such as objects that were left out.
@@ -101,6 +106,16 @@ impl Loaded {
     pub fn counted_tokens(&self, metrics: &Arc<Metrics>) -> Arc<dyn TokenLookup> {
         let (chain, metrics) = (Arc::clone(&self.tokens), Arc::clone(metrics));
         Arc::new(counted::Counted { chain, metrics })
+    }
+
+    /// Says in the log what somebody should look at.
+    pub(super) fn tell(&self) {
+        for warning in &self.warnings {
+            tracing::warn!("{warning}");
+        }
+        for problem in &self.shadow_problems {
+            tracing::error!("no candidate policy is tried: {problem}");
+        }
     }
 
     /// Sets the gauges that say what serves.
@@ -202,7 +217,8 @@ fn assemble(
 ) -> Result<Outcome, ConfigError> {
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
-    let mut material = Material::read(&config, bytes, base, &mut problems);
+    let mut shadow_problems = Vec::new();
+    let mut material = Material::read(&config, bytes, base, &mut problems, &mut shadow_problems);
     let revision = material.revision;
     if problems.is_empty() && serving.is_some_and(|serving| serving.revision == revision) {
         return Ok(Outcome::Unchanged);
@@ -219,15 +235,23 @@ fn assemble(
     let shadow = config.shadow.as_ref().map(|shadow| {
         let chain = &shadow.authorizers;
         let (policy, material) = (&shadow.policy, &material);
-        let loaded =
-            policy::compile(policy, candidate, chain, material, &mut problems, &mut warnings);
+        let loaded = policy::compile(
+            policy,
+            candidate,
+            chain,
+            material,
+            &mut shadow_problems,
+            &mut warnings,
+        );
         loaded.map(|(policy, _)| policy)
     });
     match (policy, shadow) {
         (Some(policy), shadow) if problems.is_empty() => Ok(Outcome::Loaded(Box::new(Loaded {
             config: Arc::new(config),
             policy,
-            shadow: shadow.flatten(),
+            // Half a candidate would say nothing of the whole.
+            shadow: shadow.flatten().filter(|_| shadow_problems.is_empty()),
+            shadow_problems,
             tokens: Arc::new(tokens.chain),
             authenticators: tokens.authenticators,
             fetched: tokens.fetched,

@@ -6,7 +6,7 @@ use super::LoadedPolicy;
 use super::material::{Material, with_causes};
 use crate::api::core::TokenObjects;
 use crate::api::inventory::Inventory;
-use crate::authz::abac;
+use crate::authz::{OnFailure, abac};
 use crate::snapshot::{self, Config, Snapshot};
 use crate::source::{self, LoadOptions, Raw};
 use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem};
@@ -49,7 +49,9 @@ pub(super) fn compile(
             problems.push(at_paths(config, with_causes(&error)));
         }
     }
-    let mut compiled = Config::new(chain.iter().map(AuthorizerConfig::mode));
+    // Whose denial may be missing is not passed over: the answer is HTTP 500 (S-WHA-12).
+    let mut compiled =
+        Config::new(chain.iter().map(AuthorizerConfig::mode)).with_on_failure(OnFailure::Deny);
     for authorizer in chain {
         if let AuthorizerConfig::Abac { file } = authorizer
             && let Some(policy) = read_abac(file, material, problems)

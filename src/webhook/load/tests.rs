@@ -105,7 +105,29 @@ fn a_candidate_is_loaded_beside() {
     let request = Request::resource(&joan, pods("get"));
     assert!(loaded.shadow.unwrap().snapshot.authorize(&request).is_allowed());
     assert!(!loaded.policy.snapshot.authorize(&request).is_allowed());
-    fs::remove_file(home.path("candidate.yaml")).unwrap();
+}
+
+#[test]
+fn a_broken_candidate_is_told_and_holds_up_nothing_and_its_twin_of_the_policy_does() {
+    let home = Home::new();
+    let shadow = "shadow: {policy: {paths: [candidate.yaml]}, authorizers: [{type: ABAC, file: new.jsonl}, {type: RBAC}]}\n";
+    home.write("server.yaml", &format!("{SERVER}{shadow}"));
+    let problems = |home: &Home| {
+        let loaded = home.load().unwrap();
+        assert!(loaded.shadow.is_none() && allows(&loaded, "jane", "get"));
+        loaded.shadow_problems.iter().map(|problem| problem.field.clone()).collect::<Vec<_>>()
+    };
+    let (paths, file) = ("shadow.policy.paths[0]", "shadow.authorizers[0].file");
+    assert_eq!(problems(&home), [paths, file]);
+    home.write("candidate.yaml", "kind: [");
+    home.write("new.jsonl", "not json");
+    assert_eq!(problems(&home), ["shadow.policy.paths", file]);
+    home.write("new.jsonl", ABAC);
+    assert_eq!(problems(&home), ["shadow.policy.paths"]);
+    home.write("candidate.yaml", POLICY);
+    let loaded = home.load().unwrap();
+    assert!(loaded.shadow.is_some() && loaded.shadow_problems.is_empty());
+    home.write("policy/rbac.yaml", "kind: [");
     assert!(home.load().is_err());
 }
 

@@ -97,13 +97,13 @@ fn a_broken_authenticator_fails_the_load() {
             "- issuedTokens: {issuer: a, audiences: [b], keyFiles: [k.pem]}\n",
             "k.pem",
             "t0k3n",
-            "server.yaml:9: `authenticators[0].issuedTokens.keyFiles[0]`: `k.pem` is not PEM",
+            "server.yaml:9: `authenticators[0].issuedTokens.keyFiles[0]`: `k.pem`: not PEM",
         ),
         (
             "- serviceAccounts: {issuers: [a], boundObjects: Skip, keyFiles: [k.pem]}\n",
             "k.pem",
             "-----BEGIN CERTIFICATE REQUEST-----\ndDBrM24=\n-----END CERTIFICATE REQUEST-----\n",
-            "server.yaml:9: `authenticators[0].serviceAccounts.keyFiles[0]`: `k.pem` holds no PEM",
+            "server.yaml:9: `authenticators[0].serviceAccounts.keyFiles[0]`: `k.pem`: no PEM block holds a key",
         ),
     ] {
         let home = with(authenticators);

@@ -212,7 +212,7 @@ impl Loader<'_> {
                 Ok(found) => keys.extend(found),
                 Err(error) => {
                     whole = false;
-                    self.problem(file, format!("`{}` {error}", file.path.display()));
+                    self.problem(file, format!("`{}`: {error}", file.path.display()));
                 }
             }
         }

@@ -153,7 +153,9 @@ impl Reloader {
     /// Ends when a failed attempt should be made again.
     async fn retry(&self) {
         let interval = self.started.reload.interval;
-        let failing = self.live.status().failing_since.is_some() || self.lock_tls().failing;
+        let failing = self.live.status().failing_since.is_some()
+            || self.lock_tls().failing
+            || !self.live.serving().loaded.shadow_problems.is_empty();
         if failing && !interval.is_zero() {
             tokio::time::sleep(interval).await;
         } else {
@@ -176,9 +178,7 @@ impl Reloader {
             }
             Ok(Outcome::Loaded(loaded)) => {
                 let restart = loaded.config.needs_restart(&self.started);
-                for warning in &loaded.warnings {
-                    tracing::warn!("{warning}");
-                }
+                loaded.tell();
                 let (old, new) = self.live.publish(*loaded, restart.clone(), now);
                 self.metrics.reloaded(Reloaded::Policy, LoadResult::Success);
                 (self.published)(&new);
@@ -202,6 +202,9 @@ impl Reloader {
                 self.metrics.reloaded(Reloaded::Policy, LoadResult::Failure);
                 let revision = self.live.serving().loaded.revision;
                 tracing::error!(%error, serving = %revision, "not reloaded; the last good one serves");
+                for problem in error.problems().iter().skip(1) {
+                    tracing::error!("also: {problem}");
+                }
                 Attempt::Failed
             }
         }

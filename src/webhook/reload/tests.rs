@@ -332,3 +332,26 @@ fn sighup_is_enough() {
         joan_serves,
     );
 }
+
+#[test]
+fn a_broken_candidate_never_holds_up_what_decides() {
+    let home = Home::new();
+    let shadow = "shadow: {policy: {paths: [candidate.yaml]}, authorizers: [{type: RBAC}]}\n";
+    let reload = "reload: {watch: false, interval: 0s}\n";
+    home.write("server.yaml", &format!("{SERVER}{shadow}{reload}"));
+    home.write("candidate.yaml", "kind: [");
+    let house = House::at(home);
+    let problems = || house.live.serving().loaded.shadow_problems.len();
+    assert_eq!(problems(), 1);
+    house.home.write("policy/rbac.yaml", &POLICY.replace("jane", "joan"));
+    assert_eq!(house.reloader.attempt(at(5)), Attempt::Replaced);
+    assert!(house.allows("joan") && !house.allows("jane"));
+    assert_eq!((problems(), house.live.status().failing_since), (1, None));
+    house.home.write("candidate.yaml", POLICY);
+    assert_eq!(house.reloader.attempt(at(6)), Attempt::Replaced);
+    assert!(problems() == 0 && house.live.serving().loaded.shadow.is_some());
+    // And away with it again.
+    fs::remove_file(house.home.path("candidate.yaml")).unwrap();
+    assert_eq!(house.reloader.attempt(at(7)), Attempt::Replaced);
+    assert!(problems() == 1 && house.live.serving().loaded.shadow.is_none());
+}

@@ -6,7 +6,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use super::der;
+use crate::crypto::certificate::Certificate;
 
 /// Which clients may speak to the review listener.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,13 +68,11 @@ pub enum AllowedClient {
 }
 
 impl AllowedClient {
-    fn is(&self, common_name: Option<&str>, certificate: &webpki::EndEntityCert<'_>) -> bool {
+    fn is(&self, certificate: &Certificate<'_>) -> bool {
         match self {
-            Self::CommonName(name) => common_name == Some(name.as_str()),
-            Self::Dns(name) => {
-                certificate.valid_dns_names().any(|dns| dns.eq_ignore_ascii_case(name))
-            }
-            Self::Uri(name) => certificate.valid_uri_names().any(|uri| uri == name),
+            Self::CommonName(name) => certificate.common_name() == Some(name.as_str()),
+            Self::Dns(name) => certificate.dns_names().any(|dns| dns.eq_ignore_ascii_case(name)),
+            Self::Uri(name) => certificate.uris().any(|uri| uri == name),
         }
     }
 }
@@ -111,11 +109,10 @@ impl ClientCertVerifier for Verifier {
             return Ok(verified);
         }
         let refusal = Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure);
-        let Ok(certificate) = webpki::EndEntityCert::try_from(end_entity) else {
+        let Ok(certificate) = Certificate::from_der(end_entity) else {
             return Err(refusal);
         };
-        let common_name = der::facts(end_entity).and_then(|facts| facts.common_name);
-        let is_allowed = self.allowed.iter().any(|one| one.is(common_name, &certificate));
+        let is_allowed = self.allowed.iter().any(|one| one.is(&certificate));
         if is_allowed { Ok(verified) } else { Err(refusal) }
     }
 

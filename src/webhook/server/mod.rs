@@ -50,7 +50,6 @@ mod body;
 mod budget;
 mod client;
 mod connection;
-mod der;
 mod gate;
 mod handshake;
 mod life;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
 
-use super::der;
+use crate::crypto::certificate::Certificate;
 
 /// Who is on the other end of the connection. The server puts it into the extensions of every
 /// request, so that handlers can take it as `Extension<Peer>`. Cheap to clone.
@@ -57,8 +57,9 @@ pub struct PeerCertificate {
 
 impl PeerCertificate {
     pub(super) fn read(certificate: &CertificateDer<'_>) -> Self {
-        let name = der::facts(certificate).and_then(|facts| facts.common_name);
-        Self { common_name: name.map(Box::from), fingerprint: fingerprint(certificate) }
+        let read = Certificate::from_der(certificate).ok();
+        let common_name = read.and_then(|read| read.common_name().map(Box::from));
+        Self { common_name, fingerprint: fingerprint(certificate) }
     }
 
     /// The common name of the subject; of several the last, as the API server reads it.

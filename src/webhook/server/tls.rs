@@ -13,7 +13,8 @@ use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use tokio::sync::watch;
 
 use super::client::{ClientAuth, Verifier};
-use super::{der, peer};
+use super::peer;
+use crate::crypto::certificate::Certificate;
 
 /// The contents of the TLS files, all PEM. Reading the files is the caller's.
 pub struct TlsFiles<'a> {
@@ -255,10 +256,9 @@ fn verifier(
 /// What the certificate says of itself. One that is not valid yet serves: the clocks of two machines
 /// may differ, and clients judge by their own.
 fn serving(leaf: &CertificateDer<'_>) -> Result<Serving, TlsError> {
-    let Some(facts) = der::facts(leaf) else {
-        return Err(TlsError::Certificate { file: TlsFile::Certificate, number: 1 });
-    };
-    let der::Facts { not_before, not_after, .. } = facts;
+    let unreadable = |_| TlsError::Certificate { file: TlsFile::Certificate, number: 1 };
+    let certificate = Certificate::from_der(leaf).map_err(unreadable)?;
+    let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
     let expiry = jiff::Timestamp::from_second(not_after).unwrap_or(jiff::Timestamp::MAX);
     if jiff::Timestamp::try_from(SystemTime::now()).is_ok_and(|now| now > expiry) {
         return Err(TlsError::Expired { at: expiry });

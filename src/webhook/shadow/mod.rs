@@ -125,6 +125,8 @@ pub struct Shadow {
     key: Arc<DigestKey>,
     metrics: Arc<Metrics>,
     candidate: ArcSwapOption<Candidate>,
+    /// The share, as the bits of its number.
+    sample: AtomicU64,
     sampler: Sampler,
     hasher: RandomState,
 }
@@ -157,6 +159,7 @@ impl Shadow {
     #[must_use]
     pub fn new(options: ShadowOptions, key: Arc<DigestKey>, metrics: Arc<Metrics>) -> Self {
         Self {
+            sample: AtomicU64::new(options.sample.get().to_bits()),
             options,
             key,
             metrics,
@@ -182,6 +185,15 @@ impl Shadow {
         })));
     }
 
+    /// Asks about another share of the access reviews from now on.
+    pub fn set_sample(&self, sample: Rate) {
+        self.sample.store(sample.get().to_bits(), Ordering::Relaxed);
+    }
+
+    fn sample(&self) -> Rate {
+        Rate::new(f64::from_bits(self.sample.load(Ordering::Relaxed))).unwrap_or_default()
+    }
+
     /// Tries no candidate from now on.
     pub fn clear_candidate(&self) {
         self.candidate.store(None);
@@ -195,7 +207,7 @@ impl Shadow {
     pub fn compare(&self, request: &Request<'_>, live: Answer<'_>) -> Option<ShadowDifference> {
         let candidate = self.candidate.load();
         let candidate = candidate.as_ref()?;
-        if !self.sampler.takes(self.options.sample) {
+        if !self.sampler.takes(self.sample()) {
             return None;
         }
         let difference = self.ask(candidate, request, live);
@@ -286,7 +298,7 @@ impl Shadow {
     pub fn summary(&self) -> ShadowSummary {
         let candidate = self.candidate.load_full();
         let mut summary =
-            ShadowSummary { sample_rate: self.options.sample.get(), ..ShadowSummary::default() };
+            ShadowSummary { sample_rate: self.sample().get(), ..ShadowSummary::default() };
         let Some(candidate) = candidate else {
             return summary;
         };

@@ -121,3 +121,27 @@ fn of_an_extra_key_that_is_there_twice_the_last_counts() {
         body("v1", r#"{"extra": {"b": ["1"], "a": [], "b": ["2"]}, "nonResourceAttributes": {}}"#);
     agree(&json);
 }
+
+#[test]
+fn of_an_extra_key_that_stands_several_times_the_last_counts() {
+    let body = br#"{"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
+        "extra": {"b": ["1"], "a": ["2"], "b": ["3"], "c": [], "b": ["4"]}, "nonResourceAttributes": {}}}"#;
+    let user = IncomingReview::from_json(body).unwrap().identity().to_user();
+    let extra: Vec<_> = user.extra.iter().map(|(key, values)| (&**key, values.concat())).collect();
+    assert_eq!(extra, [("a", "2".to_owned()), ("b", "4".to_owned()), ("c", String::new())]);
+}
+
+// 80,000 keys fit into a body of a mebibyte.
+#[test]
+fn a_map_of_many_keys_in_the_worst_order_is_read_in_no_time() {
+    let keys: Vec<String> = (0..80_000).rev().map(|key| format!("\"{key:05}\":null")).collect();
+    let body = format!(
+        r#"{{"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+            "spec": {{"extra": {{{}}}, "nonResourceAttributes": {{}}}}}}"#,
+        keys.join(",")
+    );
+    let started = std::time::Instant::now();
+    let review = IncomingReview::from_json(body.as_bytes()).unwrap();
+    assert_eq!(review.identity().extra_size(), 80_000 * 6);
+    assert!(started.elapsed().as_secs() < 4, "{:?}", started.elapsed());
+}
