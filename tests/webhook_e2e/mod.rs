@@ -12,3 +12,4 @@ mod shadow;
 mod start;
 mod tls_files;
 mod tokens;
+mod traces;

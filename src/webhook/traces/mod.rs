@@ -24,6 +24,8 @@ mod message;
 mod parent;
 #[cfg(feature = "otel")]
 mod span;
+#[cfg(all(feature = "otel", test))]
+mod tests;
 
 #[cfg(not(feature = "otel"))]
 pub(super) use absent::{Trace, Traces, check};

@@ -136,6 +136,8 @@ impl Trace<'_> {
             }
         };
         let (wall, clock) = self.started;
+        // The wall clock may be set meanwhile.
+        let (begun, took) = (nanos(wall), u64::try_from(clock.elapsed().as_nanos()));
         let mut attributes = vec![
             KeyValue::text("http.route", self.route),
             KeyValue::number("http.response.status_code", i64::from(status.as_u16())),
@@ -150,9 +152,8 @@ impl Trace<'_> {
             parent_span_id,
             name: format!("POST {}", self.route),
             kind: SERVER,
-            start_time_unix_nano: nanos(wall),
-            // The wall clock may be set meanwhile.
-            end_time_unix_nano: nanos(wall + clock.elapsed()),
+            start_time_unix_nano: begun,
+            end_time_unix_nano: begun.saturating_add(took.unwrap_or(u64::MAX)),
             attributes,
             status: status.is_server_error().then_some(Status { code: ERROR }),
             flags,
