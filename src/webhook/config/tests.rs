@@ -483,7 +483,7 @@ fn a_collector_is_taken_in_the_clear_only_on_this_machine_and_else_with_its_auth
             "`log.openTelemetry.samples`: there is no such field; did you mean `sample`?",
         ),
     ] {
-        assert_eq!(problems(&traced(bad)), [format!("/etc/p/server.yaml:36: {expected}")], "{bad}");
+        assert_eq!(problems(&traced(bad)), [format!("/etc/p/server.yaml:35: {expected}")], "{bad}");
     }
     let config = parse(&traced("endpoint: 'https://o/', caFile: ca.crt")).unwrap();
     let wanted = config.log.open_telemetry.as_ref().unwrap();
@@ -495,7 +495,7 @@ fn a_collector_is_taken_in_the_clear_only_on_this_machine_and_else_with_its_auth
 #[cfg(not(feature = "otel"))]
 #[test]
 fn a_collector_is_refused_by_a_program_that_cannot_send() {
-    let expected = "/etc/p/server.yaml:36: `log.openTelemetry`: this program is built without the \
+    let expected = "/etc/p/server.yaml:35: `log.openTelemetry`: this program is built without the \
                     feature `otel`; build it with `--features otel`, or leave this out";
     assert_eq!(problems(&traced("endpoint: 'http://127.0.0.1:4318/v1/traces'")), [expected]);
     assert_eq!(problems(FULL), [""; 0]);

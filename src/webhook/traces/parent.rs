@@ -1,8 +1,8 @@
 //! The span of the client, from the header `traceparent` (W3C Trace Context, level 1).
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
-const HEADER: &str = "traceparent";
+const HEADER: HeaderName = HeaderName::from_static("traceparent");
 
 /// What a client says about the trace that its request belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
