@@ -341,8 +341,8 @@ fn check_fails_for_errors_and_passes_a_clean_policy() {
 fn check_of_a_configuration_says_what_would_be_served_or_what_is_wrong() {
     let folder = Folder::new();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    folder.file("tls.crt", &made.cert.pem());
-    let key = folder.file("tls.key", &made.signing_key.serialize_pem());
+    folder.file("tls.crt", made.cert.pem());
+    let key = folder.file("tls.key", made.signing_key.serialize_pem());
     folder.file("tokens.csv", "t0k3n-of-jane,jane,7\n");
     let rbac = std::fs::read_to_string("policies/rbac/sample-cluster.yaml").unwrap();
     folder.file("rbac.yaml", &rbac);
@@ -367,7 +367,7 @@ fn check_of_a_configuration_says_what_would_be_served_or_what_is_wrong() {
     assert_eq!(run(&["check", "--config", &config, "--fail-on", "warning"]).code, 1);
 
     // The twin: every mistake is told at once, with its line.
-    let bad = folder.file("bad.yaml", &text.replace("RBAC}", "RBCA}").replace("9443", "x"));
+    let bad = folder.file("bad.yaml", text.replace("RBAC}", "RBCA}").replace("9443", "x"));
     let ran = run(&["check", "--config", &bad]);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.out.contains("bad.yaml:3: error[configuration]: `listen.address`"), "{ran:?}");

@@ -20,7 +20,8 @@
 //!    hand while you do.
 //!
 //! A change of policy can be tried on real requests first: `shadow` in `server.yaml` names a candidate
-//! that is evaluated beside the live policy, and `/shadow` tells what would be different.
+//! that is evaluated beside the live policy, and `/shadow` tells what would be different. A candidate
+//! that does not load holds up nothing: `/readyz` and the log say what is wrong with it.
 //!
 //! # Why next to the API server
 //!
@@ -99,6 +100,8 @@
 //! | `portcullis_authorize_duration_seconds` | its p99 comes near a millisecond, or `decision="error"` is more than nothing |
 //! | `portcullis_authenticate_duration_seconds{result="unknown"}` | it jumps: somebody tries tokens |
 //! | `portcullis_refused_total` | `requests`: too small a machine; `no_certificate`: somebody else knocks |
+//! | `certificate:` at `/readyz` | it says `renew it`: seven days are left, or none |
+//! | `portcullis_decision_log_write_errors_total` | it grows: the disk is full or gone, and lines are lost; answers are not |
 //! | `portcullis_decision_log_dropped_total` | it grows: the log is no longer complete |
 //! | `apiserver_authorization_webhook_evaluations_total` of the API server | `result` is anything but success: it got no answer |
 //! | `apiserver_authorization_config_controller_automatic_reloads_total{status="failure"}` | it grows: the new AuthorizationConfiguration was refused, the old one counts |
@@ -118,6 +121,7 @@
 //! | nobody can log in with a token, no error anywhere | no common audience: `apiAudiences` must share one with `--api-audiences` of the API server, or its issuers (S-TR-4) |
 //! | 500 instead of 403 | an authorizer of the chain returned an error: the webhook cannot be reached, or failed (S-CHAIN-6) |
 //! | 403 although the policy allows it | another API server has another policy; or the user is exempt, and the webhook was not asked |
+//! | `/readyz` is 503, `keys were not fetched yet` | the issuer of `jwks.url` has not answered once since the start; reviews are answered, but no token of its is known |
 //! | the API server does not start, and blames the configuration | it is older than the file: `cacheAuthorizedRequests` needs 1.34, `v1` needs 1.32 |
 //! | it does not start, with both kinds of flags | `--authorization-mode` beside `--authorization-config` (S-CHAIN-15) |
 //! | it crashes when it starts | `connectionInfo.type: InClusterConfig` passes validation and is unusable there (S-ACFG-7) |
@@ -143,5 +147,5 @@
 //! | an identity provider without a prefix | call its user `system:kube-scheduler` | give the API server's OIDC settings a prefix; this server refuses such names |
 //! | a thief of a kubelet's key | what the Node authorizer gives one node; the webhook is not asked | rotate it; NodeRestriction |
 //! | a client with very many wrong tokens | load: wrong tokens are not cached | the API server's limits; `portcullis_authenticate_duration_seconds` |
-//! | a reader of the decision log | see who does what | its mode; `mask`; tokens stand in it only as keyed digests |
+//! | a reader of the decision log | see who does what | its mode; `mask`; tokens stand in it only as keyed digests, the same on every node with one `keyFile` |
 //! | somebody who stops the webhook | stop people and add-ons, not the control plane | run one beside every API server; alert on `/readyz` |

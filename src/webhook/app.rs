@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 use super::authenticate;
 use super::authorize::{self, ReviewLimits};
 use super::decision_log::{AuthenticateRecord, AuthorizeRecord, DecisionLog};
-use super::identities::Identities;
 use super::metrics::{Decided, Metrics, Proved};
 use super::reply::Reply;
 use super::shadow::{Answer, Shadow};
@@ -40,7 +39,6 @@ use crate::snapshot::Snapshot;
 pub struct App {
     serving: ArcSwap<Serving>,
     tokens: TokenCache,
-    identities: Identities,
     limits: ReviewLimits,
     metrics: Arc<Metrics>,
     log: Arc<DecisionLog>,
@@ -79,7 +77,6 @@ impl App {
         Self {
             serving: ArcSwap::from_pointee(Serving { snapshot, generation: 1 }),
             tokens,
-            identities: Identities::new(limits.identity_cache_bytes),
             limits,
             metrics: Arc::new(Metrics::new()),
             log: Arc::new(DecisionLog::off()),
@@ -91,7 +88,6 @@ impl App {
     /// The same with other limits for reviews.
     #[must_use]
     pub fn with_limits(mut self, limits: ReviewLimits) -> Self {
-        self.identities = Identities::new(limits.identity_cache_bytes);
         self.limits = limits;
         self
     }
@@ -169,32 +165,30 @@ impl App {
         let started = Instant::now();
         let serving = self.serving.load();
         let Serving { snapshot, generation } = &**serving;
-        let (reply, decided) =
-            authorize::answer(body, snapshot, &self.identities, &self.limits, |seen| {
-                let took = started.elapsed();
-                let live = Answer {
-                    decision: seen.verdict.decision,
-                    reason: seen.reason,
-                    errors: &seen.verdict.errors,
-                };
-                let shadow =
-                    self.shadow.as_ref().and_then(|shadow| shadow.compare(seen.request, live));
-                let verb = seen.request.attributes.verb();
-                let Some(kept) = self.log.wants(seen.outcome, verb) else { return };
-                let record = AuthorizeRecord {
-                    request_id: asker.request_id,
-                    request: seen.request,
-                    decided: seen.outcome,
-                    reason: seen.reason,
-                    errors: &seen.verdict.errors,
-                    snapshot,
-                    generation: *generation,
-                    took,
-                    peer: asker.peer,
-                    shadow,
-                };
-                self.log.authorize(kept, &record);
-            });
+        let (reply, decided) = authorize::answer(body, snapshot, &self.limits, |seen| {
+            let took = started.elapsed();
+            let live = Answer {
+                decision: seen.verdict.decision,
+                reason: seen.reason,
+                errors: &seen.verdict.errors,
+            };
+            let shadow = self.shadow.as_ref().and_then(|shadow| shadow.compare(seen.request, live));
+            let verb = seen.request.attributes.verb();
+            let Some(kept) = self.log.wants(seen.outcome, verb) else { return };
+            let record = AuthorizeRecord {
+                request_id: asker.request_id,
+                request: seen.request,
+                decided: seen.outcome,
+                reason: seen.reason,
+                errors: &seen.verdict.errors,
+                snapshot,
+                generation: *generation,
+                took,
+                peer: asker.peer,
+                shadow,
+            };
+            self.log.authorize(kept, &record);
+        });
         self.metrics.authorized(decided, started.elapsed());
         (reply, decided)
     }

@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::identities::Identities;
 use super::metrics::Decided;
 use super::reply::Reply;
+use super::scratch::with_user;
 use crate::api::authorization::{Identity, IncomingReview, ReviewError, Version};
-use crate::model::{Decision, Request, Verdict};
+use crate::model::{Decision, Request, User, Verdict};
 use crate::snapshot::Snapshot;
 use crate::util::aggregate::aggregate;
 
@@ -20,13 +20,11 @@ pub struct ReviewLimits {
     pub max_groups: usize,
     /// Bytes of all extra keys and values. Default: 64 KiB.
     pub max_extra_bytes: usize,
-    /// Bytes of users kept for the next review. Default: 16 MiB.
-    pub identity_cache_bytes: u64,
 }
 
 impl Default for ReviewLimits {
     fn default() -> Self {
-        Self { max_groups: 1024, max_extra_bytes: 64 << 10, identity_cache_bytes: 16 << 20 }
+        Self { max_groups: 1024, max_extra_bytes: 64 << 10 }
     }
 }
 
@@ -46,7 +44,6 @@ pub(super) struct Seen<'a> {
 pub(super) fn answer(
     body: &[u8],
     snapshot: &Snapshot,
-    identities: &Identities,
     limits: &ReviewLimits,
     seen: impl FnOnce(&Seen<'_>),
 ) -> (Reply, Decided) {
@@ -59,8 +56,16 @@ pub(super) fn answer(
         let reply = Reply::failure(StatusCode::UNPROCESSABLE_ENTITY, &too_large);
         return (reply, Decided::Malformed);
     }
-    let user = identities.user(identity);
-    let request = Request { user: &user, attributes: review.attributes() };
+    with_user(identity, |user| decided(&review, user, snapshot, seen))
+}
+
+fn decided(
+    review: &IncomingReview<'_>,
+    user: &User,
+    snapshot: &Snapshot,
+    seen: impl FnOnce(&Seen<'_>),
+) -> (Reply, Decided) {
+    let request = Request { user, attributes: review.attributes() };
     let (verdict, reason) = decide(snapshot, &request);
     let outcome = outcome(&verdict);
     let reply = match outcome {
@@ -176,7 +181,7 @@ mod tests {
     use super::*;
     use crate::api::inventory::Inventory;
     use crate::authz::{Authorizer, OnFailure, Rules};
-    use crate::model::{Attributes, User};
+    use crate::model::Attributes;
     use crate::snapshot::{Config, Mode, compile};
 
     /// Says what the path asks for.
@@ -233,9 +238,8 @@ mod tests {
             r#"{{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/{version}",
                 "spec": {{"user": "jane", "nonResourceAttributes": {{"path": "{path}", "verb": "get"}}}}}}"#
         );
-        let identities = Identities::new(1 << 20);
         let limits = ReviewLimits::default();
-        answer(body.as_bytes(), &snapshot, &identities, &limits, |_| ())
+        answer(body.as_bytes(), &snapshot, &limits, |_| ())
     }
 
     fn ask(path: &str) -> (u16, String, Decided) {
@@ -299,8 +303,7 @@ mod tests {
             let (reply, decided) = answer(
                 body.as_bytes(),
                 &snapshot,
-                &Identities::new(1 << 20),
-                &ReviewLimits { max_groups: 2, max_extra_bytes: 8, ..Default::default() },
+                &ReviewLimits { max_groups: 2, max_extra_bytes: 8 },
                 |_| panic!("seen"),
             );
             assert_eq!(decided, Decided::Malformed, "{body}");

@@ -153,7 +153,43 @@ fn rfc3339(time: SystemTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tower::ServiceExt as _;
+
     use super::*;
+    use crate::authn::cache::{CacheConfig, TokenCache};
+    use crate::webhook::load::load;
+    use crate::webhook::load::tests::{Home, SERVER};
+
+    /// What `/readyz` says with this below the configuration.
+    async fn readyz(more: &str) -> (StatusCode, String) {
+        let home = Home::new();
+        home.write("server.yaml", &format!("{SERVER}{more}"));
+        let loaded = load(&home.path("server.yaml")).unwrap();
+        let tokens = TokenCache::new(loaded.tokens(), CacheConfig::default()).unwrap();
+        let app = App::new(Arc::clone(&loaded.policy.snapshot), tokens);
+        let live = Live::new(loaded, Arc::clone(app.metrics()), SystemTime::now());
+        let phase = watch::Sender::new(Phase::Serving).subscribe();
+        let router = operations(Arc::new(app), Arc::new(live), None, phase);
+        let request = http::Request::get("/readyz").body(axum::body::Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn keys_that_never_came_are_unready_and_without_such_keys_it_is_ready() {
+        let (status, text) = readyz(
+            "authenticators: [{serviceAccounts: {issuers: [a], boundObjects: Skip, \
+             jwks: {url: 'http://127.0.0.1:1/keys'}}}]\n",
+        )
+        .await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(text.starts_with("not ready: keys were not fetched yet\npolicy: "), "{text}");
+        assert!(text.contains("\nkeys of http://127.0.0.1:1/keys: none yet: "), "{text}");
+        let (status, text) = readyz("").await;
+        assert!(status == StatusCode::OK && text.starts_with("ready\npolicy: "), "{text}");
+    }
 
     #[test]
     fn a_certificate_that_ends_soon_or_has_ended_is_pointed_out() {

@@ -69,7 +69,7 @@ async fn authorize(
     let trace = reviews.trace("/authorize", &request);
     let body = match read_body(request.into_body(), &reviews.limits).await {
         Ok(body) => body,
-        Err(refusal) => return traced(trace, &id, "", refusal.into_response()),
+        Err(refusal) => return traced(trace, &id, "", named(refusal.into_response(), &id)),
     };
     let peer = peer.map(|Extension(peer)| peer.address());
     let asker = Asker { request_id: id.as_str(), peer };
@@ -89,7 +89,7 @@ async fn authenticate(
     let trace = reviews.trace("/authenticate", &request);
     let body = match read_body(request.into_body(), &reviews.limits).await {
         Ok(body) => body,
-        Err(refusal) => return traced(trace, &id, "", refusal.into_response()),
+        Err(refusal) => return traced(trace, &id, "", named(refusal.into_response(), &id)),
     };
     let peer = peer.map(|Extension(peer)| peer.address());
     let asker = Asker { request_id: id.as_str(), peer };
@@ -111,8 +111,12 @@ fn said(reply: Reply) -> Reply {
 /// read no headers of it, and a header that is new in every answer would fill the table of HTTP/2.
 fn respond(reply: Reply, id: &RequestId) -> Response {
     let is_answer = reply.status.is_success();
-    let mut response = reply.into_response();
-    if !is_answer && let Ok(id) = HeaderValue::from_str(id.as_str()) {
+    let response = reply.into_response();
+    if is_answer { response } else { named(response, id) }
+}
+
+fn named(mut response: Response, id: &RequestId) -> Response {
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
@@ -138,11 +142,11 @@ mod tests {
     use crate::authn::chain::TokenChain;
     use crate::snapshot::{Config, Mode, compile};
 
-    async fn ask(path: &str, body: &'static str) -> Response {
+    async fn ask(path: &str, body: impl Into<Body>) -> Response {
         let snapshot = compile(&Inventory::default(), &Config::new([Mode::AlwaysAllow])).unwrap();
         let tokens = TokenCache::new(Arc::new(TokenChain::default()), CacheConfig::default());
         let app = App::new(Arc::new(snapshot), tokens.unwrap());
-        let request = Request::post(path).header(REQUEST_ID, "r-1").body(Body::from(body));
+        let request = Request::post(path).header(REQUEST_ID, "r-1").body(body.into());
         reviews(Arc::new(app), Limits::default()).oneshot(request.unwrap()).await.unwrap()
     }
 
@@ -152,6 +156,9 @@ mod tests {
             let failure = ask(path, "{}").await;
             assert_eq!(failure.status(), 400, "{path}");
             assert_eq!(failure.headers()[REQUEST_ID], "r-1", "{path}");
+            let refusal = ask(path, vec![b' '; 2 << 20]).await;
+            assert_eq!(refusal.status(), 413, "{path}");
+            assert_eq!(refusal.headers()[REQUEST_ID], "r-1", "{path}");
         }
         let answer = ask(
             "/authorize",

@@ -247,10 +247,7 @@ fn tls(config: &ServerConfig) -> Result<(Arc<ReloadableTls>, Revision), ServeErr
             let names = config.listen.tls.allowed_clients.iter().cloned();
             ClientAuth::Required { allowed: names.map(AllowedClient::CommonName).collect() }
         }
-        None => {
-            tracing::warn!("`listen.tls.clientCAFile` is not set: everybody may ask for reviews");
-            ClientAuth::None
-        }
+        None => ClientAuth::None,
     };
     Ok((Arc::new(ReloadableTls::new(&files(&bytes), clients)?), bytes.revision))
 }

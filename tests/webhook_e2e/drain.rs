@@ -1,7 +1,7 @@
 //! Being told to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::kit::*;
@@ -10,6 +10,7 @@ use super::kit::*;
 async fn what_is_in_flight_is_answered_and_nothing_new_is_taken() {
     let server = Home::new("").start();
     let body = pods("jane", "get").to_string();
+    let (first, rest) = body.split_at(20);
     // Three requests whose bodies are still on their way, and a connection that is idle.
     let mut waiting = Vec::new();
     for _ in 0..3 {
@@ -20,7 +21,7 @@ async fn what_is_in_flight_is_answered_and_nothing_new_is_taken() {
             &format!("POST /authorize HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n"),
         )
         .await;
-        say(&mut stream, &body[..20]).await;
+        say(&mut stream, first).await;
         waiting.push(stream);
     }
     let mut idle = server.client(Protocol::Http2).await;
@@ -38,7 +39,7 @@ async fn what_is_in_flight_is_answered_and_nothing_new_is_taken() {
     })
     .await;
     for stream in &mut waiting {
-        say(stream, &body[20..]).await;
+        say(stream, rest).await;
         let (status, head, answer) = hear(stream).await.unwrap();
         assert!(status == 200 && answer.contains("\"allowed\":true"), "{head}{answer}");
         assert!(head.contains("connection: close"), "{head}");
@@ -51,8 +52,8 @@ async fn what_is_in_flight_is_answered_and_nothing_new_is_taken() {
 async fn stopping_under_load_loses_no_request() {
     for signal in ["TERM", "INT"] {
         let server = Home::new("log: {format: json, decisions: {file: decisions.jsonl}}\n").start();
-        let answered = Arc::new(AtomicU32::new(0));
-        let clients: Vec<_> = (0..6)
+        let answered = Arc::new(AtomicUsize::new(0));
+        let clients: Vec<_> = (0..6_usize)
             .map(|number| {
                 let (address, tls) = (server.reviews, server.tls.clone());
                 let answered = Arc::clone(&answered);
@@ -76,7 +77,7 @@ async fn stopping_under_load_loses_no_request() {
         assert_eq!(server.process.wait().code(), Some(0), "{}", server.process.stderr());
         // Neither does the log.
         let lines = server.home.read("decisions.jsonl").lines().count();
-        assert_eq!(lines, answered.load(Ordering::Relaxed) as usize);
+        assert_eq!(lines, answered.load(Ordering::Relaxed));
         assert!(lines > 6);
     }
 }

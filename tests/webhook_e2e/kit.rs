@@ -1,22 +1,17 @@
-//! A folder with all that a server needs, the server in it as a child process, and clients.
+//! A folder with all that a server needs, and the server in it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+pub(super) use super::client::*;
+pub(super) use super::process::*;
 pub(super) use crate::support::tls::*;
 
 /// jane may read pods, by the role that is named first.
@@ -125,108 +120,6 @@ impl Home {
     }
 }
 
-/// Starts a server with this configuration, whatever comes of it.
-pub(super) fn serve(config: &Path) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-    command.args(["serve", "--config"]).arg(config);
-    Process::spawn(command)
-}
-
-/// A child that is gone at the end of its test, however that ends.
-pub(super) struct Process {
-    child: Mutex<Child>,
-    stdout: Arc<Mutex<Vec<u8>>>,
-    stderr: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let mut child = self.child.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-}
-
-impl Process {
-    pub(super) fn spawn(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let stdout = gather(child.stdout.take().unwrap());
-        let stderr = gather(child.stderr.take().unwrap());
-        Self { child: Mutex::new(child), stdout, stderr }
-    }
-
-    pub(super) fn stdout(&self) -> String {
-        String::from_utf8(self.stdout.lock().unwrap().clone()).unwrap()
-    }
-
-    pub(super) fn stderr(&self) -> String {
-        String::from_utf8(self.stderr.lock().unwrap().clone()).unwrap()
-    }
-
-    /// Where it serves, once it says so in a JSON line.
-    pub(super) fn addresses(&self) -> (SocketAddr, SocketAddr) {
-        self.until("where it serves", || {
-            let said = self.stderr();
-            let mut lines = said.lines().filter_map(|line| serde_json::from_str(line).ok());
-            let line: Value = lines.find(|line: &Value| line["message"] == "serving")?;
-            let address = |name: &str| line[name].as_str()?.parse().ok();
-            Some((address("reviews")?, address("operations")?))
-        })
-    }
-
-    /// Looks until there is something. Fails when the process ends first, or never says it.
-    #[track_caller]
-    pub(super) fn until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
-        let start = Instant::now();
-        loop {
-            let ended = self.child.lock().unwrap().try_wait().unwrap();
-            if let Some(found) = look() {
-                return found;
-            }
-            // What an ended process said last may still be on its way.
-            let patience = if ended.is_some() { Duration::from_secs(1) } else { PATIENCE };
-            assert!(start.elapsed() < patience, "{what}: {ended:?}\n{}", self.stderr());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    pub(super) fn signal(&self, name: &str) {
-        let id = self.child.lock().unwrap().id();
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// How it ends.
-    #[track_caller]
-    pub(super) fn wait(&self) -> ExitStatus {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.lock().unwrap().try_wait().unwrap() {
-                // Its last words.
-                std::thread::sleep(Duration::from_millis(50));
-                return status;
-            }
-            assert!(start.elapsed() < PATIENCE, "it does not end\n{}", self.stderr());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-/// Reads all that a process says, so that it never waits for us.
-fn gather(pipe: impl Read + Send + 'static) -> Arc<Mutex<Vec<u8>>> {
-    let all = Arc::new(Mutex::new(Vec::new()));
-    let into = Arc::clone(&all);
-    std::thread::spawn(move || {
-        let mut pipe = BufReader::new(pipe);
-        let mut line = Vec::new();
-        while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            into.lock().unwrap().append(&mut line);
-        }
-    });
-    all
-}
-
 /// A server that answers.
 pub(super) struct Running {
     // Before the folder, so that it ends before its files do.
@@ -288,138 +181,4 @@ pub(super) async fn look(address: SocketAddr, path: &str) -> std::io::Result<(u1
     )
     .await;
     hear(&mut stream).await.map(|(status, _, body)| (status, body))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Protocol {
-    Http1,
-    Http2,
-}
-
-pub(super) const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
-
-/// One open connection.
-pub(super) enum Client {
-    Http1(http1::SendRequest<Full<Bytes>>),
-    Http2(http2::SendRequest<Full<Bytes>>),
-}
-
-/// An answer, its body read as JSON; null when it is none.
-#[derive(Debug)]
-pub(super) struct Answered {
-    pub(super) status: u16,
-    pub(super) headers: http::HeaderMap,
-    pub(super) body: Value,
-}
-
-impl Client {
-    pub(super) async fn connect(
-        address: SocketAddr,
-        tls: &ClientConfig,
-        protocol: Protocol,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(match protocol {
-            Protocol::Http1 => {
-                let stream = TokioIo::new(connect(address, tls, "http/1.1").await?);
-                let (sender, connection) = http1::handshake(stream).await?;
-                tokio::spawn(async { drop(connection.await) });
-                Self::Http1(sender)
-            }
-            Protocol::Http2 => {
-                let stream = TokioIo::new(connect(address, tls, "h2").await?);
-                let executor = hyper_util::rt::TokioExecutor::new();
-                let (sender, connection) = http2::handshake(executor, stream).await?;
-                tokio::spawn(async { drop(connection.await) });
-                Self::Http2(sender)
-            }
-        })
-    }
-
-    pub(super) async fn send(
-        &mut self,
-        method: &str,
-        path: &str,
-        body: impl Into<Bytes>,
-    ) -> Result<Answered, hyper::Error> {
-        let request = http::Request::builder().method(method);
-        let request = request.header("content-type", "application/json");
-        let body = Full::new(body.into());
-        within("an answer", async {
-            let response = match self {
-                Self::Http1(sender) => {
-                    sender.ready().await?;
-                    let request = request.uri(path).header("host", "localhost").body(body);
-                    sender.send_request(request.unwrap()).await?
-                }
-                Self::Http2(sender) => {
-                    sender.ready().await?;
-                    let uri = format!("https://localhost{path}");
-                    sender.send_request(request.uri(uri).body(body).unwrap()).await?
-                }
-            };
-            let (parts, body) = response.into_parts();
-            let body = body.collect().await?.to_bytes();
-            let (status, headers) = (parts.status.as_u16(), parts.headers);
-            Ok(Answered {
-                status,
-                headers,
-                body: serde_json::from_slice(&body).unwrap_or_default(),
-            })
-        })
-        .await
-    }
-
-    pub(super) async fn post(&mut self, path: &str, body: &Value) -> Answered {
-        self.send("POST", path, body.to_string()).await.unwrap()
-    }
-
-    /// The status of an access review: may this user do this to pods?
-    pub(super) async fn may(&mut self, user: &str, verb: &str) -> Value {
-        let answered = self.post("/authorize?timeout=3s", &pods(user, verb)).await;
-        assert_eq!(answered.status, 200, "{answered:?}");
-        answered.body["status"].clone()
-    }
-
-    pub(super) async fn is_allowed(&mut self, user: &str, verb: &str) -> bool {
-        self.may(user, verb).await["allowed"].as_bool().unwrap()
-    }
-
-    /// The status of a token review.
-    pub(super) async fn whose(&mut self, token: &str, audiences: &[&str]) -> Value {
-        let review = json!({
-            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
-            "spec": {"token": token, "audiences": audiences},
-        });
-        let answered = self.post("/authenticate?timeout=30s", &review).await;
-        assert_eq!(answered.status, 200, "{answered:?}");
-        assert!(!answered.body.to_string().contains(token) || token.is_empty());
-        answered.body["status"].clone()
-    }
-
-    pub(super) async fn user(&mut self, token: &str) -> Option<String> {
-        let status = self.whose(token, &[]).await;
-        let user = status["user"]["username"].as_str().map(str::to_owned);
-        assert_eq!(status["authenticated"].as_bool().unwrap_or(false), user.is_some(), "{status}");
-        user
-    }
-}
-
-/// May this user do this to the pods of a namespace?
-pub(super) fn pods(user: &str, verb: &str) -> Value {
-    json!({
-        "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
-        "spec": {
-            "user": user, "groups": ["system:authenticated"],
-            "resourceAttributes":
-                {"namespace": "shop", "verb": verb, "version": "v1", "resource": "pods"},
-        },
-    })
-}
-
-/// What the binary says to these arguments.
-pub(super) fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-    let output = command.args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
 }

@@ -1,11 +1,13 @@
 //! The review server as operators run it: the binary as a child process, real files, real TLS. Each
 //! refusal with its accepted twin.
 
+mod client;
 mod clients;
 mod decisions;
 mod dev;
 mod drain;
 mod kit;
+mod process;
 mod reload;
 mod reviews;
 mod shadow;

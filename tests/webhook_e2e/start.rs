@@ -106,28 +106,26 @@ async fn what_init_writes_starts_and_answers_its_client() {
         format!("{config}log: {{format: json}}\n"),
     )
     .unwrap();
-    // Nothing is granted yet, which is told.
-    let config = made.path().join("server/server.yaml");
-    let process = serve(&config);
-    assert_eq!(process.wait().code(), Some(2));
-    assert!(process.stderr().contains("name the files that hold the bindings"));
-    let (_, suggested) = POLICY.split_once("---\n").unwrap();
-    let binding = suggested.replace("name: reader", "name: look-at-pods");
-    std::fs::write(made.path().join("server/policy/binding.yaml"), binding).unwrap();
-    let process = serve(&config);
+    let process = serve(&made.path().join("server/server.yaml"));
     let (reviews, _) = process.addresses();
     let client =
         Identity { certificate: read("apiserver/client.crt"), key: read("apiserver/client.key") };
     let authority = read("apiserver/ca.crt");
     let tls = client_trusting(&authority, Some(&client), &[&rustls::version::TLS13]);
     let mut client = Client::connect(reviews, &tls, Protocol::Http2).await.unwrap();
-    // What every API server grants everybody who is proven by the default roles.
+    // What every API server grants everybody who is proven, by the default roles.
     let mut review = pods("anybody", "get");
     review["spec"]["resourceAttributes"] = serde_json::Value::Null;
     review["spec"]["nonResourceAttributes"] =
         serde_json::json!({"path": "/version", "verb": "get"});
     let answered = client.post("/authorize?timeout=3s", &review).await;
     assert_eq!(answered.body["status"]["allowed"], true, "{answered:?}");
-    assert!(!client.is_allowed("anybody", "get").await);
-    assert!(client.is_allowed("jane", "get").await);
+    // And the example beside them, to whom it names and to nobody else.
+    for (group, is_allowed) in [("portcullis-example", true), ("system:authenticated", false)] {
+        let mut review = pods("anybody", "get");
+        review["spec"]["groups"] = serde_json::json!([group]);
+        review["spec"]["resourceAttributes"]["namespace"] = "portcullis-example".into();
+        let answered = client.post("/authorize?timeout=3s", &review).await;
+        assert_eq!(answered.body["status"]["allowed"], is_allowed, "{group}: {answered:?}");
+    }
 }

@@ -148,6 +148,13 @@ impl World {
     }
 }
 
+/// The same with another first character of the signature.
+fn flip_signature(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let (first, rest) = signature.split_at(1);
+    format!("{signed}.{}{rest}", if first == "A" { "B" } else { "A" })
+}
+
 fn new_token(home: &Home, args: &[&str]) -> String {
     let file = home.path("tokens.ptk").display().to_string();
     let args = [&["token", "new", "--file", &file], args].concat();
@@ -216,7 +223,6 @@ async fn every_kind_of_token_is_refused_when_something_about_it_is_wrong() {
     let good = bound(&|_| {});
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let (header, _) = signed.split_once('.').unwrap();
-    let flipped = if signature.starts_with('A') { "B" } else { "A" };
     let mut hashed = world.hashed.clone();
     hashed.pop();
     let cases: Vec<(&str, String)> = vec![
@@ -249,18 +255,14 @@ async fn every_kind_of_token_is_refused_when_something_about_it_is_wrong() {
         ),
         ("bound, another key", world.bound(&other, |_| {})),
         ("bound, no signature", format!("{signed}.")),
-        ("bound, flipped signature", format!("{signed}.{flipped}{}", &signature[1..])),
+        ("bound, flipped signature", flip_signature(&good)),
         ("bound, other claims", {
             let forged = bound(&|claims| claims["sub"] = json!("system:serviceaccount:shop:db"));
             format!("{header}.{}.{signature}", forged.split('.').nth(1).unwrap())
         }),
         ("bound, trailing data", format!("{good}.x")),
         ("bound, the issuer's own key", world.bound(&world.issuer, |_| {})),
-        ("legacy, flipped", {
-            let (signed, signature) = world.legacy.rsplit_once('.').unwrap();
-            let flipped = if signature.starts_with('A') { "B" } else { "A" };
-            format!("{signed}.{flipped}{}", &signature[1..])
-        }),
+        ("legacy, flipped", flip_signature(&world.legacy)),
         ("issued, over", world.issued(ISSUER, now() - 601)),
         ("issued, another audience", world.issued("vault", now())),
         ("issued, not yet", world.issued(ISSUER, now() + 60)),
@@ -274,7 +276,7 @@ async fn every_kind_of_token_is_refused_when_something_about_it_is_wrong() {
     }
     // The twin of them all, on the same connection.
     assert_eq!(client.user(&good).await.as_deref(), Some("system:serviceaccount:shop:web"));
-    let refused = cases.len() as u64;
+    let refused = u64::try_from(cases.len()).unwrap();
     let counted =
         |result| format!("portcullis_authenticate_duration_seconds_count{{result=\"{result}\"}}");
     let sum = server.metric(&counted("unknown")).await

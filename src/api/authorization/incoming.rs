@@ -1,7 +1,5 @@
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -38,7 +36,7 @@ pub struct IncomingReview<'a> {
     selectors: Selectors,
 }
 
-/// Who a review says is asking; borrowed, to be looked up among those already known.
+/// Who a review says is asking; borrowed from the body.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
     /// The user name.
@@ -150,14 +148,9 @@ impl Identity<'_> {
     /// The same as a value of its own.
     #[must_use]
     pub fn to_user(&self) -> User {
-        let owned = |texts: &[Text<'_>]| texts.iter().map(|text| text.0.to_string()).collect();
-        let extra = self.extra.iter().map(|(key, values)| (key.0.to_string(), owned(&values.0)));
-        User {
-            name: self.name.to_owned(),
-            uid: self.uid.to_owned(),
-            groups: owned(self.groups),
-            extra: extra.collect::<BTreeMap<_, _>>(),
-        }
+        let mut user = User::default();
+        self.write_to(&mut user);
+        user
     }
 
     /// The groups, in order.
@@ -172,57 +165,38 @@ impl Identity<'_> {
         self.extra.iter().map(|(key, values)| 1 + key.0.len() + bytes(values)).sum()
     }
 
-    /// Whether `user` is the same in every part.
-    #[must_use]
-    pub fn is(&self, user: &User) -> bool {
-        let same = |texts: &[Text<'_>], owned: &[String]| {
-            texts.len() == owned.len() && texts.iter().zip(owned).all(|(text, own)| text.0 == *own)
-        };
-        self.name == user.name
-            && self.uid == user.uid
-            && same(self.groups, &user.groups)
-            && self.extra.len() == user.extra.len()
-            && self
-                .extra
-                .iter()
-                .zip(&user.extra)
-                .all(|((key, values), (own, owned))| key.0 == *own && same(&values.0, owned))
-    }
-
-    /// Feeds the same bytes to a hasher as [`Self::hash_user`] does for the user it is.
-    pub fn hash_into(&self, state: &mut impl Hasher) {
-        let texts = |texts: &[Text<'_>], state: &mut _| {
-            Hash::hash(&texts.len(), state);
-            for text in texts {
-                text.0.hash(state);
+    /// Makes `user` the same, whoever it was before, in the room that it has: a server that answers
+    /// one review after the other allocates nothing for those who ask.
+    pub fn write_to(&self, user: &mut User) {
+        rewrite(&mut user.name, self.name);
+        rewrite(&mut user.uid, self.uid);
+        rewrite_all(&mut user.groups, self.groups);
+        let same_keys = user.extra.len() == self.extra.len()
+            && user.extra.keys().zip(self.extra).all(|(own, (key, _))| *own == key.0);
+        if same_keys {
+            for (own, (_, values)) in user.extra.values_mut().zip(self.extra) {
+                rewrite_all(own, &values.0);
             }
-        };
-        self.name.hash(state);
-        self.uid.hash(state);
-        texts(self.groups, state);
-        self.extra.len().hash(state);
-        for (key, values) in self.extra {
-            key.0.hash(state);
-            texts(&values.0, state);
+        } else {
+            let owned = |(key, values): &(Text<'_>, Texts<'_>)| {
+                let mut own = Vec::new();
+                rewrite_all(&mut own, &values.0);
+                (key.0.to_string(), own)
+            };
+            user.extra = self.extra.iter().map(owned).collect();
         }
     }
+}
 
-    /// See [`Self::hash_into`].
-    pub fn hash_user<H: Hasher>(user: &User, state: &mut H) {
-        let texts = |texts: &[String], state: &mut H| {
-            texts.len().hash(state);
-            for text in texts {
-                text.as_str().hash(state);
-            }
-        };
-        user.name.as_str().hash(state);
-        user.uid.as_str().hash(state);
-        texts(&user.groups, state);
-        user.extra.len().hash(state);
-        for (key, values) in &user.extra {
-            key.as_str().hash(state);
-            texts(values, state);
-        }
+fn rewrite(own: &mut String, text: &str) {
+    own.clear();
+    own.push_str(text);
+}
+
+fn rewrite_all(own: &mut Vec<String>, texts: &[Text<'_>]) {
+    own.resize_with(texts.len(), String::new);
+    for (own, text) in own.iter_mut().zip(texts) {
+        rewrite(own, &text.0);
     }
 }
 

@@ -56,6 +56,12 @@ impl Policy {
     /// Why roles of the user's bindings cannot be resolved, in the order of the visit.
     fn unresolved_of(&self, user: &User, namespace: &str) -> Vec<String> {
         let mut errors = Vec::new();
+        // PERF: nearly nobody has such a binding, and scopes lie far away.
+        if !self.has_unresolved(user, "")
+            && (namespace.is_empty() || !self.has_unresolved(user, namespace))
+        {
+            return errors;
+        }
         for scope in self.scopes(namespace) {
             let mut slots: Vec<Slot> = Vec::new();
             self.each_held(user, &scope.namespace, |role, subject| {
@@ -71,6 +77,12 @@ impl Policy {
             errors.extend(slots.into_iter().map(|slot| binding(slot).unresolved()));
         }
         errors
+    }
+
+    fn has_unresolved(&self, user: &User, namespace: &str) -> bool {
+        let mut found = false;
+        self.each_held(user, namespace, |role, _| found |= self.is_unresolved(role));
+        found
     }
 
     fn is_unresolved(&self, role: RoleId) -> bool {

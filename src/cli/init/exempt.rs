@@ -248,7 +248,7 @@ mod tests {
             let text = exemption.expression.join(" ");
             for attributes in ["request.resourceAttributes", "request.nonResourceAttributes"] {
                 if let Some(first) = text.find(attributes) {
-                    assert!(text[..first].ends_with("has("), "{text}");
+                    assert!(text.get(..first).unwrap().ends_with("has("), "{text}");
                 }
             }
         }

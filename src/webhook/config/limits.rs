@@ -35,13 +35,6 @@ pub(super) fn limits(field: Field<'_>) -> Option<LimitsConfig> {
     let extra =
         size(&object, "maxExtraBytes", &(1..=64 << 20), "at most `64Mi`: it is part of a body");
     set(&mut reviews.max_extra_bytes, extra);
-    let bytes = size(
-        &object,
-        "identityCacheBytes",
-        &(1..=16 << 30),
-        "at most `16Gi`: no cluster has so many users",
-    );
-    set(&mut reviews.identity_cache_bytes, bytes.and_then(|bytes| u64::try_from(bytes).ok()));
     object.finish();
     Some(limits)
 }

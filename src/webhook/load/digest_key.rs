@@ -40,9 +40,11 @@ mod tests {
         let digest = |text: String| read(text.as_bytes()).unwrap().name("jane");
         assert_eq!(digest(key.to_owned()), digest(format!("{key}\n")));
         assert_ne!(digest(key.to_owned()), digest(key.replace('0', "1")));
-        let short = read(format!("{}  \n", &key[1..]).as_bytes()).unwrap_err().to_string();
+        let short = read(format!("{}  \n", key.trim_start_matches('0')).as_bytes())
+            .unwrap_err()
+            .to_string();
         assert!(short.contains("has 31 bytes; give at least 32"), "{short}");
-        assert!(!short.contains(&key[1..]), "{short}");
+        assert!(!short.contains(key.trim_start_matches('0')), "{short}");
         assert!(read(&[0xff; 40]).unwrap_err().to_string().contains("not text"));
         std::fs::remove_file(&path).unwrap();
         let gone = read_digest_key(&NamedPath::from(path.clone())).unwrap_err().to_string();

@@ -13,9 +13,13 @@ use crate::source::{self, Input, Limits, Raw};
 use crate::webhook::config::{
     AuthenticatorConfig, AuthorizerConfig, NamedPath, PolicyConfig, Problem, ServerConfig,
 };
+use crate::webhook::watch::Fingerprint;
 
 /// No key, certificate, token file or ABAC policy is larger: 300,000 tokens are 30 MB.
 const MAX_FILE: u64 = 256 << 20;
+
+/// How often files are read that change while they are read.
+const TRIES: u32 = 5;
 
 /// Everything that a configuration names, in memory.
 pub(super) struct Material {
@@ -34,9 +38,34 @@ impl Material {
         self.files.get(&named.path).map(|bytes| bytes.as_slice())
     }
 
-    /// Reads everything. What cannot be read becomes a problem at the place that names it: of the
-    /// candidate among its own.
+    /// Reads everything as it was at one moment: what is replaced meanwhile, such as a mounted
+    /// ConfigMap, is read again, so that no policy is half of an old and half of a new one. What
+    /// cannot be read becomes a problem at the place that names it:
+    /// of the candidate among its own.
     pub(super) fn read(
+        config: &ServerConfig,
+        config_bytes: &[u8],
+        base: &Path,
+        problems: &mut Vec<Problem>,
+        shadow_problems: &mut Vec<Problem>,
+    ) -> Self {
+        let paths = named_paths(config);
+        let mut tries = TRIES;
+        loop {
+            let before = Fingerprint::of(&paths);
+            let (mut found, mut of_shadow) = (Vec::new(), Vec::new());
+            let material = Self::read_once(config, config_bytes, base, &mut found, &mut of_shadow);
+            tries = tries.saturating_sub(1);
+            // Files that never rest, say a log beside the policy, are taken as they come.
+            if tries == 0 || Fingerprint::of(&paths) == before {
+                problems.append(&mut found);
+                shadow_problems.append(&mut of_shadow);
+                return material;
+            }
+        }
+    }
+
+    fn read_once(
         config: &ServerConfig,
         config_bytes: &[u8],
         base: &Path,

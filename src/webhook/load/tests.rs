@@ -286,14 +286,69 @@ fn tls_files_are_read_and_an_open_key_is_a_warning() {
     };
     set(0o600);
     let bytes = tls::read_tls(&config.listen.tls).unwrap();
-    assert_eq!(bytes.warnings, []);
+    let fields = |bytes: &tls::TlsBytes| {
+        bytes.warnings.iter().map(|warning| warning.field.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(&bytes), ["listen.tls.clientCAFile"]);
     assert!(!format!("{bytes:?}").contains("107"), "{bytes:?}");
     set(0o644);
     let warned = tls::read_tls(&config.listen.tls).unwrap();
-    assert_eq!(warned.warnings[0].field, "listen.tls.keyFile");
+    assert_eq!(fields(&warned), ["listen.tls.clientCAFile", "listen.tls.keyFile"]);
     assert_eq!(warned.revision, bytes.revision);
+    home.write("ca.crt", "authority");
+    for (more, expected) in [
+        ("clientCAFile: ca.crt", &["listen.tls.allowedClients", "listen.tls.keyFile"][..]),
+        ("clientCAFile: ca.crt, allowedClients: [a]", &["listen.tls.keyFile"]),
+    ] {
+        let text = SERVER.replace("keyFile: tls.key", &format!("keyFile: tls.key, {more}"));
+        let config = ServerConfig::parse(home.path("server.yaml"), text.as_bytes()).unwrap();
+        assert_eq!(fields(&tls::read_tls(&config.listen.tls).unwrap()), expected, "{more}");
+    }
     home.write("tls.key", " \n");
     fs::remove_file(home.path("tls.crt")).unwrap();
     let error = tls::read_tls(&config.listen.tls).unwrap_err();
     assert_eq!(error.problems().len(), 2, "{error}");
+}
+
+#[test]
+fn a_config_map_swapped_while_it_is_read_is_read_whole() {
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    let home = Home::new();
+    fs::remove_file(home.path("policy/rbac.yaml")).unwrap();
+    let (role, binding) = POLICY.split_once("---\n").unwrap();
+    // A binding of the one is worth nothing with the role of the other.
+    for name in ["one", "two"] {
+        home.write(&format!("policy/..{name}/role.yaml"), &role.replace("reader", name));
+        home.write(&format!("policy/..{name}/a-binding.yaml"), &binding.replace("reader", name));
+    }
+    let swap = |name: &str| {
+        symlink(format!("..{name}"), home.path("policy/..tmp")).unwrap();
+        fs::rename(home.path("policy/..tmp"), home.path("policy/..data")).unwrap();
+    };
+    swap("one");
+    for file in ["role.yaml", "a-binding.yaml"] {
+        symlink(format!("..data/{file}"), home.path("policy").join(file)).unwrap();
+    }
+    // Between the two in order, so that reading takes a while.
+    for number in 0..100 {
+        home.write(&format!("policy/m-{number}.yaml"), &role.replace("reader", "other"));
+    }
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for name in ["two", "one"].into_iter().cycle() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                swap(name);
+                std::thread::sleep(Duration::from_millis(30));
+            }
+        });
+        let torn = (0..100).filter(|_| !allows(&home.load().unwrap(), "jane", "get")).count();
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(torn, 0);
+    });
 }

@@ -57,6 +57,22 @@ pub fn read_tls(config: &TlsConfig) -> Result<TlsBytes, ConfigError> {
     let key = read(&config.key_file);
     let client_ca = config.client_ca_file.as_ref().and_then(read);
     let mut warnings = Vec::new();
+    match &config.client_ca_file {
+        None => warnings.push(Problem::new(
+            config.certificate_file.origin.clone(),
+            "listen.tls.clientCAFile",
+            "not set: everybody may ask for reviews; name the authority of the API server's \
+             client certificate",
+        )),
+        // The cluster's own authority vouches for every kubelet and every person.
+        Some(named) if config.allowed_clients.is_empty() => warnings.push(Problem::new(
+            named.origin.clone(),
+            "listen.tls.allowedClients",
+            "not set: whoever has any certificate of these authorities may ask for reviews; name \
+             the common name of the API server's",
+        )),
+        Some(_) => {}
+    }
     if is_world_readable(&config.key_file) {
         let message = format!(
             "`{}`: everybody on this machine can read this private key; `chmod 600` it",

@@ -11,10 +11,10 @@ pub(super) type Inode = (u64, u64);
 
 /// Sizes, times and inodes of everything below some paths.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Fingerprint(u64);
+pub(in crate::webhook) struct Fingerprint(u64);
 
 impl Fingerprint {
-    pub(super) fn of(paths: &[PathBuf]) -> Self {
+    pub(in crate::webhook) fn of(paths: &[PathBuf]) -> Self {
         let mut hasher = DefaultHasher::new();
         for path in paths {
             add(path, &mut hasher);

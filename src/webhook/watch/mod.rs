@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use fingerprint::{Fingerprint, Inode, directories};
+pub(in crate::webhook) use fingerprint::Fingerprint;
+use fingerprint::{Inode, directories};
 
 /// How long it must be quiet before a look is taken: long enough for a write and its rename, short
 /// enough for somebody who waits.
