@@ -24,7 +24,8 @@ mod message;
 mod parent;
 #[cfg(feature = "otel")]
 mod span;
-#[cfg(all(feature = "otel", test))]
+#[cfg(test)]
+#[cfg(feature = "otel")]
 mod tests;
 
 #[cfg(not(feature = "otel"))]
