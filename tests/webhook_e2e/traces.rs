@@ -10,7 +10,7 @@ fn without_the_feature_a_server_with_a_collector_does_not_start() {
     let said = home.cannot_start();
     assert!(said.contains("server.yaml:13: `log.openTelemetry`"), "{said}");
     assert!(said.contains("without the feature `otel`"), "{said}");
-    let (status, _, said) = run(&home.path(""), &["check", "--config", "server.yaml"]);
+    let (status, said, _) = run(&home.path(""), &["check", "--config", "server.yaml"]);
     assert!(status != Some(0) && said.contains("without the feature `otel`"), "{said}");
 }
 
@@ -139,7 +139,7 @@ mod with_collector {
         assert!(home.cannot_start().contains("server.yaml:13: `log.openTelemetry.caFile`"));
         home.write("collector-ca.crt", "no certificate");
         assert!(home.cannot_start().contains("`collector-ca.crt`: the CA bundle must be PEM"));
-        let (_, _, said) = run(&home.path(""), &["check", "--config", "server.yaml"]);
+        let (_, said, _) = run(&home.path(""), &["check", "--config", "server.yaml"]);
         assert!(said.contains("collector-ca.crt"), "{said}");
         for (authority, is_trusted) in [(&other, false), (&*home.ca, true)] {
             home.write("collector-ca.crt", &authority.pem);
