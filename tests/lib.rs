@@ -49,6 +49,9 @@ mod jose_vectors;
 #[cfg(feature = "webhook")]
 mod jwks;
 #[cfg(test)]
+#[cfg(all(feature = "issued-token", feature = "service-account"))]
+mod jwt_attacks;
+#[cfg(test)]
 #[cfg(feature = "authn")]
 mod keys;
 #[cfg(test)]

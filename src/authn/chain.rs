@@ -49,15 +49,16 @@ use std::sync::Arc;
 
 use super::{
     Answering, Attempt, AuthnError, Finding, Found, Outcome, Proof, Reserved, TokenAuthenticator,
-    TokenLookup, reserved_name,
+    TokenLookup, reserved_name, shared_audiences,
 };
 use crate::model::{User, groups, names};
 use crate::util::aggregate::aggregate;
 
-/// Whether an authenticator may name users and groups that are reserved for Kubernetes.
+/// Whether an authenticator may name what is reserved for Kubernetes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// It may not: a yes with a name that begins with `system:` is an error.
+    /// It may not: a yes is an error when a name in it begins with `system:`, or an extra key is one
+    /// of Kubernetes' own; see [`reserved_name`].
     Foreign,
     /// It is Kubernetes' own, such as that of service accounts.
     Kubernetes,
@@ -97,7 +98,7 @@ impl Member {
     ) -> Outcome {
         if self.is_agnostic
             && !audiences.is_empty()
-            && intersection(audiences, api_audiences).is_empty()
+            && shared_audiences(audiences, api_audiences).is_empty()
         {
             return Ok(None);
         }
@@ -112,10 +113,13 @@ impl Member {
             // Who names no audiences means those of the API server; who names others than were
             // asked for did not answer the question (S-TR-4, S-AUTHN-10).
             let good = if found.audiences.is_empty() { api_audiences } else { &found.audiences };
-            found.audiences = intersection(audiences, good);
+            found.audiences = shared_audiences(audiences, good);
             if found.audiences.is_empty() {
                 return Ok(None);
             }
+        }
+        if found.user.name.is_empty() {
+            return Err(AuthnError::new(NoName { name: Arc::clone(&self.name) }));
         }
         if self.trust == Trust::Foreign
             && let Some(reserved) = reserved_name(&found.user)
@@ -235,11 +239,6 @@ fn add_group(user: &mut User) {
     }
 }
 
-/// Those asked for that are among the others, in the order asked for.
-fn intersection(asked: &[String], known: &[String]) -> Vec<String> {
-    asked.iter().filter(|audience| known.contains(audience)).cloned().collect()
-}
-
 /// The errors of all authenticators that had one, as one text (S-FMT-1).
 #[derive(Debug, Clone)]
 pub struct ChainError {
@@ -268,6 +267,14 @@ impl std::error::Error for ChainError {}
 struct ForeignName {
     name: Arc<str>,
     reserved: Reserved,
+}
+
+/// An authenticator named nobody. An API server takes such an answer for a user without a name
+/// (S-TR-7); here it is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("`{name}` gave a user without a name; name whose token it is")]
+struct NoName {
+    name: Arc<str>,
 }
 
 /// An authenticator said that it knows no audiences, and then named some.

@@ -5,6 +5,7 @@
 //! Errors do not end the search (S-AUTHN-3), and a token that nobody knows is never an anonymous
 //! user (S-AUTHN-4).
 
+mod audiences;
 #[cfg(feature = "bootstrap-token")]
 pub mod bootstrap_token;
 #[cfg(feature = "token-cache")]
@@ -26,9 +27,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use crate::util::secret::{Secret, SecretBytes};
+pub use audiences::{WrongAudiences, check_audiences, shared_audiences};
 pub use error::AuthnError;
 pub use keys::Keys;
-pub use reserved::{RESERVED_PREFIX, Reserved, ReservedNames, reserved_name};
+pub use reserved::{CREDENTIAL_ID, RESERVED_PREFIX, Reserved, ReservedNames, reserved_name};
 
 use crate::model::User;
 
@@ -65,7 +67,8 @@ pub struct Authenticated {
     /// For which audiences the proof is good: the intersection of what was asked for and what the
     /// credential says. Empty when the authenticator knows no audiences and none were asked for.
     pub audiences: Vec<String>,
-    /// Until when the answer may be kept, if the credential itself ends; nobody keeps it longer.
+    /// The first second in which the same authenticator would refuse the credential, leeway
+    /// included; nobody keeps the answer that long. `None` for one that never ends.
     pub expires: Option<UnixSeconds>,
 }
 

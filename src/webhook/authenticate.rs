@@ -9,7 +9,7 @@ use super::metrics::{CacheResult, Proved};
 use super::reply::Reply;
 use crate::api::authentication::{TokenReview, TokenReviewStatus};
 use crate::authn::cache::{CacheUse, TokenCache};
-use crate::authn::{Attempt, AuthnError, Proof, UnixSeconds};
+use crate::authn::{Attempt, Authenticated, AuthnError, Proof, UnixSeconds};
 
 /// An answered review, for those who write it down.
 pub(super) struct Seen<'a> {
@@ -55,15 +55,15 @@ pub(super) async fn answer(
     };
     let attempt = Attempt { token, audiences: &review.audiences, now };
     let (used, found) = tokens.find(attempt).await;
-    let status = match &found {
+    let answer = match &found {
         Ok(Some(proof)) => {
-            let audiences = proof.authenticated.audiences.clone();
-            TokenReviewStatus::authenticated(&proof.authenticated.user, audiences)
+            let Authenticated { user, audiences, .. } = &proof.authenticated;
+            let body = Bytes::from(review.answer_authenticated(user, audiences));
+            Reply { status: StatusCode::OK, body }
         }
-        Ok(None) => TokenReviewStatus::unknown(),
-        Err(error) => TokenReviewStatus::refused(error),
+        Ok(None) => reply(&review, &TokenReviewStatus::unknown()),
+        Err(error) => reply(&review, &TokenReviewStatus::refused(error)),
     };
-    let answer = reply(&review, &status);
     let answered =
         Seen { token, audiences: &review.audiences, found: found.as_ref().map(Option::as_ref) };
     let proved = answered.proved();

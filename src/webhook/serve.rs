@@ -217,8 +217,17 @@ pub async fn serve(file: &Path, ready: impl FnOnce(&Addresses)) -> Result<Draine
 }
 
 /// From here on, reviews are decided by this, and no answer about a token is older.
-fn take_over(app: &App, serving: &Serving) {
+fn take_over(app: &Arc<App>, serving: &Serving) {
     let loaded = &serving.loaded;
+    for fetched in &loaded.fetched {
+        // The keys live in the tokens' side of what they would keep alive.
+        let app = Arc::downgrade(app);
+        fetched.on_change(move || {
+            if let Some(app) = app.upgrade() {
+                app.tokens().flush();
+            }
+        });
+    }
     app.publish(Arc::clone(&loaded.policy.snapshot), serving.generation);
     app.tokens().replace(loaded.counted_tokens(app.metrics()));
     loaded.count(app.metrics());

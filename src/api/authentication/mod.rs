@@ -26,5 +26,5 @@
 mod review;
 mod status;
 
-pub use review::{GROUP, Refusal, TokenReview, TokenReviewError, Version};
+pub use review::{GROUP, MAX_AUDIENCES, Refusal, TokenReview, TokenReviewError, Version};
 pub use status::{INVALID_TOKEN, TokenReviewStatus, UserInfo};

@@ -2,12 +2,20 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::status::{Answer, TokenReviewStatus};
+use super::status::{Answer, TokenReviewStatus, Yes};
 use crate::api::null;
+use crate::model::User;
 use crate::util::secret::Secret;
 
 /// The API group of the review.
 pub const GROUP: &str = "authentication.k8s.io";
+
+/// For so many audiences a token may be asked; an API server asks for its own, which are a handful.
+/// Each is looked for in the token, and written down.
+pub const MAX_AUDIENCES: usize = 256;
+
+/// Of a kind or version that is not answered here so many characters are shown.
+const SHOWN: usize = 64;
 
 /// The question: whose token is this, and is it good for these audiences?
 ///
@@ -49,8 +57,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// Why something is no TokenReview: all of these are HTTP 400. None carries a part of the body, which
-/// holds a token.
+/// Why something is no TokenReview: all of these are HTTP 400. Of the body, which holds a token, they
+/// carry at most the beginning of `kind` or `apiVersion`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenReviewError {
@@ -78,10 +86,16 @@ pub enum TokenReviewError {
     /// Another group or version.
     #[error("`{0}` is not a version of TokenReview; expected `{GROUP}/v1` or `{GROUP}/v1beta1`")]
     Version(String),
+    /// More audiences than [`MAX_AUDIENCES`].
+    #[error("the TokenReview asks for {0} audiences; ask for at most {MAX_AUDIENCES}")]
+    Audiences(usize),
     /// A namespace, which a TokenReview has none of (S-TR-12).
     #[error("a TokenReview has no namespace; leave `metadata.namespace` out")]
     Namespace,
 }
+
+/// Answers with more than a dozen groups are rare.
+const USUAL_ANSWER: usize = 512;
 
 /// Why a text cannot be a token. The answer is "not authenticated" with this error, and never
 /// anonymous (S-TR-15).
@@ -109,8 +123,8 @@ impl TokenReview {
     /// ```
     ///
     /// # Errors
-    /// [`TokenReviewError`] for JSON that cannot be read, for other kinds and versions, and for a
-    /// namespace.
+    /// [`TokenReviewError`] for JSON that cannot be read, for other kinds and versions, for a
+    /// namespace, and for more than [`MAX_AUDIENCES`] audiences.
     pub fn from_json(json: &[u8]) -> Result<Self, TokenReviewError> {
         let null::Plain(Wire { kind, api_version, metadata, spec }) = serde_json::from_slice(json)
             .map_err(|error| TokenReviewError::Json {
@@ -122,11 +136,14 @@ impl TokenReview {
             ("TokenReview", "") => return Err(TokenReviewError::NoVersion),
             ("TokenReview", "authentication.k8s.io/v1") => Version::V1,
             ("TokenReview", "authentication.k8s.io/v1beta1") => Version::V1beta1,
-            ("TokenReview", _) => return Err(TokenReviewError::Version(api_version)),
-            _ => return Err(TokenReviewError::Kind(kind)),
+            ("TokenReview", _) => return Err(TokenReviewError::Version(beginning(&api_version))),
+            _ => return Err(TokenReviewError::Kind(beginning(&kind))),
         };
         if !metadata.namespace.is_empty() {
             return Err(TokenReviewError::Namespace);
+        }
+        if spec.audiences.len() > MAX_AUDIENCES {
+            return Err(TokenReviewError::Audiences(spec.audiences.len()));
         }
         Ok(Self { version, audiences: spec.audiences, token: spec.token.0 })
     }
@@ -155,6 +172,19 @@ impl TokenReview {
         Ok(token)
     }
 
+    /// What [`Self::answer`] gives for [`TokenReviewStatus::authenticated`], without a copy of the
+    /// user.
+    #[must_use]
+    pub fn answer_authenticated(&self, user: &User, audiences: &[String]) -> Vec<u8> {
+        let answer = Answer::new(self.version, Yes::new(user, audiences));
+        let mut json = Vec::with_capacity(USUAL_ANSWER);
+        match serde_json::to_writer(&mut json, &answer) {
+            Ok(()) => json,
+            // As below.
+            Err(_) => Vec::new(),
+        }
+    }
+
     /// The review with this status as JSON, in the version in which it was asked; without the token.
     #[must_use]
     pub fn answer(&self, status: &TokenReviewStatus) -> Vec<u8> {
@@ -162,6 +192,16 @@ impl TokenReview {
         // it ever happen, the asker gets nothing readable, which is no yes.
         serde_json::to_vec(&Answer::new(self.version, status)).unwrap_or_default()
     }
+}
+
+/// Enough of a text to know it again, without what a terminal would obey.
+fn beginning(text: &str) -> String {
+    let shown = text.chars().take(SHOWN).map(|it| if it.is_control() { '\u{fffd}' } else { it });
+    let mut shown: String = shown.collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 #[derive(Deserialize, Default)]
@@ -284,6 +324,36 @@ mod tests {
             ),
         ] {
             assert_eq!(TokenReview::from_json(body.as_bytes()).unwrap_err().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn no_more_audiences_are_read_than_allowed() {
+        let asking = |number: usize| {
+            let body = serde_json::json!({
+                "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
+                "spec": {"token": "t", "audiences": vec!["a"; number]}
+            });
+            TokenReview::from_json(body.to_string().as_bytes()).map(|review| review.audiences.len())
+        };
+        assert_eq!(asking(MAX_AUDIENCES), Ok(MAX_AUDIENCES));
+        assert_eq!(asking(MAX_AUDIENCES + 1), Err(TokenReviewError::Audiences(MAX_AUDIENCES + 1)));
+    }
+
+    #[test]
+    fn of_a_wrong_kind_or_version_only_the_beginning_is_shown() {
+        let long = "k\u{1b}".repeat(500_000);
+        for body in [
+            serde_json::json!({"kind": long, "apiVersion": "v1"}),
+            serde_json::json!({"kind": "TokenReview", "apiVersion": long}),
+        ] {
+            let error = TokenReview::from_json(body.to_string().as_bytes()).unwrap_err();
+            let said = error.to_string();
+            assert!(
+                said.starts_with("`k\u{fffd}k\u{fffd}") && said.contains("…` is not"),
+                "{said}"
+            );
+            assert!(said.len() < 400 && !said.contains('\u{1b}'), "{said}");
         }
     }
 

@@ -78,19 +78,47 @@ impl TokenReviewStatus {
 /// A review with its status, without the token.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Answer<'a> {
+pub(super) struct Answer<S> {
     kind: &'static str,
     api_version: &'static str,
     metadata: Empty,
     spec: Empty,
-    status: &'a TokenReviewStatus,
+    status: S,
+}
+
+/// [`TokenReviewStatus::authenticated`] without a copy of the user.
+#[derive(Serialize)]
+pub(super) struct Yes<'a> {
+    authenticated: bool,
+    user: Shown<'a>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    audiences: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    username: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    uid: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    groups: &'a [String],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extra: &'a BTreeMap<String, Vec<String>>,
+}
+
+impl<'a> Yes<'a> {
+    pub(super) fn new(user: &'a User, audiences: &'a [String]) -> Self {
+        let User { name, uid, groups, extra } = user;
+        Self { authenticated: true, user: Shown { username: name, uid, groups, extra }, audiences }
+    }
 }
 
 #[derive(Serialize)]
 struct Empty {}
 
-impl<'a> Answer<'a> {
-    pub(super) const fn new(version: Version, status: &'a TokenReviewStatus) -> Self {
+impl<S> Answer<S> {
+    pub(super) const fn new(version: Version, status: S) -> Self {
         Self {
             kind: "TokenReview",
             api_version: version.api_version(),
@@ -110,7 +138,17 @@ mod tests {
         let mut user = User::new("jane").with_groups(["dev", "system:authenticated"]);
         user.uid = "7".to_owned();
         user.extra.insert("scopes".to_owned(), vec!["a".to_owned()]);
-        let yes = TokenReviewStatus::authenticated(&user, vec!["api".to_owned()]);
+        let audiences = vec!["api".to_owned()];
+        let yes = TokenReviewStatus::authenticated(&user, audiences.clone());
+        assert_eq!(
+            serde_json::to_string(&Yes::new(&user, &audiences)).unwrap(),
+            serde_json::to_string(&yes).unwrap()
+        );
+        assert_eq!(
+            serde_json::to_string(&Yes::new(&User::default(), &[])).unwrap(),
+            serde_json::to_string(&TokenReviewStatus::authenticated(&User::default(), vec![]))
+                .unwrap()
+        );
         for (status, json) in [
             (
                 yes,

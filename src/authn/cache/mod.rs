@@ -233,7 +233,7 @@ impl Shared {
     fn kept(&self, key: &Digest, now: UnixSeconds) -> Option<Option<Arc<Proof>>> {
         let Kept { proof, until } = self.kept.get(key)?;
         // A clock that was set back must not lengthen what is kept.
-        let is_good = now < until && until - now <= self.time(proof.is_some());
+        let is_good = now < until && until.saturating_sub(now) <= self.time(proof.is_some());
         is_good.then_some(proof)
     }
 

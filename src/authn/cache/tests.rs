@@ -417,3 +417,12 @@ async fn cache_hit_time() {
         println!("{name}: {:?} a hit", began.elapsed() / rounds);
     }
 }
+
+#[tokio::test]
+async fn the_furthest_times_that_there_are_overflow_nothing() {
+    let source = Source::with(Semaphore::MAX_PERMITS, None, "a");
+    let cache = cache(&source);
+    for now in [UnixSeconds::MAX, UnixSeconds::MIN, UnixSeconds::MAX - 5, 0] {
+        assert_eq!(used(&cache, "jane", now).await, CacheUse::Miss, "{now}");
+    }
+}

@@ -126,7 +126,6 @@ fn who_proved_an_identity_is_authenticated_and_anonymous_is_not() {
         ),
         (User::new("jane").with_groups(["system:unauthenticated"]), &["system:unauthenticated"]),
         (User::new("system:anonymous"), &[]),
-        (User::new(""), &["system:authenticated"]),
     ] {
         let chain = chain([member("a", yes(user, &[]))]);
         assert_eq!(ask(&chain, &[]).unwrap().unwrap().authenticated.user.groups, groups);
@@ -150,6 +149,37 @@ fn a_foreign_member_names_nobody_of_kubernetes_and_kubernetes_own_may() {
     }
     let jane = ask(&chain([foreign("ldap", User::new("system.admin"))]), &[]);
     assert!(jane.unwrap().is_some());
+}
+
+#[test]
+fn a_foreign_member_gives_no_extra_values_of_kubernetes_and_kubernetes_own_may() {
+    let with_extra = |key: &str| {
+        let mut user = User::new("jane");
+        user.extra.insert(key.to_owned(), strings(&["x"]));
+        user
+    };
+    let pod = || with_extra("authentication.kubernetes.io/pod-name");
+    assert_eq!(
+        ask(&chain([foreign("jwt", pod())]), &[]).unwrap_err().to_string(),
+        "`jwt` gave the extra key `authentication.kubernetes.io/pod-name`, which is reserved for \
+         Kubernetes' own authenticators"
+    );
+    assert!(ask(&chain([member("k8s", yes(pod(), &[]))]), &[]).unwrap().is_some());
+    for key in [crate::authn::CREDENTIAL_ID, "acme.io/team"] {
+        let found = ask(&chain([foreign("jwt", with_extra(key))]), &[]).unwrap().unwrap();
+        assert_eq!(found.authenticated.user.extra[key], ["x"]);
+    }
+}
+
+#[test]
+fn a_user_without_a_name_is_nobody_whoever_gives_it() {
+    let nameless = || User::new("").with_groups(["dev"]);
+    for member in [foreign("file", nameless()), member("file", yes(nameless(), &[]))] {
+        assert_eq!(
+            ask(&chain([member]), &[]).unwrap_err().to_string(),
+            "`file` gave a user without a name; name whose token it is"
+        );
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
-use crate::authn::UnixSeconds;
+use crate::authn::{UnixSeconds, WrongAudiences};
 use crate::crypto::json::JsonError;
 use crate::crypto::{FromPemError, SignError, SigningKeyError, VerifyError};
-use crate::util::goquote::QuotedList;
 
 /// Why a token that names us as its issuer was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,17 +20,8 @@ pub enum IssuedTokenError {
         expected: &'static str,
     },
     /// The token is for others (S-SAJWT-3).
-    #[error(
-        "token audiences {} is invalid for the target audiences {}",
-        QuotedList(.token),
-        QuotedList(.requested)
-    )]
-    Audiences {
-        /// For whom it is.
-        token: Vec<String>,
-        /// For whom it must be.
-        requested: Vec<String>,
-    },
+    #[error(transparent)]
+    Audiences(#[from] WrongAudiences),
     /// It has ended.
     #[error("token has expired")]
     Expired {

@@ -45,5 +45,4 @@ pub use issuer::Issuer;
 pub use keys::IssuerKeys;
 pub use verify::IssuedTokens;
 
-/// The extra key under which `jti` is told, as `JTI=<jti>` (S-SAJWT-10, S-OIDC-16).
-pub const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
+pub use crate::authn::CREDENTIAL_ID;

@@ -6,7 +6,7 @@ use super::CREDENTIAL_ID;
 use super::claims::Claims;
 use super::error::IssuedTokenError;
 use crate::authn::{
-    Answering, Attempt, Authenticated, AuthnError, Keys, TokenAuthenticator, ready,
+    Answering, Attempt, Authenticated, AuthnError, Keys, TokenAuthenticator, check_audiences, ready,
 };
 use crate::crypto::json::{JsonError, object_without_duplicates};
 use crate::crypto::jws::Compact;
@@ -64,27 +64,11 @@ impl IssuedTokens {
         }
         // From here on every word is our own.
         let claims = Claims::from_json(&claims)?;
-        let audiences = self.audiences(&claims, attempt.audiences)?;
+        let audiences = check_audiences(&claims.audiences, attempt.audiences, &self.audiences)?;
         check_times(&claims, attempt.now)?;
         let mut user = claims.user;
         user.extra.insert(CREDENTIAL_ID.to_owned(), vec![format!("JTI={}", claims.id)]);
         Ok(Some(Authenticated { user, audiences, expires: Some(claims.expires) }))
-    }
-
-    /// The audiences that were asked for and that the token has, as asked (S-SAJWT-3).
-    fn audiences(
-        &self,
-        claims: &Claims,
-        asked: &[String],
-    ) -> Result<Vec<String>, IssuedTokenError> {
-        let requested = if asked.is_empty() { &self.audiences } else { asked };
-        let shared: Vec<String> =
-            requested.iter().filter(|one| claims.audiences.contains(one)).cloned().collect();
-        if shared.is_empty() {
-            let (token, requested) = (claims.audiences.clone(), requested.to_vec());
-            return Err(IssuedTokenError::Audiences { token, requested });
-        }
-        Ok(shared)
     }
 }
 

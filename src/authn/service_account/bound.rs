@@ -169,7 +169,9 @@ impl TokenAuthenticator for ServiceAccounts {
     }
 }
 
-/// When the token ends, if now is within its time (S-SAJWT-6).
+/// The first second in which the token is refused, if now is within its time (S-SAJWT-6). The leeway
+/// counts: an answer that ended before it would be one answer from the token and another from a
+/// cache.
 fn times(claims: Claims<'_>, now: UnixSeconds) -> Result<Option<UnixSeconds>, ServiceAccountError> {
     let (begins, ends, issued) = (claims.time("nbf")?, claims.time("exp")?, claims.time("iat")?);
     let (earliest, latest) = (now.saturating_sub(LEEWAY), now.saturating_add(LEEWAY));
@@ -182,7 +184,7 @@ fn times(claims: Claims<'_>, now: UnixSeconds) -> Result<Option<UnixSeconds>, Se
     if issued.is_some_and(|issued| latest < issued) {
         return Err(ServiceAccountError::IssuedInTheFuture);
     }
-    Ok(ends)
+    Ok(ends.map(|ends| ends.saturating_add(LEEWAY).saturating_add(1)))
 }
 
 /// What a bound token names: its private claim, and its id.

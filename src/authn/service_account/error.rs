@@ -1,9 +1,10 @@
 use crate::api::core::Kind;
 use crate::api::meta::Uid;
+use crate::authn::WrongAudiences;
 use crate::crypto::VerifyError;
 use crate::crypto::json::JsonError;
 use crate::crypto::jws::JwsError;
-use crate::util::goquote::{Quoted, QuotedList};
+use crate::util::goquote::Quoted;
 
 /// Why a service account token was refused. The texts are the API server's where it has one
 /// (S-SAJWT-2 to S-SAJWT-8). Values in them are those of verified tokens and of objects.
@@ -31,17 +32,8 @@ pub enum ServiceAccountError {
     #[error("token issuer {} is invalid", Quoted(.0))]
     Issuer(String),
     /// It is for somebody else.
-    #[error(
-        "token audiences {} is invalid for the target audiences {}",
-        QuotedList(.token),
-        QuotedList(.requested)
-    )]
-    Audiences {
-        /// For whom it is.
-        token: Vec<String>,
-        /// For whom it must be.
-        requested: Vec<String>,
-    },
+    #[error(transparent)]
+    Audiences(#[from] WrongAudiences),
     /// A legacy token lacks a claim.
     #[error("{0} claim is missing")]
     MissingClaim(&'static str),

@@ -184,7 +184,7 @@ fn a_bound_token_is_its_service_account_with_all_that_is_known() {
         .into(),
     };
     let expected =
-        Authenticated { user, audiences: vec![ISSUER.into()], expires: Some(NOW + 3600) };
+        Authenticated { user, audiences: vec![ISSUER.into()], expires: Some(NOW + 3600 + 61) };
     // The node of a pod is taken as it is: there is no node `n` (S-SAJWT-8).
     assert_eq!(present(&sign(claims)), Ok(Some(expected)));
 }
@@ -511,6 +511,25 @@ fn a_token_is_good_from_a_minute_before_its_time_to_a_minute_after() {
             None => assert!(is_user(&outcome), "{claim} {at}"),
             Some(text) => assert_eq!(refusal(outcome), text, "{claim} {at}"),
         }
+    }
+}
+
+#[test]
+fn an_answer_ends_in_the_second_in_which_the_token_is_first_refused() {
+    let token = sign(claims());
+    let accounts = accounts(&world());
+    let at = |now| accounts.check(Attempt { now, ..attempt(&token) });
+    let end = at(NOW).unwrap().unwrap().expires.unwrap();
+    assert!(is_user(&at(end - 1)));
+    assert!(at(end).is_err());
+    // The furthest times that there are overflow nothing.
+    for (exp, accepted) in [(i64::MAX, true), (i64::MIN, false)] {
+        let token = sign(with("exp", json!(exp)));
+        for now in [i64::MIN, NOW, i64::MAX] {
+            let outcome = accounts.check(Attempt { now, ..attempt(&token) });
+            assert!(outcome.is_err() || accepted || now == i64::MIN, "{exp} {now}");
+        }
+        assert_eq!(is_user(&accounts.check(attempt(&token))), accepted, "{exp}");
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::claims::Claims;
 use super::{Notice, Notices, ServiceAccountError};
-use crate::authn::{Attempt, Keys};
+use crate::authn::{Attempt, Keys, check_audiences};
 use crate::crypto::json::object_without_duplicates;
 use crate::crypto::jws::{Compact, MAX_TOKEN_BYTES};
 use crate::crypto::{Algorithm, VerifyError};
@@ -65,7 +65,8 @@ impl Verifier {
         self.issuers.iter().any(|known| known == issuer)
     }
 
-    /// The audiences that were asked for and that the token is good for (S-SAJWT-3).
+    /// The audiences that were asked for and that the token is good for (S-SAJWT-3). Only legacy
+    /// tokens may have none: where the API server has none of its own and none were asked for.
     ///
     /// One case is stricter than the API server, which has audiences of its own whenever it has
     /// issuers: when we have none and some were asked for, one of them must still be the token's.
@@ -79,14 +80,10 @@ impl Verifier {
             self.notice(Notice::NoAudience);
             token.clone_from(&self.audiences);
         }
-        let requested = if asked.is_empty() { &self.audiences } else { asked };
-        let shared: Vec<String> =
-            requested.iter().filter(|audience| token.contains(audience)).cloned().collect();
-        if shared.is_empty() && !requested.is_empty() {
-            let requested = requested.to_vec();
-            return Err(ServiceAccountError::Audiences { token, requested });
+        if asked.is_empty() && self.audiences.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(shared)
+        Ok(check_audiences(&token, asked, &self.audiences)?)
     }
 
     pub(super) fn notice(&self, notice: Notice) {

@@ -115,7 +115,9 @@ fn reserved_names_fail_the_load_unless_they_are_allowed() {
         assert!(user(&file, "t").is_some());
     }
     // A prefix is a prefix: these are nobody's of Kubernetes.
-    assert_eq!(groups("t,systemic,1,\" system:masters\""), [" system:masters"]);
+    assert_eq!(groups("t,systemic,1,my-system:masters"), ["my-system:masters"]);
+    // White space before it would be lost in a header, and is no disguise.
+    assert!(csv("t,jane,1,\" system:masters\"").is_err());
 }
 
 #[test]

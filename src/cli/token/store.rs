@@ -70,13 +70,19 @@ impl Store {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
-        let name = format!(".{}.{}", name.to_string_lossy(), std::process::id());
-        let draft = Draft(folder.join(name));
+        // Neither what an earlier process left behind nor another process's draft is in the way:
+        // processes in containers have the same numbers.
+        let mut random = [0_u8; 8];
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| io::ErrorKind::Other)?;
+        let random = u64::from_ne_bytes(random);
+        let path = folder.join(format!(".{}.{random:016x}", name.to_string_lossy()));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&draft.0)?;
+        let mut file = options.open(&path)?;
+        // Only what was made here is removed.
+        let draft = Draft(path);
         file.write_all(self.tokens.to_string().as_bytes())?;
         match &self.old {
             Some(old) => {

@@ -29,7 +29,8 @@ mod config;
 mod error;
 mod refresh;
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
@@ -73,7 +74,31 @@ pub struct Jwks {
     keys: Arc<ArcSwap<KeySet>>,
     status: watch::Receiver<JwksStatus>,
     wish: Arc<Notify>,
+    listener: Arc<Listener>,
     task: JoinHandle<()>,
+}
+
+/// Who is told that other keys serve.
+#[derive(Default)]
+struct Listener(Mutex<Option<Arc<dyn Fn() + Send + Sync>>>);
+
+impl Listener {
+    fn set(&self, listener: Arc<dyn Fn() + Send + Sync>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+    }
+
+    fn tell(&self) {
+        let listener = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(listener) = listener {
+            listener();
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 impl Jwks {
@@ -89,10 +114,17 @@ impl Jwks {
         let keys = Arc::new(ArcSwap::from_pointee(KeySet::default()));
         let wish = Arc::new(Notify::new());
         let (sender, status) = watch::channel(JwksStatus::default());
-        let refresher =
-            Refresher::new(config, client, Arc::clone(&keys), sender, Arc::clone(&wish));
+        let listener = Arc::new(Listener::default());
+        let refresher = Refresher {
+            config,
+            client,
+            keys: Arc::clone(&keys),
+            status: sender,
+            wish: Arc::clone(&wish),
+            listener: Arc::clone(&listener),
+        };
         let task = runtime.spawn(refresher.run());
-        Ok(Self { keys, status, wish, task })
+        Ok(Self { keys, status, wish, listener, task })
     }
 
     /// The keys as they are now; none before the first success.
@@ -105,6 +137,12 @@ impl Jwks {
     #[must_use]
     pub fn status(&self) -> JwksStatus {
         self.status.borrow().clone()
+    }
+
+    /// Calls `listener`, in place of the one before, each time other keys serve than before: what was
+    /// proven by a key that is gone must not be remembered. It must be quick.
+    pub fn on_change(&self, listener: impl Fn() + Send + Sync + 'static) {
+        self.listener.set(Arc::new(listener));
     }
 
     /// Returns once keys were fetched, which may be never; put a timeout around it.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::client::Client;
 use super::config::JwksConfig;
-use super::{FetchError, JwksStatus};
+use super::{FetchError, JwksStatus, Listener};
 use crate::crypto::KeySet;
 use crate::crypto::jwk::ParsedSet;
 
@@ -20,24 +20,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the background task holds.
 pub(super) struct Refresher {
-    config: JwksConfig,
-    client: Client,
-    keys: Arc<ArcSwap<KeySet>>,
-    status: watch::Sender<JwksStatus>,
-    wish: Arc<Notify>,
+    pub(super) config: JwksConfig,
+    pub(super) client: Client,
+    pub(super) keys: Arc<ArcSwap<KeySet>>,
+    pub(super) status: watch::Sender<JwksStatus>,
+    pub(super) wish: Arc<Notify>,
+    pub(super) listener: Arc<Listener>,
 }
 
 impl Refresher {
-    pub(super) const fn new(
-        config: JwksConfig,
-        client: Client,
-        keys: Arc<ArcSwap<KeySet>>,
-        status: watch::Sender<JwksStatus>,
-        wish: Arc<Notify>,
-    ) -> Self {
-        Self { config, client, keys, status, wish }
-    }
-
     /// Fetches until it is aborted.
     pub(super) async fn run(self) {
         // Failures in a row, and wishes in a row that brought nothing new.
@@ -92,6 +83,7 @@ impl Refresher {
         if is_new {
             tracing::info!(url = self.config.url, keys = count, skipped, "JWK set changed");
             self.keys.store(Arc::new(keys));
+            self.listener.tell();
         }
         self.status.send_modify(|status| {
             status.loaded_at = Some(unix_now());

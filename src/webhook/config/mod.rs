@@ -104,7 +104,8 @@ pub struct ServerConfig {
     pub policy: PolicyConfig,
     /// The chain, in the order in which it is asked; never empty.
     pub authorizers: Vec<AuthorizerConfig>,
-    /// The audiences of tokens that are presented without any (S-AUTHN-12).
+    /// The audiences of the API server (S-AUTHN-12): those of tokens that are presented without any,
+    /// and the only ones for which tokens that know no audiences are good.
     pub api_audiences: Vec<String>,
     /// The token authenticators, in order.
     pub authenticators: Vec<AuthenticatorConfig>,
@@ -136,8 +137,9 @@ impl ServerConfig {
         }
     }
 
-    /// The audiences of tokens that are presented without any: those that are configured, or the
-    /// issuers of service account tokens (S-AUTHN-12).
+    /// The audiences of the API server: those that are configured, or the issuers of service account
+    /// tokens (S-AUTHN-12). Without either there are none, and loading warns when tokens of files or
+    /// bootstrap tokens would need them.
     #[must_use]
     pub fn audiences(&self) -> Vec<String> {
         if !self.api_audiences.is_empty() {

@@ -36,6 +36,11 @@ impl FetchedKeys {
         self.jwks.status()
     }
 
+    /// Calls `listener`, in place of the one before, when other keys were fetched.
+    pub(in crate::webhook) fn on_change(&self, listener: impl Fn() + Send + Sync + 'static) {
+        self.jwks.on_change(listener);
+    }
+
     /// Whether there were keys at least once.
     #[must_use]
     pub fn is_loaded(&self) -> bool {

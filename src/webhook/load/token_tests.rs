@@ -1,10 +1,12 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Mutex;
 use std::thread;
 
 use super::tests::{Home, POLICY, SERVER};
 use super::*;
 use crate::authn::Attempt;
+use crate::authn::cache::{CacheConfig, CacheUse, TokenCache};
 use crate::authn::issued::Issuer;
 use crate::crypto::{SigningAlgorithm, SigningKey};
 use crate::model::User;
@@ -162,13 +164,21 @@ fn legacy_tokens_come_before_bound_ones() {
     assert_ne!(names[1], names[2]);
 }
 
+fn key_set(key: &SigningKey) -> String {
+    serde_json::json!({ "keys": [key.jwk().unwrap()] }).to_string()
+}
+
 /// Serves a JWK set over plain HTTP until the test ends; returns its URL.
 fn serve_keys(key: &SigningKey) -> String {
+    serve_text(Arc::new(Mutex::new(key_set(key))))
+}
+
+fn serve_text(text: Arc<Mutex<String>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());
-    let body = serde_json::json!({ "keys": [key.jwk().unwrap()] }).to_string();
     thread::spawn(move || {
         for stream in listener.incoming() {
+            let body = text.lock().unwrap().clone();
             let mut stream = stream.unwrap();
             let mut asked = [0; 4096];
             let _ = stream.read(&mut asked);
@@ -210,6 +220,82 @@ fn fetched_keys_outlive_a_reload() {
     home.write("server.yaml", &format!("{SERVER}authenticators:\n{}", by_url(nowhere)));
     let error = again(&home, &third).unwrap_err();
     assert!(error.to_string().contains("no keys could be fetched"), "{error}");
+}
+
+/// A token of the service account `web` for `a`, which is issuer and audience.
+fn bound(key: &SigningKey) -> String {
+    let claims = serde_json::json!({
+        "iss": "a", "aud": ["a"],
+        "kubernetes.io": {"namespace": "shop", "serviceaccount": {"name": "web", "uid": "1"}},
+    });
+    let serde_json::Value::Object(claims) = claims else { panic!("no object") };
+    key.sign(&serde_json::Map::new(), &claims).unwrap()
+}
+
+#[test]
+fn a_key_that_its_url_takes_back_ends_the_answers_that_are_kept() {
+    let (old, new) = (key(), key());
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    let text = Arc::new(Mutex::new(key_set(&old)));
+    let url = serve_text(Arc::clone(&text));
+    let home = with(&format!(
+        "- serviceAccounts: {{issuers: [a], boundObjects: Skip, jwks: {{url: '{url}', refresh: 1s}}}}\n"
+    ));
+    let loaded = load(&home.path("server.yaml")).unwrap();
+    // Only a change of the keys ends this answer.
+    let config = CacheConfig { yes_seconds: 1_000_000, ..CacheConfig::default() };
+    let cache = Arc::new(TokenCache::new(loaded.tokens(), config).unwrap());
+    let flushed = Arc::downgrade(&cache);
+    loaded.fetched[0].on_change(move || flushed.upgrade().unwrap().flush());
+    let token = bound(&old);
+    let used = || {
+        let attempt = Attempt { token: &token, audiences: &[], now: NOW };
+        let (used, found) = runtime.block_on(cache.find(attempt));
+        (used, found.is_ok_and(|found| found.is_some()))
+    };
+    let until = |wanted: bool| {
+        let started = std::time::Instant::now();
+        while used().1 != wanted {
+            assert!(started.elapsed().as_secs() < 30, "never {wanted}");
+            thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    until(true);
+    assert_eq!(used(), (CacheUse::Hit, true));
+    *text.lock().unwrap() = key_set(&new);
+    until(false);
+}
+
+#[test]
+fn a_server_that_knows_no_audiences_of_the_api_server_says_so() {
+    let warned = |authenticators: &str| {
+        let home = with(authenticators);
+        home.write("tokens.csv", "t0k3n-of-jane,jane,7\n");
+        home.write("k.pem", key().to_pem().expose_secret());
+        let loaded = load(&home.path("server.yaml")).unwrap();
+        let is_said = |warning: &&Problem| warning.field == "apiAudiences";
+        let said: Vec<String> =
+            loaded.warnings.iter().filter(is_said).map(ToString::to_string).collect();
+        assert!(said.len() < 2, "{said:?}");
+        let attempt = |audiences| Attempt { token: "t0k3n-of-jane", audiences, now: NOW };
+        let asked = ["a".to_owned()];
+        let knows = |audiences| {
+            runtime().block_on(loaded.tokens.find(attempt(audiences))).unwrap().is_some()
+        };
+        (!said.is_empty(), knows(&[]), knows(&asked))
+    };
+    let file = "- tokenFile: {file: tokens.csv}\n";
+    let accounts = "- serviceAccounts: {issuers: [a], boundObjects: Skip, keyFiles: [k.pem]}\n";
+    let issued = "- issuedTokens: {issuer: x, audiences: [a], keyFiles: [k.pem]}\n";
+    // Said; and true: whoever asks for audiences, as API servers do, gets no answer.
+    assert_eq!(warned(file), (true, true, false));
+    assert_eq!(warned("- bootstrapTokens: {}\n"), (true, false, false));
+    // Where they are known, by themselves or as the issuers, all is well.
+    assert_eq!(warned(&format!("{file}apiAudiences: [a]\n")), (false, true, true));
+    assert_eq!(warned(&format!("{file}{accounts}")), (false, true, true));
+    // These say themselves for whom they are.
+    assert_eq!(warned(issued), (false, false, false));
 }
 
 #[test]

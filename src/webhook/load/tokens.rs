@@ -12,6 +12,7 @@ use crate::authn::service_account::{self, LegacyServiceAccounts, ServiceAccounts
 use crate::authn::token_file::TokenFile;
 use crate::authn::{Keys, ReservedNames, Secret};
 use crate::crypto::{KeySet, VerifyingKey, pem};
+use crate::model::Origin;
 use crate::webhook::config::{
     AuthenticatorConfig, BoundObjects, IssuedTokensConfig, NamedPath, Problem, ServerConfig,
     ServiceAccountsConfig, TokenFileConfig, TokenFileFormat,
@@ -68,6 +69,7 @@ pub(super) fn load(
             AuthenticatorConfig::TokenFile(config) => loader.token_file(config),
         }
     }
+    loader.need_audiences(config);
     let Loader { chain, authenticators, fetched, .. } = loader;
     LoadedTokens { chain, authenticators, fetched }
 }
@@ -97,6 +99,26 @@ impl Loader<'_> {
         self.chain = std::mem::take(&mut self.chain).with(member);
         let name = self.chain.names().last().unwrap_or_default().to_owned();
         self.authenticators.push(LoadedAuthenticator { name, detail });
+    }
+
+    /// Tokens that say nothing of audiences are good for those of the API server; without knowing
+    /// these nothing can be said to an API server, for it always asks for its own (S-TR-2,
+    /// S-AUTHN-12). They are not guessed: for a wrong guess the answer would be yes.
+    fn need_audiences(&mut self, config: &ServerConfig) {
+        let is_agnostic = |authenticator: &&AuthenticatorConfig| match authenticator {
+            AuthenticatorConfig::BootstrapTokens | AuthenticatorConfig::TokenFile(_) => true,
+            AuthenticatorConfig::IssuedTokens(_) | AuthenticatorConfig::ServiceAccounts(_) => false,
+        };
+        if !self.audiences.is_empty() || !config.authenticators.iter().any(|it| is_agnostic(&it)) {
+            return;
+        }
+        let message = "is missing, and no issuers of `serviceAccounts` stand in for it: an API server \
+                       asks whether a token is good for its own audiences, and no token of \
+                       `tokenFile` or `bootstrapTokens` is good for audiences that are not known; \
+                       set it to `--api-audiences` of the API server, or to its \
+                       `--service-account-issuer` when that is not set";
+        let origin = Origin { line: 0, ..config.listen.tls.certificate_file.origin.clone() };
+        self.warnings.push(Problem::new(origin, "apiAudiences", message));
     }
 
     /// A file that can be read and is no text is a problem; one that cannot was told about.

@@ -11,7 +11,7 @@ use std::time::Duration;
 ///
 /// let mut limits = Limits::default();
 /// limits.body_bytes = 256 * 1024;
-/// assert_eq!(limits.requests, 1024);
+/// assert_eq!(limits.requests, 512);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,11 +23,11 @@ pub struct Limits {
     /// address takes all.
     pub connections_per_source: usize,
     /// Requests in progress on all connections. One more is answered 503 with `Retry-After: 1`;
-    /// nothing queues. Default 1024.
+    /// nothing queues. Default 512.
     pub requests: usize,
     /// Requests in progress on one connection; beyond it 503 as above. Default 256.
     pub requests_per_connection: usize,
-    /// Bytes of a request body; more is answered 413. Default 1 MiB, ten times the largest reviews
+    /// Bytes of a request body; more is answered 413. Default 512 KiB, twice the largest reviews
     /// that API servers send.
     pub body_bytes: usize,
     /// Bytes of the request line and all headers; more is answered 431. Default 32 KiB.
@@ -64,9 +64,9 @@ impl Default for Limits {
         Self {
             connections: 512,
             connections_per_source: 256,
-            requests: 1024,
+            requests: 512,
             requests_per_connection: 256,
-            body_bytes: 1024 * 1024,
+            body_bytes: 512 * 1024,
             header_bytes: 32 * 1024,
             headers: 100,
             handshake_time: Duration::from_secs(5),
