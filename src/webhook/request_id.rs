@@ -4,10 +4,11 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// The headers in which a client may name its request, in order of preference.
-const HEADERS: [&str; 2] = ["x-request-id", "audit-id"];
+static HEADERS: [HeaderName; 2] =
+    [HeaderName::from_static("x-request-id"), HeaderName::from_static("audit-id")];
 
 /// A longer id is not taken: a UUID needs 36.
 const LONGEST: usize = 64;
@@ -63,7 +64,7 @@ impl fmt::Debug for RequestId {
 /// Gives requests their ids.
 ///
 /// ```
-/// use http::HeaderMap;
+/// use http::{HeaderMap, HeaderName};
 /// use portcullis::webhook::request_id::RequestIds;
 ///
 /// let ids = RequestIds::new();
@@ -101,7 +102,7 @@ impl RequestIds {
     /// letters, digits and `-_.:` is not taken.
     #[must_use]
     pub fn of(&self, headers: &HeaderMap) -> RequestId {
-        let sent = |name: &&str| RequestId::parse(headers.get(*name)?.as_bytes());
+        let sent = |name: &HeaderName| RequestId::parse(headers.get(name)?.as_bytes());
         HEADERS.iter().find_map(sent).unwrap_or_else(|| self.fresh())
     }
 
@@ -139,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    fn sent(name: &'static str, value: &[u8]) -> HeaderMap {
+    fn sent(name: HeaderName, value: &[u8]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(name, http::HeaderValue::from_bytes(value).unwrap());
         headers
@@ -148,12 +149,12 @@ mod tests {
     #[test]
     fn a_plain_id_is_taken_and_one_that_would_forge_a_log_is_not() {
         let ids = RequestIds::new();
-        for header in HEADERS {
+        for header in &HEADERS {
             for good in ["a", "0d1c7b8e-1f7e-4f0e-9d2e-5f9d3c0f9a11", &"x".repeat(64)] {
-                assert_eq!(ids.of(&sent(header, good.as_bytes())).as_str(), good);
+                assert_eq!(ids.of(&sent(header.clone(), good.as_bytes())).as_str(), good);
             }
             for bad in ["", "a b", "a\"b", "a\tb", "\u{e4}", "{}", &"x".repeat(65)] {
-                let id = ids.of(&sent(header, bad.as_bytes()));
+                let id = ids.of(&sent(header.clone(), bad.as_bytes()));
                 assert_ne!(id.as_str(), bad);
                 assert!(id.as_str().len() >= 18, "{id}");
             }

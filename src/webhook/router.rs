@@ -1,10 +1,11 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Extension, Router};
 use http::{HeaderName, HeaderValue, Request, header};
 use tracing::Instrument as _;
 
@@ -24,18 +25,17 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 ///
 /// Of the limits it applies those on bodies; the rest is the transport's.
 pub fn reviews(app: Arc<App>, limits: Limits) -> Router {
-    let state = Reviews { app, limits: Arc::new(limits), ids: Arc::new(RequestIds::new()) };
+    let state = Arc::new(Reviews { app, limits, ids: RequestIds::new() });
     Router::new()
         .route("/authorize", post(authorize))
         .route("/authenticate", post(authenticate))
         .with_state(state)
 }
 
-#[derive(Clone)]
 struct Reviews {
     app: Arc<App>,
-    limits: Arc<Limits>,
-    ids: Arc<RequestIds>,
+    limits: Limits,
+    ids: RequestIds,
 }
 
 impl Reviews {
@@ -58,20 +58,14 @@ fn traced(
     response
 }
 
-type Sender = Option<Extension<Peer>>;
-
-async fn authorize(
-    State(reviews): State<Reviews>,
-    peer: Sender,
-    request: Request<Body>,
-) -> Response {
+async fn authorize(State(reviews): State<Arc<Reviews>>, request: Request<Body>) -> Response {
     let id = reviews.ids.of(request.headers());
     let trace = reviews.trace("/authorize", &request);
+    let peer = sender(&request);
     let body = match read_body(request.into_body(), &reviews.limits).await {
         Ok(body) => body,
         Err(refusal) => return traced(trace, &id, "", named(refusal.into_response(), &id)),
     };
-    let peer = peer.map(|Extension(peer)| peer.address());
     let asker = Asker { request_id: id.as_str(), peer };
     let (reply, decided) = request_span("authorize", &id, peer).in_scope(|| {
         let (reply, decided) = reviews.app.authorized(&body, asker);
@@ -80,18 +74,14 @@ async fn authorize(
     traced(trace, &id, decided.as_str(), respond(reply, &id))
 }
 
-async fn authenticate(
-    State(reviews): State<Reviews>,
-    peer: Sender,
-    request: Request<Body>,
-) -> Response {
+async fn authenticate(State(reviews): State<Arc<Reviews>>, request: Request<Body>) -> Response {
     let id = reviews.ids.of(request.headers());
     let trace = reviews.trace("/authenticate", &request);
+    let peer = sender(&request);
     let body = match read_body(request.into_body(), &reviews.limits).await {
         Ok(body) => body,
         Err(refusal) => return traced(trace, &id, "", named(refusal.into_response(), &id)),
     };
-    let peer = peer.map(|Extension(peer)| peer.address());
     let asker = Asker { request_id: id.as_str(), peer };
     let answered = async {
         let (reply, proved) = reviews.app.authenticated(&body, asker).await;
@@ -99,6 +89,11 @@ async fn authenticate(
     };
     let (reply, proved) = answered.instrument(request_span("authenticate", &id, peer)).await;
     traced(trace, &id, proved.as_str(), respond(reply, &id))
+}
+
+/// Where the connection comes from, if the server says so.
+fn sender(request: &Request<Body>) -> Option<SocketAddr> {
+    request.extensions().get::<Peer>().map(Peer::address)
 }
 
 /// One event for each request, in its span.
