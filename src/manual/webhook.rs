@@ -106,6 +106,14 @@
 //! | `apiserver_authorization_webhook_evaluations_total` of the API server | `result` is anything but success: it got no answer |
 //! | `apiserver_authorization_config_controller_automatic_reloads_total{status="failure"}` | it grows: the new AuthorizationConfiguration was refused, the old one counts |
 //!
+//! For traces beside it, build with `--features otel` and add `openTelemetry` to `log`: `{endpoint:
+//! http://127.0.0.1:4318/v1/traces, sample: 0.01, serviceName: portcullis}`, and `caFile` where the endpoint is
+//! https; plain http is for a collector on the same node. Each traced request is one span with route, status,
+//! decision and request id; it says neither who asked nor what for. A `traceparent` of the API server
+//! (its TracingConfiguration) decides before `sample` does and makes its span the parent, so `sample: 0`
+//! follows the API server only. A collector that is slow or down costs spans and nothing else:
+//! `portcullis_spans_lost_total` counts them, and the log says why once a minute.
+//!
 //! # What goes wrong
 //!
 //! | what you see | why |

@@ -8,9 +8,10 @@ use arc_swap::ArcSwap;
 use super::authenticate;
 use super::authorize::{self, ReviewLimits};
 use super::decision_log::{AuthenticateRecord, AuthorizeRecord, DecisionLog};
-use super::metrics::Metrics;
+use super::metrics::{Decided, Metrics, Proved};
 use super::reply::Reply;
 use super::shadow::{Answer, Shadow};
+use super::traces::Traces;
 use crate::authn::cache::TokenCache;
 use crate::snapshot::Snapshot;
 
@@ -42,6 +43,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     log: Arc<DecisionLog>,
     shadow: Option<Arc<Shadow>>,
+    traces: Option<Arc<Traces>>,
 }
 
 /// What decides, and which of those that served since the start it is.
@@ -79,6 +81,7 @@ impl App {
             metrics: Arc::new(Metrics::new()),
             log: Arc::new(DecisionLog::off()),
             shadow: None,
+            traces: None,
         }
     }
 
@@ -108,6 +111,18 @@ impl App {
     pub fn with_shadow(mut self, shadow: Arc<Shadow>) -> Self {
         self.shadow = Some(shadow);
         self
+    }
+
+    /// The same with spans of requests sent away.
+    #[must_use]
+    pub(super) fn with_traces(mut self, traces: Option<Arc<Traces>>) -> Self {
+        self.traces = traces;
+        self
+    }
+
+    /// Where spans of requests go, if anywhere.
+    pub(super) const fn traces(&self) -> Option<&Arc<Traces>> {
+        self.traces.as_ref()
     }
 
     /// The metrics.
@@ -142,6 +157,11 @@ impl App {
 
     /// Answers the body of a `POST /authorize`.
     pub fn authorize(&self, body: &[u8], asker: Asker<'_>) -> Reply {
+        self.authorized(body, asker).0
+    }
+
+    /// The same, and what it came to.
+    pub(super) fn authorized(&self, body: &[u8], asker: Asker<'_>) -> (Reply, Decided) {
         let started = Instant::now();
         let serving = self.serving.load();
         let Serving { snapshot, generation } = &**serving;
@@ -170,11 +190,16 @@ impl App {
             self.log.authorize(kept, &record);
         });
         self.metrics.authorized(decided, started.elapsed());
-        reply
+        (reply, decided)
     }
 
     /// Answers the body of a `POST /authenticate`. Must be called within a tokio runtime.
     pub async fn authenticate(&self, body: &[u8], asker: Asker<'_>) -> Reply {
+        self.authenticated(body, asker).await.0
+    }
+
+    /// The same, and what it came to.
+    pub(super) async fn authenticated(&self, body: &[u8], asker: Asker<'_>) -> (Reply, Proved) {
         let started = Instant::now();
         let (reply, proved, used) = authenticate::answer(body, &self.tokens, unix_now(), |seen| {
             let Some(kept) = self.log.wants_token(seen.proved()) else { return };
@@ -199,7 +224,7 @@ impl App {
             self.metrics.cache(used);
         }
         self.metrics.authenticated(proved, started.elapsed());
-        reply
+        (reply, proved)
     }
 }
 

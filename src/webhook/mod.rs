@@ -29,6 +29,7 @@ mod serve;
 pub mod server;
 pub mod shadow;
 pub mod telemetry;
+mod traces;
 pub mod watch;
 
 pub use app::{App, Asker};

@@ -14,6 +14,7 @@ use super::reply::Reply;
 use super::request_id::{RequestId, RequestIds};
 use super::server::{Limits, Peer, read_body};
 use super::telemetry::request_span;
+use super::traces::Trace;
 
 /// In which a failure names its request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,30 +38,57 @@ struct Reviews {
     ids: RequestIds,
 }
 
+impl Reviews {
+    /// A span for the collector, if there is one and this request is among those that it sees.
+    fn trace(&self, route: &'static str, request: &Request<Body>) -> Option<Trace<'_>> {
+        self.app.traces()?.begin(route, request.headers())
+    }
+}
+
+/// What was answered ends the span.
+fn traced(
+    trace: Option<Trace<'_>>,
+    id: &RequestId,
+    decision: &'static str,
+    response: Response,
+) -> Response {
+    if let Some(trace) = trace {
+        trace.end(id, decision, response.status());
+    }
+    response
+}
+
 async fn authorize(State(reviews): State<Arc<Reviews>>, request: Request<Body>) -> Response {
     let id = reviews.ids.of(request.headers());
+    let trace = reviews.trace("/authorize", &request);
     let peer = sender(&request);
     let body = match read_body(request.into_body(), &reviews.limits).await {
         Ok(body) => body,
-        Err(refusal) => return named(refusal.into_response(), &id),
+        Err(refusal) => return traced(trace, &id, "", named(refusal.into_response(), &id)),
     };
     let asker = Asker { request_id: id.as_str(), peer };
-    let reply =
-        request_span("authorize", &id, peer).in_scope(|| said(reviews.app.authorize(&body, asker)));
-    respond(reply, &id)
+    let (reply, decided) = request_span("authorize", &id, peer).in_scope(|| {
+        let (reply, decided) = reviews.app.authorized(&body, asker);
+        (said(reply), decided)
+    });
+    traced(trace, &id, decided.as_str(), respond(reply, &id))
 }
 
 async fn authenticate(State(reviews): State<Arc<Reviews>>, request: Request<Body>) -> Response {
     let id = reviews.ids.of(request.headers());
+    let trace = reviews.trace("/authenticate", &request);
     let peer = sender(&request);
     let body = match read_body(request.into_body(), &reviews.limits).await {
         Ok(body) => body,
-        Err(refusal) => return named(refusal.into_response(), &id),
+        Err(refusal) => return traced(trace, &id, "", named(refusal.into_response(), &id)),
     };
     let asker = Asker { request_id: id.as_str(), peer };
-    let answered = async { said(reviews.app.authenticate(&body, asker).await) };
-    let reply = answered.instrument(request_span("authenticate", &id, peer)).await;
-    respond(reply, &id)
+    let answered = async {
+        let (reply, proved) = reviews.app.authenticated(&body, asker).await;
+        (said(reply), proved)
+    };
+    let (reply, proved) = answered.instrument(request_span("authenticate", &id, peer)).await;
+    traced(trace, &id, proved.as_str(), respond(reply, &id))
 }
 
 /// Where the connection comes from, if the server says so.

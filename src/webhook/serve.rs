@@ -24,11 +24,15 @@ use super::server::{
     TlsError, TlsFiles,
 };
 use super::shadow::{Shadow, ShadowOptions};
+use super::traces::Traces;
 use crate::api::decision_line::Mask;
 use crate::authn::cache::{CacheConfig, CacheError, TokenCache};
 
 /// For the lines of the decision log that are still queued when the server stops.
 const LAST_LINES: Duration = Duration::from_secs(5);
+
+/// For the spans that are still queued then.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// Why nothing is served.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +125,7 @@ impl Server {
         let key = Arc::new(digest_key(&config)?);
         let log = Arc::new(decision_log(&config, &key, &metrics)?);
         let tokens = TokenCache::new(loaded.counted_tokens(&metrics), cache_config(&config))?;
+        let traces = Traces::start(config.log.open_telemetry.as_ref(), &metrics)?;
         let decisions = config.log.decisions.as_ref();
         // There from the start, so that a reload can bring the first candidate. What the decision
         // log hides is not shown elsewhere.
@@ -131,7 +136,8 @@ impl Server {
             .with_limits(config.limits.reviews)
             .with_metrics(Arc::clone(&metrics))
             .with_log(Arc::clone(&log))
-            .with_shadow(shadow);
+            .with_shadow(shadow)
+            .with_traces(traces);
         let app = Arc::new(app);
         let live = Arc::new(Live::new(loaded, Arc::clone(&metrics), SystemTime::now()));
         take_over(&app, &live.serving());
@@ -182,9 +188,15 @@ impl Server {
             .with_tls(tls_revision, move |bytes| Ok(tls.reload(&files(&bytes))?));
         let reloading = tokio::spawn(Arc::new(reloader).run(std::future::pending()));
         let reopening = tokio::spawn(reopen_on_hangup(Arc::clone(&log)));
+        let traces = app.traces().cloned();
         let drained = transport.run(reviews(app, limits), stop).await;
         reloading.abort();
         reopening.abort();
+        if let Some(traces) = traces
+            && !traces.close(LAST_SPANS).await
+        {
+            tracing::warn!("the last spans could not be sent to the collector");
+        }
         if !log.close(LAST_LINES) {
             tracing::warn!("the decision log could not be written to its end");
         }

@@ -14,3 +14,4 @@ mod shadow;
 mod start;
 mod tls_files;
 mod tokens;
+mod traces;

@@ -45,20 +45,7 @@ impl Client {
                 return Err(JwksConfigError::Zero(name));
             }
         }
-        let is_plain = uri.scheme_str() == Some("http");
-        let roots = match &config.ca_bundle {
-            Some(pem) => roots(pem)?,
-            // No TLS, so nobody has to vouch.
-            None if is_plain => RootCertStore::empty(),
-            None => return Err(JwksConfigError::NoCaBundle { url: config.url.clone() }),
-        };
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(config.timeout));
-        let builder = HttpsConnectorBuilder::new().with_tls_config(tls(roots)?);
-        let builder = if is_plain { builder.https_or_http() } else { builder.https_only() };
-        let connector = builder.enable_all_versions().wrap_connector(tcp);
+        let connector = connector(&uri, config.ca_bundle.as_deref(), config.timeout)?;
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -109,7 +96,7 @@ impl Client {
 
 /// An absolute URL to a host, `https` unless the host is a loopback address. The name `localhost`
 /// does not count: what it resolves to is for others to say.
-fn check_url(url: &str) -> Result<Uri, JwksConfigError> {
+pub(crate) fn check_url(url: &str) -> Result<Uri, JwksConfigError> {
     let wrong = || JwksConfigError::Url { url: url.to_owned() };
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let authority = uri.authority().ok_or_else(wrong)?;
@@ -127,6 +114,28 @@ fn check_url(url: &str) -> Result<Uri, JwksConfigError> {
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Connects to `uri`, and to nobody in plain text if that is https. `ca_bundle` is PEM.
+pub(crate) fn connector(
+    uri: &Uri,
+    ca_bundle: Option<&[u8]>,
+    timeout: Duration,
+) -> Result<HttpsConnector<HttpConnector>, JwksConfigError> {
+    let is_plain = uri.scheme_str() == Some("http");
+    let roots = match ca_bundle {
+        Some(pem) => roots(pem)?,
+        // No TLS, so nobody has to vouch.
+        None if is_plain => RootCertStore::empty(),
+        None => return Err(JwksConfigError::NoCaBundle { url: uri.to_string() }),
+    };
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(timeout));
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls(roots)?);
+    let builder = if is_plain { builder.https_or_http() } else { builder.https_only() };
+    Ok(builder.enable_all_versions().wrap_connector(tcp))
 }
 
 fn roots(pem: &[u8]) -> Result<RootCertStore, JwksConfigError> {
@@ -148,7 +157,7 @@ fn tls(roots: RootCertStore) -> Result<ClientConfig, JwksConfigError> {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -39,6 +39,12 @@ use tokio::task::JoinHandle;
 pub use config::JwksConfig;
 pub use error::{FetchError, JwksConfigError};
 
+// What else the server opens connections to is held to the same rules.
+#[cfg(feature = "webhook")]
+pub(crate) use client::check_url;
+#[cfg(feature = "otel")]
+pub(crate) use client::{chain, connector};
+
 use crate::authn::{Keys, UnixSeconds};
 use crate::crypto::KeySet;
 use client::Client;

@@ -33,6 +33,7 @@ mod problem;
 mod scalar;
 mod serve;
 mod tokens;
+mod traces;
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,8 @@ pub use tokens::{
     AuthenticatorConfig, BoundObjects, IssuedTokensConfig, JwksConfig, ServiceAccountsConfig,
     TokenCacheConfig, TokenFileConfig, TokenFileFormat,
 };
+
+pub use traces::OpenTelemetryConfig;
 
 pub use crate::api::decision_line::Mask;
 use crate::model::Origin;

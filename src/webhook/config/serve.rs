@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::NamedPath;
 use super::field::Field;
+use super::traces::{self, OpenTelemetryConfig};
 use crate::api::decision_line::Mask;
 use crate::webhook::telemetry::LogFormat;
 
@@ -127,6 +128,8 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// The decision log; none without it.
     pub decisions: Option<DecisionLogConfig>,
+    /// Spans for a collector; none without it.
+    pub open_telemetry: Option<OpenTelemetryConfig>,
 }
 
 pub(super) fn listen(field: Field<'_>, base: &Path) -> Option<ListenConfig> {
@@ -212,11 +215,14 @@ pub(super) fn log(field: Field<'_>, base: &Path) -> Option<LogConfig> {
         .get("format")
         .and_then(|field| field.one_of(&[("text", LogFormat::Text), ("json", LogFormat::Json)]));
     let decisions = object.get("decisions").and_then(|field| decisions(field, base));
+    let open_telemetry =
+        object.get("openTelemetry").and_then(|field| traces::open_telemetry(field, base));
     object.finish();
     Some(LogConfig {
         level: level.unwrap_or_default(),
         format: format.unwrap_or_default(),
         decisions,
+        open_telemetry,
     })
 }
 

@@ -441,3 +441,62 @@ fn only_listeners_logs_and_the_like_need_a_restart() {
     let moved = parse(&format!("# why\n{FULL}")).unwrap();
     assert_eq!(moved.needs_restart(&config), [""; 0]);
 }
+
+fn traced(more: &str) -> String {
+    with("  level: info\n", &format!("  level: info\n  openTelemetry: {{{more}}}\n"))
+}
+
+#[cfg(feature = "otel")]
+#[test]
+fn a_collector_is_taken_in_the_clear_only_on_this_machine_and_else_with_its_authorities() {
+    for good in [
+        "endpoint: 'http://127.0.0.1:4318/v1/traces'",
+        "endpoint: 'http://[::1]:4318/', sample: 1, serviceName: p",
+        "endpoint: 'https://otel.example/v1/traces', caFile: ca.crt, sample: 0.5",
+    ] {
+        assert_eq!(problems(&traced(good)), [""; 0], "{good}");
+    }
+    for (bad, expected) in [
+        ("sample: 0.5", "`log.openTelemetry`: `endpoint` is missing"),
+        (
+            "endpoint: 'http://otel.example/v1/traces'",
+            "`log.openTelemetry.endpoint`: `http://otel.example/v1/traces` must be https; http is for 127.0.0.1 and [::1] only",
+        ),
+        (
+            "endpoint: 'http://127.0.0.1.example/'",
+            "`log.openTelemetry.endpoint`: `http://127.0.0.1.example/` must be https; http is for 127.0.0.1 and [::1] only",
+        ),
+        (
+            "endpoint: 'https://otel.example/'",
+            "`log.openTelemetry`: `caFile` is missing: name the authorities that may vouch for the collector",
+        ),
+        (
+            "endpoint: 'http://127.0.0.1:4318/', caFile: ca.crt",
+            "`log.openTelemetry.caFile`: http knows no certificates; take https, or leave this out",
+        ),
+        (
+            "endpoint: 'http://127.0.0.1:4318/', sample: 2",
+            "`log.openTelemetry.sample`: must be a number from 0 to 1, but is the number `2`",
+        ),
+        (
+            "endpoint: 'http://127.0.0.1:4318/', samples: 1",
+            "`log.openTelemetry.samples`: there is no such field; did you mean `sample`?",
+        ),
+    ] {
+        assert_eq!(problems(&traced(bad)), [format!("/etc/p/server.yaml:35: {expected}")], "{bad}");
+    }
+    let config = parse(&traced("endpoint: 'https://o/', caFile: ca.crt")).unwrap();
+    let wanted = config.log.open_telemetry.as_ref().unwrap();
+    assert_eq!((wanted.sample, wanted.service_name.as_str()), (0.01, "portcullis"));
+    assert_eq!(wanted.ca_file, Some("/etc/p/ca.crt".into()));
+    assert_eq!(config.needs_restart(&parse(FULL).unwrap()), ["log"]);
+}
+
+#[cfg(not(feature = "otel"))]
+#[test]
+fn a_collector_is_refused_by_a_program_that_cannot_send() {
+    let expected = "/etc/p/server.yaml:35: `log.openTelemetry`: this program is built without the \
+                    feature `otel`; build it with `--features otel`, or leave this out";
+    assert_eq!(problems(&traced("endpoint: 'http://127.0.0.1:4318/v1/traces'")), [expected]);
+    assert_eq!(problems(FULL), [""; 0]);
+}

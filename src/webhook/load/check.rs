@@ -5,6 +5,7 @@ use super::tls::{TlsBytes, read_tls};
 use super::{Draft, Loaded, Outcome};
 use crate::webhook::config::{ConfigError, ListenConfig, Problem};
 use crate::webhook::server::{ClientAuth, ReloadableTls, TlsFiles};
+use crate::webhook::traces;
 
 /// What a configuration comes to, without serving it.
 #[derive(Debug)]
@@ -42,6 +43,11 @@ pub fn check(file: &Path) -> Checked {
     let decisions = draft.config().log.decisions.as_ref();
     if let Some(named) = decisions.and_then(|decisions| decisions.key_file.as_ref())
         && let Err(error) = read_digest_key(named)
+    {
+        problems.extend_from_slice(error.problems());
+    }
+    if let Some(config) = &draft.config().log.open_telemetry
+        && let Err(error) = traces::check(config)
     {
         problems.extend_from_slice(error.problems());
     }

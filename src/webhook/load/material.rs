@@ -174,7 +174,7 @@ pub(super) fn named_paths(config: &ServerConfig) -> Vec<PathBuf> {
 }
 
 /// Reads a file whole, if it is one: a pipe would be waited for.
-pub(super) fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+pub(in crate::webhook) fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file"));
@@ -189,7 +189,7 @@ pub(super) fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-pub(super) fn unreadable(named: &NamedPath, error: &io::Error) -> Problem {
+pub(in crate::webhook) fn unreadable(named: &NamedPath, error: &io::Error) -> Problem {
     let message = format!(
         "`{}`: cannot be read; check the path and your permission to read it: {error}",
         named.path.display()

@@ -36,6 +36,9 @@ use crate::snapshot::Snapshot;
 use crate::source::Report;
 pub use check::{Checked, check};
 pub use fetched::FetchedKeys;
+#[cfg(feature = "otel")]
+pub(super) use material::{read_file, unreadable};
+
 use material::Material;
 pub use tokens::LoadedAuthenticator;
 

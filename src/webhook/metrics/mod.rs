@@ -24,6 +24,7 @@
 //! | `portcullis_reloads_total` | counter | `what`: policy, tls; `result`: success, failure | Loads of policy and of TLS files |
 //! | `portcullis_requests_in_flight` | gauge | – | Reviews that are being answered |
 //! | `portcullis_shadow_total` | counter | `difference`: same, would_allow, would_refuse, other_no, other_reason, failed, skipped | Answers of the candidate policy beside those of the live one |
+//! | `portcullis_spans_lost_total` | counter | – | Spans that did not reach the collector (`log.openTelemetry`) |
 //! | `portcullis_token_cache_total` | counter | `result`: hit, miss, joined | Look-ups in the token cache |
 //! | `process_resident_memory_bytes` | gauge | – | Resident memory of the process (Linux) |
 //!
@@ -130,6 +131,7 @@ pub struct Metrics {
     log_written: Counter,
     log_write_errors: Counter,
     log_queued: Gauge,
+    spans_lost: Counter,
     connections: Gauge,
     in_flight: Gauge,
     policy_generation: Gauge,
@@ -183,6 +185,7 @@ impl Metrics {
             log_written: Counter::default(),
             log_write_errors: Counter::default(),
             log_queued: Gauge::default(),
+            spans_lost: Counter::default(),
             connections: Gauge::default(),
             in_flight: Gauge::default(),
             policy_generation: Gauge::default(),
@@ -239,6 +242,7 @@ impl Metrics {
                 "Writes of the decision log that failed; their lines are lost",
                 &self.log_write_errors,
             ),
+            ("spans_lost", "Spans that did not reach the collector", &self.spans_lost),
         ];
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());
@@ -336,6 +340,11 @@ impl Metrics {
     /// So many lines wait to be written.
     pub fn log_queued(&self, lines: u64) {
         self.log_queued.set(i64::try_from(lines).unwrap_or(i64::MAX));
+    }
+
+    /// Spans did not reach the collector.
+    pub fn spans_lost(&self, number: u64) {
+        self.spans_lost.inc_by(number);
     }
 
     /// The gauge of open connections.
