@@ -54,6 +54,51 @@ mod tests {
         assert!(allowed > 500 && undecided > 500, "{allowed} allowed, {undecided} undecided");
         // No mode of Kubernetes denies for good; an authorizer of one's own does.
         assert!(denied > 0, "{denied} denied");
+        #[cfg(feature = "webhook")]
+        a_review_allocates_little();
+    }
+
+    /// From the bytes of a body to the bytes of the answer. What is allocated: the lists of groups and
+    /// extra values as they are read, the reason, and the answer.
+    #[cfg(feature = "webhook")]
+    fn a_review_allocates_little() {
+        use portcullis::authn::cache::{CacheConfig, TokenCache};
+        use portcullis::authn::chain::TokenChain;
+        use portcullis::webhook::{App, Asker};
+
+        let policy = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader, namespace: shop}
+rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: readers, namespace: shop}
+subjects: [{kind: Group, apiGroup: rbac.authorization.k8s.io, name: dev}]
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+";
+        let loaded = source::parse("policy.yaml", policy.as_bytes(), &LoadOptions::default());
+        let inventory = loaded.unwrap().inventory;
+        let snapshot = compile(&inventory, &Config::new([Mode::Rbac])).unwrap();
+        let tokens =
+            TokenCache::new(std::sync::Arc::new(TokenChain::default()), CacheConfig::default());
+        let app = App::new(std::sync::Arc::new(snapshot), tokens.unwrap());
+        let body = |verb: &str| {
+            format!(
+                r#"{{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1","metadata":{{}},"spec":{{"resourceAttributes":{{"namespace":"shop","verb":"{verb}","version":"v1","resource":"pods","name":"web-1"}},"user":"jane@example.com","groups":["dev","ops","oncall","everybody","system:authenticated"],"extra":{{"authentication.kubernetes.io/credential-id":["X509SHA256=307fc61a5843c7a42fbba898e8d0977602e8272e933439f113e694695000c356"]}}}},"status":{{"allowed":false}}}}"#
+            )
+        };
+        let (yes, no) = (body("get"), body("delete"));
+        let count = |body: &str, allowed: bool| {
+            let reply = app.authorize(body.as_bytes(), Asker::default());
+            let said = format!("\"allowed\":{allowed}");
+            assert!(reply.body.windows(said.len()).any(|part| part == said.as_bytes()));
+            allocations(|| drop(black_box(app.authorize(body.as_bytes(), Asker::default()))))
+        };
+        let counts = (count(&yes, true), count(&no, false));
+        eprintln!("allocations of a review: {} for a yes, {} for a no", counts.0, counts.1);
+        assert!(counts.0 <= 12 && counts.1 <= 8, "{counts:?}");
     }
 
     /// Asks everything in every way; gives how many were allowed, denied and neither.
