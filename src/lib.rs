@@ -1,5 +1,5 @@
-//! The authorization engine of Kubernetes as a library: decide, explain and enumerate exactly as the
-//! API server does.
+//! The authentication and authorization engine of Kubernetes as a library: prove, decide, explain
+//! and enumerate exactly as the API server does.
 //!
 // The README is the crate's front page, and its example is compiled; it needs what it shows.
 #![cfg_attr(all(feature = "files", feature = "rbac"), doc = include_str!("../README.md"))]

@@ -36,10 +36,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use exit::{Exit, Failure};
 
-/// Who may do what in a Kubernetes cluster? Answers from files, without the cluster
+/// Who may do what in a Kubernetes cluster, and who is asking?
 ///
-/// Reads roles, bindings and ABAC policy, and decides, explains and lists exactly as the API server
-/// of Kubernetes 1.36 does.
+/// Reads roles, bindings and ABAC policy from files, and decides, explains and lists exactly as the
+/// API server of Kubernetes 1.36 does; built with the feature `webhook`, it answers the API server's
+/// own questions, too.
 #[derive(Debug, Parser)]
 #[command(
     name = "portcullis",
