@@ -15,8 +15,9 @@ use serde_json::value::RawValue;
 use super::WrongType;
 use super::node::Node;
 use super::object;
-use super::wire::{Metadata, Text, Wide};
+use super::wire::{Metadata, Wide};
 use crate::api::core::{INVALID_SINCE, Secret, SecretContent};
+use crate::api::null::Text;
 use crate::util::secret::SecretBytes;
 
 /// Base64 as Go reads it: padding must be there, the bits left over may be anything.

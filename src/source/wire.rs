@@ -1,16 +1,16 @@
 //! The parts of objects that are read besides the RBAC types: all of `metadata`, to find the same
 //! type errors as the API server, and the few fields that tell names.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::api::Str;
 use crate::api::meta::{ObjectMeta, StrMap, Uid};
+use crate::api::null::{self, Text};
 use crate::api::rbac::{AggregationRule, PolicyRule, RoleRef, Subject};
-use crate::api::{Str, null};
 use crate::util::rfc3339;
 
 /// Every field that decides what an object says, whatever its kind, read in one pass. When this
@@ -46,46 +46,6 @@ pub(super) struct Wide<'a> {
     #[cfg(feature = "authn")]
     #[serde(borrow)]
     pub(super) string_data: Option<&'a RawValue>,
-}
-
-/// A string that is borrowed where possible; `null` is empty.
-#[derive(Default)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_unit<E>(self) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_none<E>(self) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Text<'de>, D::Error> {
-                inner.deserialize_str(self)
-            }
-        }
-
-        deserializer.deserialize_option(TextVisitor)
-    }
 }
 
 /// All of `metadata`, as the API server types it. The fields without a use are here because a

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -7,7 +6,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::prepared::{Selectors, fields_of, labels_of};
 use super::review::{Review, ReviewError, Version};
 use super::spec::{FieldSelectorAttributes, LabelSelectorAttributes};
-use crate::api::null;
+use crate::api::null::{self, Text};
 use crate::model::{Attributes, NonResourceAttributes, ResourceAttributes, User};
 
 /// A SubjectAccessReview as a server receives it: read once, in place, borrowing from the body.
@@ -264,53 +263,13 @@ struct Path<'a> {
     verb: Text<'a>,
 }
 
-/// A string of the body: borrowed unless it holds escapes; `null` is the empty one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Text<'a>(Cow<'a, str>);
-
-/// A list of them; `null` is the empty one.
+/// A list of strings; `null` is the empty one.
 #[derive(Debug, Default)]
 struct Texts<'a>(Vec<Text<'a>>);
 
 /// Extra values, sorted by key; of a key that is there twice the last counts.
 #[derive(Debug, Default)]
 struct Extra<'a>(Vec<(Text<'a>, Texts<'a>)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_unit<E>(self) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_none<E>(self) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Text<'de>, D::Error> {
-                inner.deserialize_str(self)
-            }
-        }
-
-        deserializer.deserialize_option(TextVisitor)
-    }
-}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -320,25 +279,23 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Extra<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ExtraVisitor;
+        Ok(Self(Option::<Pairs<'a>>::deserialize(deserializer)?.unwrap_or_default().0))
+    }
+}
 
-        impl<'de> Visitor<'de> for ExtraVisitor {
-            type Value = Extra<'de>;
+/// [`Extra`] that is there.
+#[derive(Default)]
+struct Pairs<'a>(Vec<(Text<'a>, Texts<'a>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map")
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Extra::default())
-            }
-
-            fn visit_none<E>(self) -> Result<Self::Value, E> {
-                Ok(Extra::default())
-            }
-
-            fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
-                inner.deserialize_map(self)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -355,11 +312,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Extra<'a> {
                     pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
                     pairs.dedup_by(|(later, _), (first, _)| later == first);
                 }
-                Ok(Extra(pairs))
+                Ok(Pairs(pairs))
             }
         }
 
-        deserializer.deserialize_option(ExtraVisitor)
+        deserializer.deserialize_map(PairsVisitor)
     }
 }
 
