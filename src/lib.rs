@@ -11,8 +11,8 @@
 //! ```text
 //!  L4  query    webhook  who-can, why-not, rules, lint over a snapshot; the review server
 //!  L3  snapshot  source  one compiled policy; everything that reads files
-//!  L2  authz    authn    the engines: chain, rbac, abac; tokens to users
-//!  L1  api      crypto   shapes: bytes to values, Kubernetes objects and reviews, signatures
+//!  L2  authz authn pki   the engines: chain, rbac, abac; credentials to users; signing requests
+//!  L1  api      crypto   shapes: bytes to values, Kubernetes objects and reviews, certificates
 //!  L0  model             nouns: who asks, what is asked, what is answered, who said so
 //! ```
 //!
@@ -30,6 +30,8 @@ pub mod authz;
 pub mod crypto;
 pub mod manual;
 pub mod model;
+#[cfg(feature = "pki")]
+pub mod pki;
 #[cfg(feature = "query")]
 pub mod query;
 pub mod snapshot;

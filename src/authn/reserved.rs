@@ -6,8 +6,7 @@ use crate::model::User;
 /// could otherwise make anybody a member of `system:masters`.
 pub const RESERVED_PREFIX: &str = "system:";
 
-/// The extra key under which `jti` is told, as `JTI=<jti>` (S-SAJWT-10, S-OIDC-16).
-pub const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
+pub use crate::model::CREDENTIAL_ID;
 
 /// The domains of extra keys that Kubernetes keeps for itself, with all below them (S-ACONF-8).
 const RESERVED_DOMAINS: [&str; 2] = ["k8s.io", "kubernetes.io"];

@@ -67,7 +67,7 @@ pub(crate) enum Failure {
         error: io::Error,
     },
     /// A file cannot be written; the old one, if any, is as it was.
-    #[cfg(feature = "token-file")]
+    #[cfg(any(feature = "ledger", feature = "token-file"))]
     #[error("`{path}`: cannot be written; check the path and your permission to write there")]
     Write {
         /// What was to be written.

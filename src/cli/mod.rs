@@ -6,6 +6,8 @@ mod args;
 mod authorize;
 mod batch;
 mod can_i;
+#[cfg(feature = "ledger")]
+mod cert;
 #[cfg(feature = "webhook")]
 mod certificates;
 mod check;
@@ -29,6 +31,8 @@ mod target;
 #[cfg(feature = "token-file")]
 mod token;
 mod who_can;
+#[cfg(any(feature = "ledger", feature = "token-file"))]
+mod whole_file;
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -73,6 +77,8 @@ enum Verb {
     Init(init::InitArgs),
     #[cfg(feature = "token-file")]
     Token(token::TokenArgs),
+    #[cfg(feature = "ledger")]
+    Cert(cert::CertArgs),
 }
 
 /// Runs the command.
@@ -98,6 +104,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args, &mut out),
         #[cfg(feature = "token-file")]
         Verb::Token(args) => token::run(args, &mut out),
+        #[cfg(feature = "ledger")]
+        Verb::Cert(args) => cert::run(args, &mut out),
         #[cfg(feature = "webhook")]
         Verb::Init(args) => init::run(args, &mut out),
     };

@@ -3,12 +3,14 @@
 //! Nothing here knows a file, a wire format or an engine; every other module speaks in these types.
 //! Absent on purpose: parsing (see `api`), evaluation (see `authz`) and clocks.
 
+mod credential;
 mod decision;
 mod origin;
 mod request;
 mod selector;
 mod user;
 
+pub use credential::{CREDENTIAL_ID, Fingerprint, FingerprintError, X509_CREDENTIAL_PREFIX};
 pub use decision::{Decision, Explain, Reason, Verdict};
 pub use origin::{Origin, Step};
 pub use request::{Attributes, NonResourceAttributes, Request, ResourceAttributes};

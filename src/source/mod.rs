@@ -36,8 +36,10 @@
 //! ```
 
 mod collect;
+#[cfg(feature = "pki")]
+pub mod config_file;
 mod defaults;
-#[cfg(feature = "webhook")]
+#[cfg(feature = "pki")]
 pub(crate) mod document;
 mod error;
 mod files;

@@ -1,13 +1,14 @@
 //! A file of tokens on disk: locked while it is changed, and changed as a whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use portcullis::authn::ReservedNames;
 use portcullis::authn::token_file::HashedTokens;
 
 use crate::cli::exit::Failure;
+use crate::cli::whole_file::{self, Readers};
 
 /// What to do about a file that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,55 +62,9 @@ impl Store {
     /// owner and mode.
     pub(super) fn save(self) -> Result<(), Failure> {
         let path = self.path.display().to_string();
-        self.replace().map_err(|error| Failure::Write { path, error })
-    }
-
-    fn replace(&self) -> io::Result<()> {
-        let name = self.path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let folder = match self.path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        // Neither what an earlier process left behind nor another process's draft is in the way:
-        // processes in containers have the same numbers.
-        let mut random = [0_u8; 8];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| io::ErrorKind::Other)?;
-        let random = u64::from_ne_bytes(random);
-        let path = folder.join(format!(".{}.{random:016x}", name.to_string_lossy()));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path)?;
-        // Only what was made here is removed.
-        let draft = Draft(path);
-        file.write_all(self.tokens.to_string().as_bytes())?;
-        match &self.old {
-            Some(old) => {
-                keep_owner(old, &file)?;
-                file.set_permissions(old.metadata()?.permissions())?;
-                file.sync_all()?;
-                fs::rename(&draft.0, &self.path)?;
-            }
-            None => {
-                file.sync_all()?;
-                // Unlike a rename, this never replaces a file that was made in the meantime.
-                fs::hard_link(&draft.0, &self.path)?;
-            }
-        }
-        // The folder, too, must survive a power cut; where it cannot be synced, it need not be.
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-        Ok(())
-    }
-}
-
-/// A file that vanishes unless it was renamed.
-struct Draft(PathBuf);
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // After a rename there is nothing left to remove.
-        let _ = fs::remove_file(&self.0);
+        let content = self.tokens.to_string();
+        whole_file::write(&self.path, content.as_bytes(), Readers::Owner, self.old.as_ref())
+            .map_err(|error| Failure::Write { path, error })
     }
 }
 
@@ -126,21 +81,4 @@ fn is_current(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn is_current(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
-}
-
-/// A file that root rewrites must stay readable for the server.
-#[cfg(unix)]
-fn keep_owner(old: &File, new: &File) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-
-    let (old, now) = (old.metadata()?, new.metadata()?);
-    if (old.uid(), old.gid()) == (now.uid(), now.gid()) {
-        return Ok(());
-    }
-    fchown(new, Some(old.uid()), Some(old.gid()))
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_: &File, _: &File) -> io::Result<()> {
-    Ok(())
 }

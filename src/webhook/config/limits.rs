@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::field::{Field, Object};
+use crate::source::config_file::{Field, Object};
 use crate::webhook::authorize::ReviewLimits;
 use crate::webhook::server::{HandshakeLimits, Limits};
 

@@ -26,11 +26,8 @@
 //! );
 //! ```
 
-mod field;
 mod limits;
 mod policy;
-mod problem;
-mod scalar;
 mod serve;
 mod tokens;
 mod traces;
@@ -38,11 +35,10 @@ mod traces;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use limits::LimitsConfig;
 pub use policy::{AuthorizerConfig, PolicyConfig, ShadowConfig};
-pub use problem::{ConfigError, Problem};
 pub use serve::{
     DecisionLogConfig, ListenConfig, LogConfig, LogLevel, LogTarget, OperationsConfig,
     ReloadConfig, TlsConfig,
@@ -55,42 +51,14 @@ pub use tokens::{
 pub use traces::OpenTelemetryConfig;
 
 pub use crate::api::decision_line::Mask;
-use crate::model::Origin;
-use crate::source::document;
+use crate::source::config_file::{self, Header, Object};
+pub use crate::source::config_file::{ConfigError, NamedPath, Problem};
 pub use crate::webhook::telemetry::LogFormat;
-use field::{Field, Object, Problems};
 
 /// The `apiVersion` of the file.
 pub const API_VERSION: &str = "portcullis.dev/v1alpha1";
 /// The `kind` of the file.
 pub const KIND: &str = "ServerConfiguration";
-
-/// A path that a configuration names, and where it does.
-#[derive(Debug, Clone)]
-pub struct NamedPath {
-    /// The path; a relative one was joined to the folder of the configuration file.
-    pub path: PathBuf,
-    /// The line of the configuration file.
-    pub origin: Origin,
-    /// The field that names it.
-    pub field: String,
-}
-
-impl<P: Into<PathBuf>> From<P> for NamedPath {
-    /// A path that no file names.
-    fn from(path: P) -> Self {
-        Self { path: path.into(), origin: Origin::default(), field: String::new() }
-    }
-}
-
-/// Where it was named makes no difference.
-impl PartialEq for NamedPath {
-    fn eq(&self, other: &Self) -> bool {
-        self.path == other.path
-    }
-}
-
-impl Eq for NamedPath {}
 
 /// What a server serves.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,13 +96,8 @@ impl ServerConfig {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(path: impl AsRef<Path>, bytes: &[u8]) -> Result<Self, ConfigError> {
-        let path = path.as_ref();
-        let problems = Problems::new(&path.display().to_string());
-        let config = read(path, bytes, &problems);
-        match (config, problems.finish()) {
-            (Some(config), problems) if problems.is_empty() => Ok(config),
-            (_, problems) => Err(ConfigError::new(problems)),
-        }
+        let header = Header { api_version: API_VERSION, kind: KIND };
+        config_file::read(path.as_ref(), bytes, header, body)
     }
 
     /// The audiences of the API server: those that are configured, or the issuers of service account
@@ -165,55 +128,6 @@ impl ServerConfig {
         ];
         parts.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
     }
-}
-
-/// `None` only when something was noted.
-fn read(path: &Path, bytes: &[u8], problems: &Problems) -> Option<ServerConfig> {
-    let name = path.display().to_string();
-    let document = match document::read(&name, bytes.to_vec()) {
-        Ok(document) => document,
-        Err(error) => {
-            let text = error.to_string();
-            let (line, place) = error.origin().map_or((0, name), |at| (at.line, at.to_string()));
-            let message = text.strip_prefix(&format!("{place}: ")).unwrap_or(&text);
-            problems.note(line, "", message);
-            return None;
-        }
-    };
-    let Some(root) = &document.root else {
-        problems.note(
-            0,
-            "",
-            format!(
-                "there is nothing in it; begin with `apiVersion: {API_VERSION}` and `kind: {KIND}`"
-            ),
-        );
-        return None;
-    };
-    for (field, line) in &document.duplicates {
-        problems.note(*line, field, "this field stands twice; remove one of them");
-    }
-    let root = Field::root(root, problems).object()?;
-    header(&root)?;
-    // A file that was opened by its bare name is in the working directory.
-    let base = path.parent().unwrap_or_else(|| Path::new(""));
-    let config = body(&root, base);
-    root.finish();
-    config
-}
-
-/// A file of another kind has no mistakes, it is the wrong file: nothing else is said about it.
-fn header(root: &Object<'_>) -> Option<()> {
-    let right = |name, value: &str| {
-        let field = root.required(name)?;
-        let text = field.text()?;
-        if text != value {
-            field.note(format!("must be `{value}`, but is `{text}`; is this the right file?"));
-            return None;
-        }
-        Some(())
-    };
-    right("apiVersion", API_VERSION).and(right("kind", KIND))
 }
 
 fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {

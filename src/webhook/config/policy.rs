@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::NamedPath;
-use super::field::{Field, Object, instead};
 use crate::snapshot::Mode;
+use crate::source::config_file::{Field, Object, instead};
 
 /// What an `AlwaysAllow` entry must say besides.
 const DANGER: &str = "EverybodyMayDoEverything";

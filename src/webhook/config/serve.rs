@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::NamedPath;
-use super::field::Field;
 use super::traces::{self, OpenTelemetryConfig};
 use crate::api::decision_line::Mask;
+use crate::source::config_file::Field;
 use crate::webhook::telemetry::LogFormat;
 
 /// Where reviews are answered.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::NamedPath;
-use super::field::{Field, Object};
 use crate::model::Origin;
+use crate::source::config_file::{Field, Object};
 
 /// A token authenticator.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::NamedPath;
-use super::field::Field;
+use crate::source::config_file::Field;
 use crate::source::jwks::check_url;
 
 /// The share of requests that are traced if nothing else is said.

@@ -16,7 +16,7 @@ const UNITS: [(&str, u64); 8] = [
 
 /// `10s`, `1m30s`, `1.5h`, `500ms`, `0`: the grammar of Go's `time.ParseDuration`, without signs,
 /// and up to the 292 years that Go holds.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }
@@ -59,7 +59,7 @@ fn digits(text: &str) -> (&str, &str) {
 }
 
 /// `1Mi`, `64Ki`, `10k`, `4096`: whole quantities of Kubernetes, in bytes.
-pub(super) fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     let (number, suffix) = digits(text);
     let factor: u64 = match suffix {
         "" => 1,

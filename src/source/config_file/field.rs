@@ -18,48 +18,48 @@ use crate::util::nearest::nearest;
 const ENOUGH: usize = 60;
 
 /// What is wrong so far.
-pub(super) struct Problems {
-    pub(super) source: Arc<str>,
+pub(crate) struct Problems {
+    pub(crate) source: Arc<str>,
     found: RefCell<Vec<Problem>>,
 }
 
 impl Problems {
-    pub(super) fn new(source: &str) -> Self {
+    pub(crate) fn new(source: &str) -> Self {
         Self { source: Arc::from(source), found: RefCell::default() }
     }
 
-    pub(super) fn origin(&self, line: u32) -> Origin {
+    pub(crate) fn origin(&self, line: u32) -> Origin {
         Origin::new(Arc::clone(&self.source), 0, line)
     }
 
-    pub(super) fn note(&self, line: u32, field: &str, message: impl Into<String>) {
+    pub(crate) fn note(&self, line: u32, field: &str, message: impl Into<String>) {
         self.found.borrow_mut().push(Problem::new(self.origin(line), field, message));
     }
 
-    pub(super) fn finish(self) -> Vec<Problem> {
+    pub(crate) fn finish(self) -> Vec<Problem> {
         self.found.into_inner()
     }
 }
 
 /// A value and its path.
-pub(super) struct Field<'a> {
+pub(crate) struct Field<'a> {
     node: &'a Node,
     path: String,
     problems: &'a Problems,
 }
 
 impl<'a> Field<'a> {
-    pub(super) fn root(node: &'a Node, problems: &'a Problems) -> Self {
+    pub(crate) fn root(node: &'a Node, problems: &'a Problems) -> Self {
         Self { node, path: String::new(), problems }
     }
 
     /// Where it stands.
-    pub(super) fn origin(&self) -> Origin {
+    pub(crate) fn origin(&self) -> Origin {
         self.problems.origin(self.node.line)
     }
 
     /// Something is wrong with this value.
-    pub(super) fn note(&self, message: impl Into<String>) {
+    pub(crate) fn note(&self, message: impl Into<String>) {
         self.problems.note(self.node.line, &self.path, message);
     }
 
@@ -76,7 +76,7 @@ impl<'a> Field<'a> {
         self.note(format!("must be {expected}, but is {found}"));
     }
 
-    pub(super) fn object(self) -> Option<Object<'a>> {
+    pub(crate) fn object(self) -> Option<Object<'a>> {
         if matches!(self.node.value, Value::Map(_)) {
             return Some(Object { field: self, known: RefCell::default() });
         }
@@ -84,7 +84,7 @@ impl<'a> Field<'a> {
         None
     }
 
-    pub(super) fn list(&self) -> Option<Vec<Field<'a>>> {
+    pub(crate) fn list(&self) -> Option<Vec<Field<'a>>> {
         let Value::List(items) = &self.node.value else {
             self.must_be("a list");
             return None;
@@ -98,7 +98,7 @@ impl<'a> Field<'a> {
     }
 
     /// A list with something in it.
-    pub(super) fn filled_list(&self) -> Option<Vec<Field<'a>>> {
+    pub(crate) fn filled_list(&self) -> Option<Vec<Field<'a>>> {
         let items = self.list()?;
         if items.is_empty() {
             self.note("must not be empty; name at least one, or leave the field out");
@@ -108,7 +108,7 @@ impl<'a> Field<'a> {
     }
 
     /// Text, not empty.
-    pub(super) fn text(&self) -> Option<&'a str> {
+    pub(crate) fn text(&self) -> Option<&'a str> {
         match &self.node.value {
             Value::String(text) if text.is_empty() => self.note("must not be empty"),
             Value::String(text) => return Some(text),
@@ -124,17 +124,17 @@ impl<'a> Field<'a> {
         None
     }
 
-    pub(super) fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         let items = self.list().unwrap_or_default();
         items.iter().filter_map(Field::text).map(str::to_owned).collect()
     }
 
-    pub(super) fn filled_texts(&self) -> Vec<String> {
+    pub(crate) fn filled_texts(&self) -> Vec<String> {
         let items = self.filled_list().unwrap_or_default();
         items.iter().filter_map(Field::text).map(str::to_owned).collect()
     }
 
-    pub(super) fn boolean(&self) -> Option<bool> {
+    pub(crate) fn boolean(&self) -> Option<bool> {
         if let Value::Bool(value) = self.node.value {
             return Some(value);
         }
@@ -142,7 +142,7 @@ impl<'a> Field<'a> {
         None
     }
 
-    pub(super) fn duration(&self) -> Option<Duration> {
+    pub(crate) fn duration(&self) -> Option<Duration> {
         match &self.node.value {
             Value::String(text) => {
                 let read = scalar::duration(text);
@@ -167,7 +167,7 @@ impl<'a> Field<'a> {
     }
 
     /// A duration that is not zero.
-    pub(super) fn positive_duration(&self) -> Option<Duration> {
+    pub(crate) fn positive_duration(&self) -> Option<Duration> {
         let read = self.duration()?;
         if read.is_zero() {
             self.note("must be more than zero");
@@ -177,7 +177,7 @@ impl<'a> Field<'a> {
     }
 
     /// A size in bytes, more than zero.
-    pub(super) fn size(&self) -> Option<usize> {
+    pub(crate) fn size(&self) -> Option<usize> {
         let bytes = match &self.node.value {
             Value::String(text) => scalar::size(text),
             Value::Int(number) => u64::try_from(*number).ok(),
@@ -194,7 +194,7 @@ impl<'a> Field<'a> {
     }
 
     /// A whole number, more than zero.
-    pub(super) fn count<T: TryFrom<i64>>(&self) -> Option<T> {
+    pub(crate) fn count<T: TryFrom<i64>>(&self) -> Option<T> {
         let count = match self.node.value {
             Value::Int(number) if number > 0 => T::try_from(number).ok(),
             _ => None,
@@ -206,7 +206,7 @@ impl<'a> Field<'a> {
     }
 
     /// A value within bounds, which `bounds` says, and why.
-    pub(super) fn within<T: PartialOrd>(
+    pub(crate) fn within<T: PartialOrd>(
         &self,
         value: T,
         range: &RangeInclusive<T>,
@@ -220,7 +220,7 @@ impl<'a> Field<'a> {
     }
 
     /// A number from 0 to 1.
-    pub(super) fn share(&self) -> Option<f64> {
+    pub(crate) fn share(&self) -> Option<f64> {
         let share = match self.node.value {
             Value::Int(0) => Some(0.0),
             Value::Int(1) => Some(1.0),
@@ -233,7 +233,7 @@ impl<'a> Field<'a> {
         share
     }
 
-    pub(super) fn address(&self) -> Option<SocketAddr> {
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
         let text = self.text()?;
         let address = text.parse().ok();
         if address.is_none() {
@@ -246,18 +246,18 @@ impl<'a> Field<'a> {
     }
 
     /// A path; a relative one is within `base`.
-    pub(super) fn path(&self, base: &Path) -> Option<NamedPath> {
+    pub(crate) fn path(&self, base: &Path) -> Option<NamedPath> {
         let text = self.text()?;
         Some(NamedPath { path: base.join(text), origin: self.origin(), field: self.path.clone() })
     }
 
-    pub(super) fn paths(&self, base: &Path) -> Vec<NamedPath> {
+    pub(crate) fn paths(&self, base: &Path) -> Vec<NamedPath> {
         let items = self.filled_list().unwrap_or_default();
         items.iter().filter_map(|item| item.path(base)).collect()
     }
 
     /// One of a few words.
-    pub(super) fn one_of<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
+    pub(crate) fn one_of<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
         let text = self.text()?;
         let found = words.iter().find(|(word, _)| *word == text);
         if found.is_none() {
@@ -269,24 +269,24 @@ impl<'a> Field<'a> {
 }
 
 /// An object, and which of its fields are known.
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     field: Field<'a>,
     known: RefCell<Vec<&'static str>>,
 }
 
 impl<'a> Object<'a> {
     /// Something is wrong with the object as a whole.
-    pub(super) fn note(&self, message: impl Into<String>) {
+    pub(crate) fn note(&self, message: impl Into<String>) {
         self.field.note(message);
     }
 
     /// Where it begins.
-    pub(super) fn origin(&self) -> Origin {
+    pub(crate) fn origin(&self) -> Origin {
         self.field.origin()
     }
 
     /// Something is wrong with a field, or with its absence.
-    pub(super) fn note_at(&self, name: &'static str, message: &str) {
+    pub(crate) fn note_at(&self, name: &'static str, message: &str) {
         match self.get(name) {
             Some(field) => field.note(message),
             None => self.note(message),
@@ -294,7 +294,7 @@ impl<'a> Object<'a> {
     }
 
     /// A field; `None` when it is absent or null.
-    pub(super) fn get(&self, name: &'static str) -> Option<Field<'a>> {
+    pub(crate) fn get(&self, name: &'static str) -> Option<Field<'a>> {
         self.known.borrow_mut().push(name);
         let Value::Map(fields) = &self.field.node.value else { return None };
         let (_, node) = fields.iter().find(|(field, _)| field == name)?;
@@ -305,7 +305,7 @@ impl<'a> Object<'a> {
     }
 
     /// A field that must be there.
-    pub(super) fn required(&self, name: &'static str) -> Option<Field<'a>> {
+    pub(crate) fn required(&self, name: &'static str) -> Option<Field<'a>> {
         let field = self.get(name);
         if field.is_none() {
             self.note(format!("`{name}` is missing"));
@@ -321,7 +321,7 @@ impl<'a> Object<'a> {
     }
 
     /// Complains about every field that nobody asked for.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         let Value::Map(fields) = &self.field.node.value else { return };
         let known = self.known.borrow();
         for (name, node) in fields {
@@ -336,7 +336,7 @@ impl<'a> Object<'a> {
 }
 
 /// What was probably meant, or all there is.
-pub(super) fn instead<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn instead<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let same = known.clone().find(|name| name.eq_ignore_ascii_case(word));
     if let Some(name) = same.or_else(|| nearest(word, known.clone())) {
         return format!("did you mean `{name}`?");

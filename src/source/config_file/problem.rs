@@ -15,7 +15,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(in crate::webhook) fn new(
+    pub(crate) fn new(
         origin: Origin,
         field: impl Into<String>,
         message: impl Into<String>,
@@ -42,7 +42,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// Sorted by place; what has no place comes first.
-    pub(in crate::webhook) fn new(mut problems: Vec<Problem>) -> Self {
+    pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
         problems.sort_by(|a, b| {
             (&a.origin.source, a.origin.line).cmp(&(&b.origin.source, b.origin.line))
         });
