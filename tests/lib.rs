@@ -17,6 +17,9 @@ mod envtest;
 #[cfg(feature = "cli")]
 mod explain;
 #[cfg(test)]
+#[cfg(feature = "webhook")]
+mod fuzz_replay;
+#[cfg(test)]
 #[cfg(feature = "abac")]
 mod golden_abac;
 #[cfg(test)]
