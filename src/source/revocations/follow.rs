@@ -125,6 +125,17 @@ impl RevocationFollower {
         self.access.as_ref().or(self.content.as_ref()).or(self.in_place.as_ref())
     }
 
+    /// The last line, if it has no end yet: a writer is at it, was stopped, or forgot the line feed.
+    #[must_use]
+    pub fn unfinished_line(&self) -> Option<RevocationFileError> {
+        if self.place.unfinished == 0 {
+            return None;
+        }
+        let source: Arc<str> = Arc::from(self.path.display().to_string());
+        let origin = Origin::new(source, 0, self.place.lines.saturating_add(1));
+        Some(RevocationFileError::Unfinished { origin })
+    }
+
     /// Looks at the file. As long as nothing changed it costs asking for the file's times.
     pub fn poll(&mut self, now: Instant) -> Change {
         let told = self.problem().map(ToString::to_string);
@@ -206,10 +217,8 @@ impl RevocationFollower {
         if now.saturating_duration_since(self.since) < Self::SETTLED || self.content.is_some() {
             return Ok(ListChange::Same);
         }
-        if self.place.unfinished > 0 {
-            let source: Arc<str> = Arc::from(self.path.display().to_string());
-            let origin = Origin::new(source, 0, self.place.lines.saturating_add(1));
-            self.content = Some(RevocationFileError::Unfinished { origin });
+        self.content = self.unfinished_line();
+        if self.content.is_some() {
             return Ok(ListChange::Same);
         }
         if !self.is_replacing {
