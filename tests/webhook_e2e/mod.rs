@@ -10,6 +10,7 @@ mod kit;
 mod process;
 mod reload;
 mod reviews;
+mod revocation;
 mod shadow;
 mod start;
 mod tls_files;
