@@ -74,7 +74,10 @@ impl RequestHeaderConfig {
                     return Err(RequestHeaderConfigError::Empty { list });
                 }
                 if !name.bytes().all(is_token) {
-                    return Err(RequestHeaderConfigError::NoHeaderName { list, name: name.clone() });
+                    return Err(RequestHeaderConfigError::NoHeaderName {
+                        list,
+                        name: name.clone(),
+                    });
                 }
             }
         }

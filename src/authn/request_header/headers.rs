@@ -37,8 +37,9 @@ pub(super) fn user(
 
 /// Whether a header is one of those, used or not (S-RH-6).
 pub(super) fn reads(config: &RequestHeaderConfig, header: &str) -> bool {
-    let RequestHeaderConfig { username_headers, uid_headers, group_headers, extra_prefixes, .. } =
-        config;
+    let RequestHeaderConfig {
+        username_headers, uid_headers, group_headers, extra_prefixes, ..
+    } = config;
     [username_headers, uid_headers, group_headers]
         .into_iter()
         .flatten()
@@ -48,10 +49,7 @@ pub(super) fn reads(config: &RequestHeaderConfig, header: &str) -> bool {
 
 /// The value of the first of the headers that has one. Of each only the first line counts, so an
 /// empty line hides those below it (S-RH-3).
-fn first<'a>(
-    names: &[String],
-    headers: &[(&str, &'a [u8])],
-) -> Result<Option<&'a str>, NotText> {
+fn first<'a>(names: &[String], headers: &[(&str, &'a [u8])]) -> Result<Option<&'a str>, NotText> {
     for name in names {
         if let Some(value) = lines(name, headers).next().filter(|value| !value.is_empty()) {
             return text(name, value).map(Some);
@@ -64,7 +62,10 @@ fn lines<'a, 'h>(
     name: &'h str,
     headers: &'h [(&str, &'a [u8])],
 ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'h> {
-    headers.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    headers
+        .iter()
+        .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
+        .map(|(_, value)| *value)
 }
 
 fn text<'a>(header: &str, value: &'a [u8]) -> Result<&'a str, NotText> {
