@@ -9,3 +9,6 @@ mod headers;
 
 pub use config::{RequestHeaderConfig, RequestHeaderConfigError};
 pub use headers::NotText;
+
+#[cfg(test)]
+mod tests;
