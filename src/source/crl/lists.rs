@@ -1,0 +1,65 @@
+//! From bytes to revocation lists that may serve.
+
+use std::sync::Arc;
+
+use super::error::CrlSourceError;
+use crate::crypto::certificate::Certificate;
+use crate::crypto::crl::RevocationList;
+
+/// Who must have signed, if anybody is named.
+#[derive(Debug, Clone)]
+pub(super) struct Issuers(pub(super) Option<Vec<Vec<u8>>>);
+
+impl Issuers {
+    fn check(&self, list: &RevocationList) -> Result<(), CrlSourceError> {
+        let Some(issuers) = &self.0 else { return Ok(()) };
+        let signed = issuers.iter().any(|der| {
+            Certificate::from_der(der).is_ok_and(|issuer| {
+                issuer.subject_der() == list.issuer_der()
+                    && issuer.may_sign_crls()
+                    && list.is_signed_by(issuer.public_key_info())
+            })
+        });
+        if signed { Ok(()) } else { Err(CrlSourceError::NotSigned { issuer: list.issuer() }) }
+    }
+}
+
+/// Reads DER, or every list of a PEM text, and compares them with those that serve.
+pub(super) fn read(
+    bytes: &[u8],
+    issuers: &Issuers,
+    serving: &[Arc<RevocationList>],
+) -> Result<Vec<Arc<RevocationList>>, CrlSourceError> {
+    let lists = parse(bytes)?;
+    for list in &lists {
+        issuers.check(list)?;
+        let is_older = |old: &&Arc<RevocationList>| {
+            old.issuer_der() == list.issuer_der() && is_before(list, old)
+        };
+        if serving.iter().find(is_older).is_some() {
+            return Err(CrlSourceError::Older { issuer: list.issuer() });
+        }
+    }
+    Ok(lists)
+}
+
+/// Numbers only grow, and so do times (RFC 5280 §5.2.3). Of a list without number only the time is
+/// known.
+fn is_before(list: &RevocationList, other: &RevocationList) -> bool {
+    list.this_update() < other.this_update()
+}
+
+fn parse(bytes: &[u8]) -> Result<Vec<Arc<RevocationList>>, CrlSourceError> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    if !bytes.windows(BEGIN.len()).any(|window| window == BEGIN) {
+        let list = RevocationList::from_pem_or_der(bytes).map_err(CrlSourceError::List)?;
+        return Ok(vec![Arc::new(list)]);
+    }
+    let blocks = pem::parse_many(bytes).map_err(|_| CrlSourceError::NoList)?;
+    let blocks = blocks.iter().filter(|block| block.tag() == "X509 CRL");
+    let lists: Vec<_> = blocks
+        .map(|block| RevocationList::from_pem_or_der(block.contents()).map(Arc::new))
+        .collect::<Result<_, _>>()
+        .map_err(CrlSourceError::List)?;
+    if lists.is_empty() { Err(CrlSourceError::NoList) } else { Ok(lists) }
+}
