@@ -6,6 +6,8 @@ pub(crate) mod cowvec;
 #[cfg(feature = "abac")]
 pub(crate) mod gojson;
 pub(crate) mod goquote;
+#[cfg(feature = "x509")]
+pub(crate) mod instant;
 #[cfg(feature = "rbac")]
 pub(crate) mod intern;
 #[cfg(any(feature = "token-cache", feature = "token-file"))]
@@ -17,5 +19,6 @@ pub(crate) mod num;
 pub(crate) mod rfc3339;
 #[cfg(feature = "authn")]
 pub(crate) mod secret;
+pub(crate) mod utc;
 #[cfg(any(feature = "abac", feature = "files"))]
 pub(crate) mod yaml_scalar;
