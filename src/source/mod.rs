@@ -38,6 +38,8 @@
 mod collect;
 #[cfg(feature = "pki")]
 pub mod config_file;
+#[cfg(feature = "crl")]
+pub mod crl;
 mod defaults;
 #[cfg(feature = "pki")]
 pub(crate) mod document;

@@ -1,7 +1,7 @@
 use std::io;
 
 use crate::crypto::certificate::ChainError;
-use crate::crypto::crl::CrlError;
+use crate::crypto::crl::RevocationListError;
 use crate::source::fetch::{FetchConfigError, FetchError};
 
 /// Why revocation lists cannot be followed at all.
@@ -48,7 +48,7 @@ pub enum CrlSourceError {
     Fetch(#[from] FetchError),
     /// It is no revocation list.
     #[error("{0}")]
-    List(CrlError),
+    List(RevocationListError),
     /// PEM without a list.
     #[error("no `X509 CRL` block; revocation lists in PEM begin with `-----BEGIN X509 CRL-----`")]
     NoList,

@@ -51,8 +51,11 @@ impl Slot {
     }
 
     fn publish(&mut self, lists: Vec<Arc<RevocationList>>) -> bool {
-        let is_new = self.serving != lists;
-        let entries = lists.iter().map(|list| list.entries()).sum();
+        let same =
+            |(new, old): (&Arc<RevocationList>, &Arc<RevocationList>)| new.der() == old.der();
+        let is_new =
+            self.serving.len() != lists.len() || !lists.iter().zip(&self.serving).all(same);
+        let entries = lists.iter().map(|list| list.len()).sum();
         self.status.send_modify(|status| {
             status.loaded_at = Some(unix_now());
             status.this_update = lists.iter().map(|list| list.this_update()).min();
@@ -132,7 +135,7 @@ pub(super) struct UrlFollower {
 impl UrlFollower {
     /// Fetches until it is aborted.
     pub(super) async fn run(mut self) {
-        // Failures in a row, and successes in a row that brought nothing new.
+        // Failures in a row, and answers in a row that were not the list that is due.
         let (mut failures, mut idle) = (0_u32, 0_u32);
         loop {
             let bytes = self.client.fetch().await.map(Vec::from).map_err(CrlSourceError::from);
@@ -146,7 +149,8 @@ impl UrlFollower {
             match taken {
                 Ok(is_new) => {
                     failures = 0;
-                    idle = if is_new { 0 } else { idle.saturating_add(1) };
+                    let is_overdue = self.slot.left() == Some(0);
+                    idle = if is_new || !is_overdue { 0 } else { idle.saturating_add(1) };
                 }
                 Err(_) => failures = failures.saturating_add(1),
             }
@@ -160,9 +164,29 @@ impl UrlFollower {
     }
 }
 
-/// Half of what is left until the next list is due, within the bounds; a list that is overdue and does
-/// not change is asked for less and less often.
+/// Half of what is left until the next list is due, within the bounds. One that is overdue and does not
+/// come is asked for less and less often: `idle` times it was in vain.
 fn ordinary_wait(left: Option<u64>, longest: Duration, shortest: Duration, idle: u32) -> Duration {
     let half = left.map_or(longest, |seconds| Duration::from_millis(seconds.saturating_mul(500)));
-    half.max(doubled(shortest, idle.min(if half < shortest { idle } else { 0 }), longest)).min(longest)
+    half.max(doubled(shortest, idle, longest)).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_half_of_what_is_left_within_the_bounds_and_grows_when_overdue() {
+        let wait = |left, idle| {
+            let (longest, shortest) = (Duration::from_secs(3600), Duration::from_secs(10));
+            ordinary_wait(left, longest, shortest, idle).as_secs()
+        };
+        assert_eq!(
+            [Some(86_400), Some(600), Some(21), Some(1)].map(|left| wait(left, 0)),
+            [3600, 300, 10, 10]
+        );
+        assert_eq!([0, 1, 2, 9, 40].map(|idle| wait(Some(0), idle)), [10, 20, 40, 3600, 3600]);
+        // Before the first list.
+        assert_eq!(wait(None, 0), 3600);
+    }
 }

@@ -17,7 +17,7 @@ impl Issuers {
             Certificate::from_der(der).is_ok_and(|issuer| {
                 issuer.subject_der() == list.issuer_der()
                     && issuer.may_sign_crls()
-                    && list.is_signed_by(issuer.public_key_info())
+                    && list.is_by(issuer.public_key_info())
             })
         });
         if signed { Ok(()) } else { Err(CrlSourceError::NotSigned { issuer: list.issuer() }) }
@@ -33,20 +33,17 @@ pub(super) fn read(
     let lists = parse(bytes)?;
     for list in &lists {
         issuers.check(list)?;
-        let is_older = |old: &&Arc<RevocationList>| {
-            old.issuer_der() == list.issuer_der() && is_before(list, old)
-        };
-        if serving.iter().find(is_older).is_some() {
+        let same = |other: &&Arc<RevocationList>| other.issuer_der() == list.issuer_der();
+        let (old, new) = (serving.iter().filter(same), lists.iter().filter(same));
+        // Of several lists under one name, which are those of several keys or of parts, it is not known
+        // which follows which.
+        if let ([old], 1) = (old.collect::<Vec<_>>().as_slice(), new.count())
+            && list.this_update() < old.this_update()
+        {
             return Err(CrlSourceError::Older { issuer: list.issuer() });
         }
     }
     Ok(lists)
-}
-
-/// Numbers only grow, and so do times (RFC 5280 §5.2.3). Of a list without number only the time is
-/// known.
-fn is_before(list: &RevocationList, other: &RevocationList) -> bool {
-    list.this_update() < other.this_update()
 }
 
 fn parse(bytes: &[u8]) -> Result<Vec<Arc<RevocationList>>, CrlSourceError> {
