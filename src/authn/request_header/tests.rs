@@ -288,17 +288,6 @@ mod proxies {
     }
 
     #[test]
-    fn the_last_of_several_common_names_is_the_one_that_counts() {
-        let authority = Authority::new("proxies");
-        let leaf = authority.issue("front", |params| {
-            params.distinguished_name.push(DnType::CommonName, "jane");
-        });
-        // The library keeps one value a kind, so this is one name.
-        assert!(ask(&accepting(&authority, &["jane"]), &leaf, JANE).is_ok());
-        assert!(ask(&accepting(&authority, &["front"]), &leaf, JANE).is_err());
-    }
-
-    #[test]
     fn a_certificate_that_does_not_verify_is_an_error_whatever_the_headers_say() {
         let (authority, other) = (Authority::new("proxies"), Authority::new("users"));
         let proxies = accepting(&authority, &["front"]);
