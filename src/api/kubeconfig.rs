@@ -97,11 +97,7 @@ impl Credentials {
     /// A certificate and its key.
     #[must_use]
     pub fn certificate(certificate: Material<Vec<u8>>, key: Material<SecretBytes>) -> Self {
-        Self {
-            client_certificate: Some(certificate),
-            client_key: Some(key),
-            ..Self::default()
-        }
+        Self { client_certificate: Some(certificate), client_key: Some(key), ..Self::default() }
     }
 
     /// A bearer token.

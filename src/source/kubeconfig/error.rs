@@ -9,7 +9,9 @@ pub enum KubeconfigError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// It says that it is something else.
-    #[error("`{path}`: no kubeconfig, its `{field}` is another; name a file of `kind: Config`, `apiVersion: v1`")]
+    #[error(
+        "`{path}`: no kubeconfig, its `{field}` is another; name a file of `kind: Config`, `apiVersion: v1`"
+    )]
     WrongKind {
         /// The file.
         path: String,
@@ -53,7 +55,9 @@ pub enum KubeconfigError {
         name: String,
     },
     /// Entries of these names are there already and say something else.
-    #[error("`{path}` has {taken} already, and not as it would be now; replace with --overwrite, or use other names")]
+    #[error(
+        "`{path}` has {taken} already, and not as it would be now; replace with --overwrite, or use other names"
+    )]
     Taken {
         /// The file.
         path: String,
@@ -69,7 +73,9 @@ pub enum KubeconfigError {
         name: String,
     },
     /// What would be written does not read back as what was meant; nothing is written.
-    #[error("`{path}`: the entries cannot be put into this file without changing others ({reason}); write them to a file of their own with --out")]
+    #[error(
+        "`{path}`: the entries cannot be put into this file without changing others ({reason}); write them to a file of their own with --out"
+    )]
     Unprovable {
         /// The file.
         path: String,
