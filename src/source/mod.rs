@@ -50,6 +50,8 @@ mod files;
 mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
+#[cfg(feature = "pki")]
+pub mod kubeconfig;
 mod node;
 mod object;
 mod old;
