@@ -11,6 +11,9 @@ mod churn_rbac;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
+mod crl;
+#[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod envtest;
 #[cfg(test)]
