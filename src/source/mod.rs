@@ -46,6 +46,8 @@ mod files;
 mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 mod node;
 mod object;
 mod old;

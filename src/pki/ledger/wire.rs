@@ -79,26 +79,17 @@ pub(super) mod base64 {
     }
 }
 
-/// Seconds since 1970 as RFC 3339 text. The last second of the year 9999, with which certificates
-/// say that they never end (RFC 5280 section 4.1.2.5), is beyond what most libraries can write.
+/// Seconds since 1970 as RFC 3339 text.
 pub(super) mod time {
     use std::borrow::Cow;
 
-    use jiff::SignedDuration;
-    use jiff::civil::{DateTime, date};
-    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+    use serde::{Deserialize, Deserializer, Serializer, de};
 
     use crate::util::rfc3339;
-
-    const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
+    use crate::util::utc::Utc;
 
     pub(crate) fn serialize<S: Serializer>(seconds: &i64, to: S) -> Result<S::Ok, S::Error> {
-        let time = EPOCH
-            .checked_add(SignedDuration::from_secs(*seconds))
-            .ok()
-            .filter(|time| time.year() >= 0)
-            .ok_or_else(|| ser::Error::custom("a time before the year 0 or after 9999"))?;
-        to.serialize_str(&time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+        to.collect_str(&Utc(*seconds))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
