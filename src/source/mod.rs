@@ -52,6 +52,7 @@ mod node;
 mod object;
 mod old;
 mod report;
+pub mod revocations;
 #[cfg(feature = "authn")]
 mod secret;
 mod text;
