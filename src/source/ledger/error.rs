@@ -2,6 +2,7 @@ use std::io;
 use std::path::Path;
 
 use crate::model::Fingerprint;
+use crate::source::revocations::RevocationFileError;
 
 /// Why a ledger cannot be used, or what it was asked cannot be done. Nothing was changed then,
 /// unless it says otherwise.
@@ -9,7 +10,9 @@ use crate::model::Fingerprint;
 #[non_exhaustive]
 pub enum LedgerFileError {
     /// There is no file.
-    #[error("`{path}`: there is no ledger yet; the first certificate that is issued or recorded begins one")]
+    #[error(
+        "`{path}`: there is no ledger yet; the first certificate that is issued or recorded begins one"
+    )]
     Absent {
         /// The file.
         path: String,
@@ -21,7 +24,9 @@ pub enum LedgerFileError {
         path: String,
     },
     /// Another process has it open.
-    #[error("`{path}`: another process has used the ledger for {seconds} seconds; end that process, or try again")]
+    #[error(
+        "`{path}`: another process has used the ledger for {seconds} seconds; end that process, or try again"
+    )]
     Busy {
         /// The file.
         path: String,
@@ -35,7 +40,9 @@ pub enum LedgerFileError {
         path: String,
     },
     /// A later version of this program wrote it.
-    #[error("`{path}`: a ledger of version {found}, and this program knows version {known}; use a newer one")]
+    #[error(
+        "`{path}`: a ledger of version {found}, and this program knows version {known}; use a newer one"
+    )]
     Newer {
         /// The file.
         path: String,
@@ -53,7 +60,9 @@ pub enum LedgerFileError {
         detail: String,
     },
     /// A process died while it wrote, and this one may not write.
-    #[error("`{path}`: a process died while it wrote the ledger, and only who may write it can repair it; run `cert list` as its owner")]
+    #[error(
+        "`{path}`: a process died while it wrote the ledger, and only who may write it can repair it; run `cert list` as its owner"
+    )]
     NeedsRepair {
         /// The file.
         path: String,
@@ -82,11 +91,17 @@ pub enum LedgerFileError {
         #[source]
         error: Box<redb::Error>,
     },
+    /// The revocation file cannot be used. What was revoked is in the ledger and is appended to that
+    /// file as soon as it can be.
+    #[error(transparent)]
+    Revocations(#[from] RevocationFileError),
     /// All of a user's or group's certificates issued before a time to come.
     #[error("certificates that are yet to be issued cannot be revoked; name a time that is over")]
     CutoffInFuture,
     /// No certificate with this serial number is known, and its issuer was not named.
-    #[error("no certificate with serial number `{serial}` is known; name its issuer with --issuer to revoke it all the same")]
+    #[error(
+        "no certificate with serial number `{serial}` is known; name its issuer with --issuer to revoke it all the same"
+    )]
     UnknownSerial {
         /// The number in hexadecimal digits.
         serial: String,
