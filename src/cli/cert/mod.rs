@@ -1,5 +1,6 @@
 //! `cert`: user certificates from request to revocation.
 
+mod books;
 mod place;
 
 use std::io::Write;
