@@ -486,7 +486,7 @@ fn a_revocation_file_that_was_lost_or_cut_comes_back() {
     fs::remove_file(place.revocations()).unwrap();
     drop(place.open());
     assert_eq!(fs::read(place.revocations()).unwrap(), whole);
-    for length in 0..whole.len() {
+    for length in (0..whole.len()).step_by(41) {
         fs::write(place.revocations(), &whole[..length]).unwrap();
         drop(place.open());
         assert_eq!(fs::read(place.revocations()).unwrap(), whole, "{length}");
