@@ -3,8 +3,9 @@ use yasna::{DERWriterSeq, Tag};
 
 use super::serial::SerialNumber;
 use super::usages::{CertificateUsages, KeyUsage, write_key_usage};
-use super::{Authority, AuthorityError, AuthorityOptions, fingerprint, pem};
+use super::{Authority, AuthorityError, AuthorityOptions, pem};
 use crate::crypto::asn1::{Oid, Reader, extension, tag, time};
+use crate::crypto::certificate::fingerprint;
 use crate::crypto::private_key::PrivateKey;
 use crate::crypto::request::SigningRequest;
 use crate::crypto::subject::Subject;
