@@ -40,3 +40,5 @@ pub use append::{Appended, RevocationFile};
 pub use error::{LineError, RevocationFileError};
 pub use follow::{Change, ListChange, ProblemChange, RevocationFollower};
 pub use thread::{FollowerThread, POLL_INTERVAL, follow};
+#[cfg(feature = "ledger")]
+pub(in crate::source) use line::{read as read_line, write as write_line};
