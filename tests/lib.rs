@@ -64,6 +64,9 @@ mod live;
 #[cfg(feature = "files")]
 mod odd;
 #[cfg(test)]
+#[cfg(feature = "pki")]
+mod pki_openssl;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod plain_yaml;
 #[cfg(test)]

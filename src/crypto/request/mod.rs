@@ -10,8 +10,6 @@ mod alternative;
 mod error;
 mod read;
 mod signature;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -102,7 +100,7 @@ impl SigningRequest {
         if let Some(bad) = texts.into_iter().find(|text| text.chars().any(char::is_control)) {
             return Err(RequestError::ControlCharacter(bad.clone()));
         }
-        let info = yasna::construct_der_seq(|writer| {
+        let info = asn1::sequence(|writer| {
             writer.next().write_u8(0);
             writer.next().write_der(&subject.to_der());
             writer.next().write_der(key.public_key_info());
