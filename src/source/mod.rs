@@ -48,6 +48,8 @@ mod files;
 mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 mod node;
 mod object;
 mod old;

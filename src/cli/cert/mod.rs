@@ -1,6 +1,10 @@
 //! `cert`: user certificates from request to revocation.
 
+mod authority;
+mod ca;
+mod clock;
 mod place;
+mod request;
 
 use std::io::Write;
 
@@ -16,9 +20,15 @@ pub(crate) struct CertArgs {
 }
 
 #[derive(Debug, Subcommand)]
-enum CertVerb {}
+enum CertVerb {
+    Ca(ca::CaArgs),
+    Request(request::RequestArgs),
+}
 
 /// Runs the verb.
-pub(crate) fn run(args: &CertArgs, _out: &mut dyn Write) -> Result<Exit, Failure> {
-    match args.verb {}
+pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    match &args.verb {
+        CertVerb::Ca(args) => ca::run(args, out),
+        CertVerb::Request(args) => request::run(args, out),
+    }
 }

@@ -36,3 +36,5 @@ mod tests;
 
 pub use append::{Appended, RevocationFile};
 pub use error::{LineError, RevocationFileError};
+#[cfg(feature = "ledger")]
+pub(in crate::source) use line::{read as read_line, write as write_line};
