@@ -1,10 +1,13 @@
 //! `cert`: user certificates from request to revocation.
 
 mod authority;
+mod bytes;
 mod ca;
 mod clock;
+mod inspect;
 mod place;
 mod request;
+mod verify;
 
 use std::io::Write;
 
@@ -22,13 +25,17 @@ pub(crate) struct CertArgs {
 #[derive(Debug, Subcommand)]
 enum CertVerb {
     Ca(ca::CaArgs),
+    Inspect(inspect::InspectArgs),
     Request(request::RequestArgs),
+    Verify(verify::VerifyArgs),
 }
 
 /// Runs the verb.
 pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     match &args.verb {
         CertVerb::Ca(args) => ca::run(args, out),
+        CertVerb::Inspect(args) => inspect::run(args, out),
         CertVerb::Request(args) => request::run(args, out),
+        CertVerb::Verify(args) => verify::run(args, out),
     }
 }
