@@ -5,17 +5,26 @@
 #[cfg(feature = "files")]
 mod bad;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "ledger"))]
+mod cert_ledger;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod churn_rbac;
 #[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
+mod crl;
+#[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod envtest;
 #[cfg(test)]
 #[cfg(feature = "cli")]
 mod explain;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod fuzz_replay;
 #[cfg(test)]
 #[cfg(feature = "abac")]
 mod golden_abac;
@@ -60,6 +69,9 @@ mod live;
 #[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
+#[cfg(test)]
+#[cfg(feature = "pki")]
+mod pki_openssl;
 #[cfg(test)]
 #[cfg(feature = "pki")]
 mod pki_path;

@@ -1,12 +1,20 @@
 //! `cert`: user certificates from request to revocation.
 
 mod authority;
+mod books;
 mod bytes;
 mod ca;
 mod clock;
+mod crl;
+mod export;
 mod inspect;
+mod list;
 mod place;
+mod record;
 mod request;
+mod revoke;
+mod rows;
+mod show;
 mod verify;
 
 use std::io::Write;
@@ -28,6 +36,12 @@ enum CertVerb {
     Inspect(inspect::InspectArgs),
     Request(request::RequestArgs),
     Verify(verify::VerifyArgs),
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Record(record::RecordArgs),
+    Revoke(revoke::RevokeArgs),
+    Export(export::ExportArgs),
+    Crl(crl::CrlArgs),
 }
 
 /// Runs the verb.
@@ -37,5 +51,11 @@ pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         CertVerb::Inspect(args) => inspect::run(args, out),
         CertVerb::Request(args) => request::run(args, out),
         CertVerb::Verify(args) => verify::run(args, out),
+        CertVerb::List(args) => list::run(args, out),
+        CertVerb::Show(args) => show::run(args, out),
+        CertVerb::Record(args) => record::run(args, out),
+        CertVerb::Revoke(args) => revoke::run(args, out),
+        CertVerb::Export(args) => export::run(args, out),
+        CertVerb::Crl(args) => crl::run(args),
     }
 }
