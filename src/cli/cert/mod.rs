@@ -2,10 +2,12 @@
 
 mod authority;
 mod books;
+mod bytes;
 mod ca;
 mod clock;
 mod crl;
 mod export;
+mod inspect;
 mod list;
 mod place;
 mod record;
@@ -13,6 +15,7 @@ mod request;
 mod revoke;
 mod rows;
 mod show;
+mod verify;
 
 use std::io::Write;
 
@@ -30,7 +33,9 @@ pub(crate) struct CertArgs {
 #[derive(Debug, Subcommand)]
 enum CertVerb {
     Ca(ca::CaArgs),
+    Inspect(inspect::InspectArgs),
     Request(request::RequestArgs),
+    Verify(verify::VerifyArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
     Record(record::RecordArgs),
@@ -43,7 +48,9 @@ enum CertVerb {
 pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     match &args.verb {
         CertVerb::Ca(args) => ca::run(args, out),
+        CertVerb::Inspect(args) => inspect::run(args, out),
         CertVerb::Request(args) => request::run(args, out),
+        CertVerb::Verify(args) => verify::run(args, out),
         CertVerb::List(args) => list::run(args, out),
         CertVerb::Show(args) => show::run(args, out),
         CertVerb::Record(args) => record::run(args, out),
