@@ -208,7 +208,15 @@ fn where_we_are_stricter_both_answers_are_given_and_ours_counts() {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     });
     put(&folder, "jane.crt", authority.pem());
-    nobody_but_jane_to_kubernetes(folder.path(), &JANE, "is that of an authority");
+    // Nobody knows what else an API server would find, so it is only said whom it may take it for.
+    let found = answer(folder.path(), 1, &JANE);
+    assert!(found["error"].as_str().unwrap().contains("is that of an authority"), "{found}");
+    assert_eq!(found["kubernetes"]["authenticated"], false);
+    assert_eq!(found["kubernetes"]["mayBe"]["username"], "jane");
+    let groups = json!(["dev", "system:authenticated"]);
+    assert_eq!(found["kubernetes"]["mayBe"]["groups"], groups);
+    let table = run(folder.path(), &JANE).out;
+    assert!(table.contains("An API server does not have this rule"), "{table}");
 
     // The twin: what both refuse is refused once.
     let server = ca.issue("jane", |params| {
@@ -256,7 +264,7 @@ fn a_certificate_on_a_revocation_list_is_nobody_and_one_unknown_to_all_lists_too
     nobody_but_jane_to_kubernetes(folder.path(), &with(&[]), "is not known");
     answer(folder.path(), 0, &with(&["--crl-unknown", "allow"]));
     put(&folder, "ca.crl", "no list");
-    refused(folder.path(), &with(&[]), "`ca.crl`: not a revocation list");
+    refused(folder.path(), &with(&[]), "`ca.crl`: ");
 }
 
 // ---- tokens --------------------------------------------------------------------------------------
@@ -406,6 +414,23 @@ fn one_authority_for_users_and_proxies_needs_allowed_names() {
     assert_eq!(answer(folder.path(), 0, &through_proxy(&silent))["user"]["username"], "front");
 }
 
+#[test]
+fn an_ordinary_user_s_certificate_is_an_error_to_proxies_that_does_no_harm() {
+    let folder = proxied();
+    let users = Authority::new("users");
+    put(&folder, "ca.crt", &users.pem);
+    put(&folder, "jane.crt", users.issue("jane", |_| {}).pem());
+    let proxies = ["--requestheader-ca-file", "proxies.crt", "--header", "X-Remote-User: root"];
+    let both = [&JANE[..], &proxies].concat();
+    let found = answer(folder.path(), 0, &both);
+    assert_eq!(
+        (&found["user"]["username"], &found["authenticator"]),
+        (&json!("jane"), &json!("x509"))
+    );
+    let alone = [&["--cert", "jane.crt"][..], &proxies].concat();
+    nobody(folder.path(), &alone, "x509: certificate signed by unknown authority");
+}
+
 // ---- kubeconfigs ---------------------------------------------------------------------------------
 
 #[test]
@@ -462,6 +487,8 @@ fn what_nobody_could_know_is_wrong_usage() {
 fn the_tokens_of_a_server_s_configuration_are_known() {
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\n";
+    put(&folder, "rbac.yaml", role);
     put(&folder, "tls.crt", made.cert.pem());
     put(&folder, "tls.key", made.signing_key.serialize_pem());
     put(&folder, "tokens.csv", "s3cret,jane,7\n");
@@ -471,7 +498,7 @@ fn the_tokens_of_a_server_s_configuration_are_known() {
 apiVersion: portcullis.dev/v1alpha1
 kind: ServerConfiguration
 listen: {address: 127.0.0.1:9443, tls: {certificateFile: tls.crt, keyFile: tls.key}}
-policy: {defaultRoles: true}
+policy: {paths: [rbac.yaml], defaultRoles: true}
 authorizers: [{type: RBAC}]
 authenticators: [{tokenFile: {file: tokens.csv}}]
 apiAudiences: [api]
