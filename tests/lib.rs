@@ -20,6 +20,9 @@ mod envtest;
 #[cfg(feature = "cli")]
 mod explain;
 #[cfg(test)]
+#[cfg(feature = "webhook")]
+mod fuzz_replay;
+#[cfg(test)]
 #[cfg(feature = "abac")]
 mod golden_abac;
 #[cfg(test)]
@@ -63,6 +66,9 @@ mod live;
 #[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
+#[cfg(test)]
+#[cfg(feature = "pki")]
+mod pki_path;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod plain_yaml;

@@ -52,6 +52,8 @@ mod json;
 pub mod jwks;
 #[cfg(feature = "pki")]
 pub mod kubeconfig;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 mod node;
 mod object;
 mod old;

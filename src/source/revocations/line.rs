@@ -57,7 +57,7 @@ pub(super) fn is_header(line: &[u8]) -> bool {
 }
 
 /// Reads a line, without its line feed. `None` for a blank one.
-pub(super) fn read(line: &[u8]) -> Result<Option<RevocationEntry>, LineError> {
+pub(in crate::source) fn read(line: &[u8]) -> Result<Option<RevocationEntry>, LineError> {
     if line.trim_ascii().is_empty() {
         return Ok(None);
     }
@@ -67,7 +67,10 @@ pub(super) fn read(line: &[u8]) -> Result<Option<RevocationEntry>, LineError> {
 }
 
 /// Writes an entry as a line, with its line feed.
-pub(super) fn write(entry: &RevocationEntry, to: &mut Vec<u8>) -> serde_json::Result<()> {
+pub(in crate::source) fn write(
+    entry: &RevocationEntry,
+    to: &mut Vec<u8>,
+) -> serde_json::Result<()> {
     let time = |second: i64| Some(Cow::Owned(Utc(second).to_string()));
     let text = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
     let mut line = Line {
