@@ -5,6 +5,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 use portcullis::authn::Proof;
+use portcullis::authn::request_header::RequestHeaderAuthenticator;
 use portcullis::model::User;
 use serde::Serialize;
 
@@ -67,7 +68,9 @@ impl Outcome {
 
     /// The same, where an API server may take it for this user.
     pub(super) fn or_perhaps(mut self, user: Option<User>) -> Self {
-        self.may_be = user.filter(|_| !self.authenticated).map(UserInfo::from);
+        // Only proxies go before certificates.
+        let is_proxied = self.authenticator.as_deref() == Some(RequestHeaderAuthenticator::NAME);
+        self.may_be = user.filter(|_| !is_proxied).map(UserInfo::from);
         self
     }
 
