@@ -38,6 +38,8 @@
 mod collect;
 #[cfg(feature = "pki")]
 pub mod config_file;
+#[cfg(feature = "crl")]
+pub mod crl;
 mod defaults;
 #[cfg(feature = "pki")]
 pub(crate) mod document;
@@ -48,10 +50,14 @@ mod files;
 mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
+#[cfg(feature = "pki")]
+pub mod kubeconfig;
 #[cfg(feature = "ledger")]
 pub mod ledger;
 mod node;
 mod object;
+#[cfg(feature = "pki")]
+pub mod objects;
 mod old;
 mod report;
 pub mod revocations;

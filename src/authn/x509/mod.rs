@@ -32,8 +32,6 @@
 
 mod crls;
 mod error;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
