@@ -1,0 +1,11 @@
+//! What does a CertificateSigningRequest say (`certificates.k8s.io/v1`, S-CSR-1), and would the API
+//! server take it?
+//!
+//! Absent on purpose: who may have which certificate (see `pki`), and the reading of requests and
+//! certificates themselves (see `crypto`).
+
+mod signer_name;
+mod usage;
+
+pub use signer_name::signer_name_errors;
+pub use usage::{KeyUsage, UnknownUsage};
