@@ -14,6 +14,10 @@
 //! encryption, JSON serialisations of JWS.
 
 mod algorithm;
+#[cfg(feature = "pki")]
+mod asn1;
+#[cfg(feature = "pki")]
+pub mod authority;
 mod base64url;
 #[cfg(feature = "x509")]
 pub mod certificate;
@@ -25,8 +29,14 @@ pub mod jws;
 mod key;
 mod key_set;
 pub mod pem;
+#[cfg(feature = "pki")]
+pub mod private_key;
+#[cfg(feature = "pki")]
+pub mod request;
 mod roca;
 mod signing;
+#[cfg(feature = "pki")]
+pub mod subject;
 
 #[cfg(test)]
 mod tests;
