@@ -96,6 +96,12 @@ impl<'a> Certificate<'a> {
         self.0.validity().not_after.timestamp()
     }
 
+    /// The DER of the issuer's name.
+    #[must_use]
+    pub fn issuer_der(&self) -> &[u8] {
+        self.0.issuer().as_raw()
+    }
+
     /// Whether its key is this one, given as a `SubjectPublicKeyInfo` in DER: whether a private key
     /// belongs to it.
     #[must_use]

@@ -6,6 +6,7 @@
 //! caller passes.
 
 pub mod approval;
+pub mod ledger;
 pub mod policy;
 mod requested;
 pub mod signer;

@@ -11,7 +11,9 @@ use crate::api::rbac::ClusterRole;
 use crate::authz::abac;
 #[cfg(feature = "rbac")]
 use crate::authz::rbac::{self, Editor, TooLarge, aggregation};
-use crate::authz::{AlwaysAllow, AlwaysDeny, Authorizer, Chain, ChainPrincipal, Rules};
+use crate::authz::{
+    AlwaysAllow, AlwaysDeny, Authorizer, Chain, ChainPrincipal, RevocationGate, Rules,
+};
 use crate::model::{Request, User, Verdict};
 
 /// Why an inventory and a configuration do not make a policy.
@@ -141,6 +143,9 @@ pub(super) fn build_chain(
     let mut chain = Chain::new().with_on_failure(config.on_failure);
     if config.super_user == SuperUserStep::LeaveOut {
         chain = chain.without_super_user();
+    }
+    if let Some(revocations) = &config.revocations {
+        chain = chain.with_gate("Revocation", RevocationGate::new(revocations.clone()));
     }
     for (index, &mode) in config.modes.iter().enumerate() {
         if config.modes.iter().take(index).any(|&earlier| earlier == mode) {

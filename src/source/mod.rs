@@ -46,10 +46,13 @@ mod files;
 mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 mod node;
 mod object;
 mod old;
 mod report;
+pub mod revocations;
 #[cfg(feature = "authn")]
 mod secret;
 mod text;
