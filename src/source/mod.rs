@@ -42,6 +42,8 @@ mod defaults;
 #[cfg(feature = "pki")]
 pub(crate) mod document;
 mod error;
+#[cfg(feature = "jwks")]
+pub mod fetch;
 mod files;
 mod json;
 #[cfg(feature = "jwks")]

@@ -1,0 +1,186 @@
+use super::config::{RequestHeaderConfig, RequestHeaderConfigError};
+use super::headers::{self, NotText};
+use crate::model::User;
+
+fn config() -> RequestHeaderConfig {
+    RequestHeaderConfig::new(["front-proxy"])
+}
+
+type Lines<'a> = &'a [(&'a str, &'a str)];
+
+fn read(config: &RequestHeaderConfig, lines: Lines<'_>) -> Result<Option<User>, NotText> {
+    let lines: Vec<(&str, &[u8])> =
+        lines.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    headers::user(config, &lines)
+}
+
+fn user(lines: Lines<'_>) -> User {
+    read(&config(), lines).unwrap().expect("a user")
+}
+
+fn extra(header: &str) -> String {
+    let user = user(&[("X-Remote-User", "jane"), (header, "v")]);
+    user.extra.into_keys().next().expect("a key")
+}
+
+// ---- whom the headers name -----------------------------------------------------------------------
+
+#[test]
+fn a_user_a_uid_groups_and_extra_values_are_read_in_any_case_of_the_names() {
+    let found = user(&[
+        ("x-remote-user", "jane"),
+        ("X-REMOTE-UID", "7"),
+        ("X-Remote-Group", "dev"),
+        ("x-remote-group", "ops"),
+        ("X-Remote-Extra-Scopes", "a"),
+        ("x-remote-extra-scopes", "b"),
+    ]);
+    assert_eq!((found.name.as_str(), found.uid.as_str()), ("jane", "7"));
+    assert_eq!(found.groups, ["dev", "ops"]);
+    assert_eq!(found.extra["scopes"], ["a", "b"]);
+}
+
+#[test]
+fn without_a_user_name_there_is_no_opinion_whatever_else_is_said() {
+    let rest = [("X-Remote-Group", "dev"), ("X-Remote-Uid", "7"), ("X-Remote-Extra-a", "b")];
+    assert_eq!(read(&config(), &rest).unwrap(), None);
+    assert_eq!(read(&config(), &[("X-Remote-User", "")]).unwrap(), None);
+    assert_eq!(read(&config(), &[("X-Remote-Users", "jane")]).unwrap(), None);
+}
+
+#[test]
+fn the_first_header_with_a_value_counts_and_of_each_only_its_first_line() {
+    let mut config = config();
+    config.username_headers = vec!["X-A".to_owned(), "X-B".to_owned()];
+    config.uid_headers = config.username_headers.clone();
+    let name = |lines: Lines<'_>| {
+        let found = read(&config, lines).unwrap()?;
+        assert_eq!(found.name, found.uid);
+        Some(found.name)
+    };
+    // In the order of the configuration, not of the request.
+    assert_eq!(name(&[("X-B", "b"), ("X-A", "a")]).as_deref(), Some("a"));
+    assert_eq!(name(&[("X-B", "b"), ("X-A", "")]).as_deref(), Some("b"));
+    // An empty first line hides the second.
+    assert_eq!(name(&[("X-A", ""), ("X-A", "a"), ("X-B", "b")]).as_deref(), Some("b"));
+    assert_eq!(name(&[("X-A", ""), ("X-A", "a")]), None);
+    assert_eq!(name(&[("X-A", "a"), ("X-A", "other")]).as_deref(), Some("a"));
+}
+
+#[test]
+fn a_line_is_a_group_commas_are_not_split_and_empty_lines_are_none() {
+    let lines = [
+        ("X-Remote-User", "jane"),
+        ("X-Remote-Group", "a,b"),
+        ("X-Remote-Group", ""),
+        ("X-Remote-Group", "a,b"),
+        ("X-Remote-Group", "system:masters"),
+    ];
+    assert_eq!(user(&lines).groups, ["a,b", "a,b", "system:masters"]);
+    let mut config = config();
+    config.group_headers = vec!["X-G".to_owned(), "X-Remote-Group".to_owned()];
+    let lines = [("X-Remote-User", "jane"), ("X-Remote-Group", "first"), ("X-G", "second")];
+    let found = read(&config, &lines).unwrap().unwrap();
+    assert_eq!(found.groups, ["second", "first"]);
+}
+
+#[test]
+fn keys_of_extra_values_are_lowered_then_decoded_and_left_raw_when_malformed() {
+    for (header, key) in [
+        ("X-Remote-Extra-Scopes", "scopes"),
+        ("x-remote-extra-", ""),
+        ("X-Remote-Extra-Acme.io%2Fproject", "acme.io/project"),
+        ("X-Remote-Extra-a+b", "a+b"),
+        // Lowered before it is decoded, so that a decoded letter keeps its case.
+        ("X-Remote-Extra-%41", "A"),
+        ("X-Remote-Extra-%C3%A9", "é"),
+        ("X-Remote-Extra-%2F%zz", "%2f%zz"),
+        ("X-Remote-Extra-a%2", "a%2"),
+        ("X-Remote-Extra-%", "%"),
+        ("X-Remote-Extra-%%41", "%%41"),
+        ("X-Remote-Extra-%+1", "%+1"),
+    ] {
+        assert_eq!(extra(header), key, "{header}");
+    }
+    let lines = [("X-Remote-User", "jane"), ("X-Remote-Extra", "v"), ("X-Remote-Extr-a", "v")];
+    assert_eq!(user(&lines).extra.len(), 0);
+}
+
+#[test]
+fn values_of_a_key_are_kept_in_order_also_empty_ones() {
+    let lines = [
+        ("X-Remote-User", "jane"),
+        ("X-Remote-Extra-a%2fb", "1"),
+        ("X-Remote-Extra-a%2Fb", ""),
+        ("X-Remote-Extra-A%2FB", "1"),
+    ];
+    assert_eq!(user(&lines).extra["a/b"], ["1", "", "1"]);
+}
+
+#[test]
+fn what_is_no_text_is_an_error_and_never_a_similar_name() {
+    let read = |name: &str, value: &[u8]| {
+        let lines = [(name, value), ("X-Remote-User", b"jane".as_slice())];
+        headers::user(&config(), &lines)
+    };
+    for header in ["X-Remote-User", "X-Remote-Uid", "X-Remote-Group", "X-Remote-Extra-a"] {
+        let refused = read(header, b"jan\xff").unwrap_err();
+        assert_eq!(refused, NotText { header: header.to_owned() });
+        assert!(read(header, "jané".as_bytes()).unwrap().is_some(), "{header}");
+    }
+    assert!(read("X-Remote-Extra-%ff", b"a").is_err());
+    // What nobody reads may be anything.
+    assert!(read("X-Other", b"\xff").unwrap().is_some());
+}
+
+#[test]
+fn the_headers_of_the_configuration_are_to_be_removed_and_no_others() {
+    let mut config = config();
+    config.uid_headers = vec!["X-Id".to_owned()];
+    for name in ["x-remote-user", "X-REMOTE-GROUP", "x-id", "X-Remote-Extra-", "x-remote-extra-a"] {
+        assert!(headers::reads(&config, name), "{name}");
+    }
+    for name in ["x-remote-uid", "x-remote-extra", "x-ids", "", "authorization"] {
+        assert!(!headers::reads(&config, name), "{name}");
+    }
+}
+
+// ---- configurations ------------------------------------------------------------------------------
+
+#[test]
+fn names_are_trimmed_and_empty_ones_refused() {
+    let mut config = config();
+    config.username_headers = vec![" X-User\t".to_owned()];
+    assert_eq!(config.clone().checked().unwrap().username_headers, ["X-User"]);
+    config.username_headers.clear();
+    assert_eq!(config.checked().unwrap_err(), RequestHeaderConfigError::NoUserNameHeader);
+
+    let blank = || vec!["X-A".to_owned(), " ".to_owned()];
+    for (list, change) in [
+        (
+            "requestheader-username-headers",
+            (|config, names| config.username_headers = names) as fn(&mut RequestHeaderConfig, _),
+        ),
+        ("requestheader-uid-headers", |config, names| config.uid_headers = names),
+        ("requestheader-group-headers", |config, names| config.group_headers = names),
+        ("requestheader-extra-headers-prefix", |config, names| config.extra_prefixes = names),
+        ("requestheader-allowed-names", |config, names| config.allowed_names = names),
+    ] {
+        let mut config = self::config();
+        change(&mut config, blank());
+        let refused = config.checked().unwrap_err();
+        assert_eq!(refused, RequestHeaderConfigError::Empty { list });
+    }
+}
+
+#[test]
+fn what_no_header_is_called_is_refused() {
+    for name in ["X Remote", "X-Remote-User:", "X-Üser"] {
+        let mut config = config();
+        config.username_headers = vec![name.to_owned()];
+        let refused = config.checked().unwrap_err();
+        let list = "requestheader-username-headers";
+        let expected = RequestHeaderConfigError::NoHeaderName { list, name: name.to_owned() };
+        assert_eq!(refused, expected);
+    }
+}
