@@ -4,8 +4,16 @@
 //! Absent on purpose: who may have which certificate (see `pki`), and the reading of requests and
 //! certificates themselves (see `crypto`).
 
+mod condition;
+mod object;
 mod signer_name;
+#[cfg(test)]
+mod tests;
 mod usage;
+mod validation;
 
+pub use condition::{APPROVED, Condition, DENIED, FAILED};
+pub use object::{API_VERSION, CertificateSigningRequest, KIND, ObjectError, Spec};
 pub use signer_name::signer_name_errors;
 pub use usage::{KeyUsage, UnknownUsage};
+pub use validation::Subresource;
