@@ -17,6 +17,8 @@ pub mod field;
 pub mod inventory;
 #[cfg(feature = "k8s-openapi")]
 pub mod k8s_openapi;
+#[cfg(feature = "pki")]
+pub mod kubeconfig;
 pub mod meta;
 pub mod names;
 pub mod rbac;

@@ -24,6 +24,8 @@ mod reserved;
 pub mod service_account;
 #[cfg(feature = "token-file")]
 pub mod token_file;
+#[cfg(feature = "x509")]
+pub mod x509;
 
 use std::future::Future;
 use std::pin::Pin;

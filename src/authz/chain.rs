@@ -466,6 +466,47 @@ mod tests {
     }
 
     #[test]
+    fn a_gate_denies_before_masters_pass_and_one_without_an_opinion_changes_nothing() {
+        let root = User::new("root").with_groups(["system:masters"]);
+        let jane = User::new("jane");
+        let closed = Chain::new()
+            .with_gate("closed", Fixed(Decision::Deny, "closed", None))
+            .with("a", AlwaysAllow);
+        for user in [&root, &jane] {
+            assert_eq!(ask(&closed, user), (Decision::Deny, "closed".to_owned(), vec![]));
+        }
+        let open = Chain::new()
+            .with_gate("open", Fixed(Decision::NoOpinion, "", None))
+            .with("a", AlwaysAllow);
+        for user in [&root, &jane] {
+            assert_eq!(ask(&open, user).0, Decision::Allow);
+        }
+        assert_eq!(open.names().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(open.gates().collect::<Vec<_>>(), ["open"]);
+        // It is no member of the union of rules.
+        assert!(!open.rules_for(&jane, "ns").incomplete);
+        assert_eq!(open.rules_by_member(&jane, "ns").count(), 1);
+    }
+
+    #[test]
+    fn the_first_gate_that_decides_does_and_what_a_gate_said_without_an_opinion_is_kept() {
+        let unsure = || Fixed(Decision::NoOpinion, "unsure", Some("broken"));
+        let chain = Chain::new()
+            .with_gate("a", unsure())
+            .with_gate("b", Fixed(Decision::Deny, "no", None))
+            .with_gate("c", Fixed(Decision::Deny, "never asked", None));
+        let jane = User::new("jane");
+        assert_eq!(ask(&chain, &jane), (Decision::Deny, "no".to_owned(), vec![]));
+        let chain = Chain::new().with_gate("a", unsure()).with("b", AlwaysDeny);
+        let said = "unsure\nEverything is forbidden.".to_owned();
+        assert_eq!(ask(&chain, &jane), (Decision::NoOpinion, said, vec!["broken".to_owned()]));
+        // A failure that may hide a denial stops a chain that is told so, masters too.
+        let strict = chain.with_on_failure(OnFailure::Deny);
+        let root = User::new("root").with_groups(["system:masters"]);
+        assert_eq!(ask(&strict, &root), (Decision::Deny, String::new(), vec!["broken".to_owned()]));
+    }
+
+    #[test]
     fn rules_are_concatenated_and_one_incomplete_list_makes_the_whole_incomplete() {
         let chain =
             Chain::new().with("a", AlwaysAllow).with("b", Fixed(Decision::NoOpinion, "", None));

@@ -78,3 +78,70 @@ impl Explain for RevocationGate {
         vec![Step { kind: "revocation", text, origin: None }]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::authz::{AlwaysAllow, Chain};
+    use crate::model::{
+        Attributes, CREDENTIAL_ID, Fingerprint, NonResourceAttributes, Revocation, RevocationEntry,
+        Revocations,
+    };
+
+    fn list<const N: usize>(what: [Revocation; N]) -> Revocations {
+        let entry = |what| RevocationEntry { what, at: 0, reason: "why".into(), by: String::new() };
+        what.into_iter().map(entry).collect()
+    }
+
+    fn user(byte: u8) -> User {
+        let mut user = User::new("jane").with_groups(["system:masters"]);
+        let id = Fingerprint::from_bytes([byte; 32]).credential_id();
+        user.extra.insert(CREDENTIAL_ID.to_owned(), vec![id]);
+        user
+    }
+
+    #[test]
+    fn a_principal_resolved_before_is_refused_from_the_moment_of_the_entry_on() {
+        let shared = SharedRevocations::default();
+        let chain = Chain::new()
+            .with_gate("Revocation", RevocationGate::new(shared.clone()))
+            .with("AlwaysAllow", AlwaysAllow);
+        let (bad, good) =
+            (chain.principal(&Arc::new(user(1))), chain.principal(&Arc::new(user(2))));
+        let get = get();
+        assert!(bad.authorize(&get).is_allowed() && good.authorize(&get).is_allowed());
+        let fingerprint = Fingerprint::from_bytes([1; 32]);
+        shared.publish(list([Revocation::Certificate { fingerprint }]));
+        let verdict = bad.authorize(&get);
+        assert_eq!(verdict.decision, Decision::Deny);
+        assert!(verdict.reason().contains("was revoked at 1970-01-01T00:00:00Z: why"));
+        let [step] = &verdict.path()[..] else { panic!("{:?}", verdict.path()) };
+        assert_eq!((step.kind, &*step.text), ("revocation", &*verdict.reason()));
+        assert!(good.authorize(&get).is_allowed());
+        // A list that takes entries back gives the right back.
+        shared.publish(Revocations::default());
+        assert!(bad.authorize(&get).is_allowed());
+    }
+
+    #[test]
+    fn it_has_no_opinion_on_others_and_its_rules_are_none_and_complete() {
+        let gate = RevocationGate::new(SharedRevocations::new(list([Revocation::User {
+            name: "jane".into(),
+            issued_before: i64::MAX,
+        }])));
+        let sam = User::new("sam");
+        let verdict = gate.authorize(&Request { user: &sam, attributes: get() });
+        assert_eq!((verdict.decision, &*verdict.reason()), (Decision::NoOpinion, ""));
+        let jane = user(1);
+        let request = Request { user: &jane, attributes: get() };
+        assert_eq!(gate.authorize(&request).decision, Decision::Deny);
+        assert_eq!(gate.rules_for(&jane, "ns"), Rules::default());
+        assert!(gate.can_deny());
+    }
+
+    const fn get() -> Attributes<'static> {
+        Attributes::NonResource(NonResourceAttributes { verb: "get", path: "/" })
+    }
+}

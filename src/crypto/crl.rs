@@ -217,7 +217,8 @@ impl RevocationList {
     }
 
     /// Whether this key signed it. Right answers are remembered.
-    pub(super) fn is_by(&self, public_key_info: &[u8]) -> bool {
+    #[must_use]
+    pub fn is_by(&self, public_key_info: &[u8]) -> bool {
         if let Some(signer) = self.signer.get() {
             return **signer == *public_key_info;
         }

@@ -52,7 +52,9 @@ fn header(bytes: &[u8]) -> Option<(usize, usize)> {
         [_, short @ ..=0x7f, ..] => Some((2, usize::from(short))),
         [_, 0x81, length, ..] => Some((3, usize::from(length))),
         [_, 0x82, high, low, ..] => Some((4, usize::from(u16::from_be_bytes([high, low])))),
-        [_, 0x83, a, b, c, ..] => Some((5, usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?)),
+        [_, 0x83, a, b, c, ..] => {
+            Some((5, usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?))
+        }
         [_, 0x84, a, b, c, d, ..] => {
             Some((6, usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?))
         }

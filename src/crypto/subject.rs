@@ -1,7 +1,7 @@
 //! Whom a certificate is for, as Kubernetes reads it: the common name is the user, each organization
 //! a group (S-X509-4), and an attribute of its own the uid (S-X509-5).
 
-use super::asn1::Oid;
+use super::asn1::{Oid, sequence};
 
 /// A subject to be asked for. It keeps what a map of attributes would lose: the order of the groups,
 /// and groups that are there twice.
@@ -37,7 +37,7 @@ impl Subject {
         let uid = self.uid.iter().map(|text| (Oid::KUBERNETES_UID, text));
         // A certificate authority may be without a common name of its own.
         let common_name = common_name.filter(|(_, text)| !text.is_empty());
-        yasna::construct_der_seq(|writer| {
+        sequence(|writer| {
             for (id, text) in organizations.chain(common_name).chain(uid) {
                 writer.next().write_set(|writer| {
                     writer.next().write_sequence(|writer| {

@@ -38,6 +38,8 @@
 mod collect;
 #[cfg(feature = "pki")]
 pub mod config_file;
+#[cfg(feature = "crl")]
+pub mod crl;
 mod defaults;
 #[cfg(feature = "pki")]
 pub(crate) mod document;
@@ -48,6 +50,8 @@ mod files;
 mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
+#[cfg(feature = "pki")]
+pub mod kubeconfig;
 #[cfg(feature = "ledger")]
 pub mod ledger;
 mod node;

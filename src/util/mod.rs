@@ -6,8 +6,6 @@ pub(crate) mod cowvec;
 #[cfg(feature = "abac")]
 pub(crate) mod gojson;
 pub(crate) mod goquote;
-#[cfg(feature = "x509")]
-pub(crate) mod instant;
 #[cfg(feature = "rbac")]
 pub(crate) mod intern;
 #[cfg(any(feature = "token-cache", feature = "token-file"))]

@@ -184,3 +184,213 @@ fn what_no_header_is_called_is_refused() {
         assert_eq!(refused, expected);
     }
 }
+
+// ---- who may speak for others --------------------------------------------------------------------
+
+#[cfg(feature = "pki")]
+mod proxies {
+    use rcgen::{
+        BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+        KeyPair, KeyUsagePurpose, date_time_ymd,
+    };
+
+    use super::super::*;
+    use crate::authn::ClientCertificates;
+
+    /// 2026-11-26.
+    const NOW: i64 = 1_795_651_200;
+
+    const JANE: &[(&str, &[u8])] = &[("X-Remote-User", b"jane")];
+
+    struct Authority {
+        pem: String,
+        issuer: Issuer<'static, KeyPair>,
+    }
+
+    impl Authority {
+        fn new(name: &str) -> Self {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::default();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+            let pem = params.self_signed(&key).unwrap().pem();
+            Self { pem, issuer: Issuer::new(params, key) }
+        }
+
+        fn anchors(&self) -> TrustAnchors {
+            TrustAnchors::from_pem(self.pem.as_bytes()).unwrap()
+        }
+
+        /// Good in 2026 and 2027, for clients, unless `change` says otherwise.
+        fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
+            let mut params = CertificateParams::default();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            if !name.is_empty() {
+                params.distinguished_name.push(DnType::CommonName, name);
+            }
+            params.not_before = date_time_ymd(2026, 1, 1);
+            params.not_after = date_time_ymd(2028, 1, 1);
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            change(&mut params);
+            params.signed_by(&KeyPair::generate().unwrap(), &self.issuer).unwrap().der().to_vec()
+        }
+    }
+
+    fn ask(
+        proxies: &RequestHeaderAuthenticator,
+        leaf: &[u8],
+        headers: &[(&str, &[u8])],
+    ) -> Result<Option<String>, String> {
+        let certificates = ClientCertificates { leaf, intermediates: &[], now: NOW };
+        let found = proxies.authenticate(&CertifiedRequest { certificates, headers });
+        let found = found.map_err(|error| error.to_string())?;
+        Ok(found.map(|found| {
+            assert_eq!(found.audiences, Vec::<String>::new());
+            // The second after the proxy's certificate is over: 2028-01-01.
+            assert_eq!(found.expires, Some(1_830_297_601));
+            found.user.name
+        }))
+    }
+
+    fn accepting(authority: &Authority, names: &[&str]) -> RequestHeaderAuthenticator {
+        let config = RequestHeaderConfig::new(names.iter().copied());
+        RequestHeaderAuthenticator::new(authority.anchors(), config).unwrap()
+    }
+
+    #[test]
+    fn a_proxy_of_the_authority_with_an_allowed_name_is_believed_and_others_are_errors() {
+        let authority = Authority::new("proxies");
+        let proxies = accepting(&authority, &["front", "spare"]);
+        for name in ["front", "spare"] {
+            let leaf = authority.issue(name, |_| {});
+            assert_eq!(ask(&proxies, &leaf, JANE).unwrap().as_deref(), Some("jane"), "{name}");
+            // Who names nobody is no error.
+            assert_eq!(ask(&proxies, &leaf, &[]).unwrap(), None);
+        }
+        for name in ["Front", "front ", "jane", ""] {
+            let leaf = authority.issue(name, |_| {});
+            let text = format!("x509: subject with cn={name} is not in the allowed list");
+            assert_eq!(ask(&proxies, &leaf, JANE).unwrap_err(), text);
+            // Even if no header is there (S-RH-2).
+            assert_eq!(ask(&proxies, &leaf, &[]).unwrap_err(), text);
+        }
+    }
+
+    #[test]
+    fn without_allowed_names_every_name_of_the_authority_is_a_proxy() {
+        let authority = Authority::new("proxies");
+        let proxies = accepting(&authority, &[]);
+        for name in ["anybody", ""] {
+            let leaf = authority.issue(name, |_| {});
+            assert_eq!(ask(&proxies, &leaf, JANE).unwrap().as_deref(), Some("jane"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_does_not_verify_is_an_error_whatever_the_headers_say() {
+        let (authority, other) = (Authority::new("proxies"), Authority::new("users"));
+        let proxies = accepting(&authority, &["front"]);
+        let refused = |leaf: &[u8]| ask(&proxies, leaf, JANE).unwrap_err();
+        let unknown = "x509: certificate signed by unknown authority";
+        assert_eq!(refused(&other.issue("front", |_| {})), unknown);
+        let expired = authority.issue("front", |params| {
+            params.not_after = date_time_ymd(2026, 11, 25);
+        });
+        assert!(refused(&expired).starts_with("x509: certificate has expired"));
+        let server = authority.issue("front", |params| {
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        });
+        assert_eq!(refused(&server), "x509: certificate specifies an incompatible key usage");
+        let any = authority.issue("front", |params| {
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any];
+        });
+        assert!(ask(&proxies, &any, JANE).is_err());
+        let kubernetes = proxies.clone().with_strictness(Strictness::AsKubernetes);
+        assert_eq!(ask(&kubernetes, &any, JANE).unwrap().as_deref(), Some("jane"));
+        for broken in [&b""[..], b"no certificate"] {
+            assert!(ask(&proxies, broken, JANE).is_err());
+        }
+    }
+
+    #[test]
+    fn one_authority_for_users_and_proxies_needs_allowed_names_and_two_do_not() {
+        let (users, proxies) = (Authority::new("users"), Authority::new("proxies"));
+        let both = TrustAnchors::from_pem(format!("{}{}", proxies.pem, users.pem).as_bytes());
+        let both = both.unwrap();
+        let beside = |proxies: &TrustAnchors, names: &[&str]| {
+            let config = RequestHeaderConfig::new(names.iter().copied());
+            RequestHeaderAuthenticator::beside(&users.anchors(), proxies.clone(), config)
+        };
+        assert!(beside(&proxies.anchors(), &[]).is_ok());
+        let refused = beside(&users.anchors(), &[]).unwrap_err();
+        assert_eq!(refused, RequestHeaderConfigError::Overlap);
+        assert_eq!(beside(&both, &[]).unwrap_err(), RequestHeaderConfigError::Overlap);
+        assert!(beside(&both, &["front"]).is_ok());
+        assert!(refused.to_string().starts_with("--requestheader-client-ca-file and --client-ca"));
+    }
+
+    #[test]
+    fn an_authority_that_is_replaced_is_believed_no_more() {
+        let (old, new) = (Authority::new("old"), Authority::new("new"));
+        let shared = SharedTrustAnchors::from(old.anchors());
+        let config = RequestHeaderConfig::new(["front"]);
+        let proxies = RequestHeaderAuthenticator::new(shared.clone(), config).unwrap();
+        let leaf = old.issue("front", |_| {});
+        assert!(ask(&proxies, &leaf, JANE).is_ok());
+        shared.publish(new.anchors());
+        assert!(ask(&proxies, &leaf, JANE).is_err());
+        assert!(ask(&proxies, &new.issue("front", |_| {}), JANE).is_ok());
+    }
+
+    #[test]
+    fn an_ordinary_client_s_error_is_dropped_when_its_token_is_good() {
+        use std::sync::Arc;
+
+        use crate::authn::request::{Presented, RequestAuthenticator};
+        use crate::authn::{Attempt, Finding, Proof, TokenLookup};
+
+        struct Tokens;
+
+        impl TokenLookup for Tokens {
+            fn look_up<'a>(&'a self, attempt: Attempt<'a>) -> Finding<'a> {
+                let proof = (attempt.token == "good").then(|| {
+                    let user = crate::model::User::new("joe");
+                    let authenticated =
+                        Authenticated { user, audiences: Vec::new(), expires: None };
+                    Arc::new(Proof { authenticated, authenticator: "tokens".into() })
+                });
+                Box::pin(std::future::ready(Ok(proof)))
+            }
+        }
+
+        let authority = Authority::new("proxies");
+        let proxies = Arc::new(accepting(&authority, &["front"]));
+        let who = RequestAuthenticator::new(Arc::new(Tokens)).with_request_header(proxies);
+        let ask = |leaf: &[u8], authorization: Option<&str>| {
+            let request = Presented {
+                certificates: &[leaf],
+                headers: JANE,
+                authorization,
+                now: NOW,
+                ..Presented::default()
+            };
+            let mut asked = std::pin::pin!(who.authenticate(request));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let std::task::Poll::Ready(found) = asked.as_mut().poll(&mut context) else {
+                panic!("a look-up in memory waits for something");
+            };
+            let found = found.map_err(|error| error.to_string())?.expect("a user");
+            Ok::<_, String>((
+                found.authenticated.user.name.clone(),
+                found.authenticator.to_string(),
+            ))
+        };
+        let (front, user) = (authority.issue("front", |_| {}), authority.issue("joe", |_| {}));
+        let by = |name: &str, who: &str| Ok((name.to_owned(), who.to_owned()));
+        assert_eq!(ask(&front, Some("Bearer good")), by("jane", "request-header"));
+        assert_eq!(ask(&user, Some("Bearer good")), by("joe", "tokens"));
+        let refused = "x509: subject with cn=joe is not in the allowed list".to_owned();
+        assert_eq!(ask(&user, None), Err(refused));
+    }
+}

@@ -14,6 +14,11 @@ pub(super) use time::time;
 
 use yasna::{DERWriter, DERWriterSeq};
 
+/// A sequence, with tag and length.
+pub(super) fn sequence(content: impl FnOnce(&mut DERWriterSeq<'_>)) -> Vec<u8> {
+    yasna::construct_der(|writer| writer.write_sequence(content))
+}
+
 /// What every extension is: its id, whether one must understand it, and the DER inside.
 pub(super) fn extension(
     writer: &mut DERWriterSeq<'_>,

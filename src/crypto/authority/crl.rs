@@ -2,7 +2,7 @@ use yasna::Tag;
 
 use super::serial::SerialNumber;
 use super::{Authority, AuthorityError};
-use crate::crypto::asn1::{Oid, extension, time};
+use crate::crypto::asn1::{Oid, extension, sequence, time};
 
 /// A list of revoked certificates to be signed (RFC 5280 §5).
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ impl Authority {
         let next_update = time(content.next_update).ok_or(AuthorityError::Time)?;
         let entries =
             content.revoked.iter().map(entry).collect::<Result<Vec<_>, AuthorityError>>()?;
-        let to_be_signed = yasna::construct_der_seq(|writer| {
+        let to_be_signed = sequence(|writer| {
             writer.next().write_u8(VERSION_2);
             self.key.write_signature_algorithm(writer.next());
             writer.next().write_der(&self.subject);

@@ -3,8 +3,9 @@ use yasna::{DERWriterSeq, Tag};
 
 use super::serial::SerialNumber;
 use super::usages::{CertificateUsages, KeyUsage, write_key_usage};
-use super::{Authority, AuthorityError, AuthorityOptions, fingerprint, pem};
-use crate::crypto::asn1::{Oid, Reader, extension, tag, time};
+use super::{Authority, AuthorityError, AuthorityOptions, pem};
+use crate::crypto::asn1::{Oid, Reader, extension, sequence, tag, time};
+use crate::crypto::certificate::fingerprint;
 use crate::crypto::private_key::PrivateKey;
 use crate::crypto::request::SigningRequest;
 use crate::crypto::subject::Subject;
@@ -188,7 +189,7 @@ impl Certificate<'_> {
         }
         let not_before = time(self.not_before).ok_or(AuthorityError::Time)?;
         let not_after = time(self.not_after).ok_or(AuthorityError::Time)?;
-        let to_be_signed = yasna::construct_der_seq(|writer| {
+        let to_be_signed = sequence(|writer| {
             writer.next().write_tagged(Tag::context(0), |writer| writer.write_u8(VERSION_3));
             writer.next().write_bigint_bytes(self.serial.as_bytes(), true);
             self.key.write_signature_algorithm(writer.next());

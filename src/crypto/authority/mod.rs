@@ -15,10 +15,6 @@ mod usages;
 use std::fmt;
 
 use ::pem::{EncodeConfig, LineEnding, Pem};
-use aws_lc_rs::digest::{SHA256, digest};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::ParsedExtension;
-use x509_parser::prelude::FromDer;
 
 pub use crl::{CrlContent, RevokedSerial};
 pub use error::AuthorityError;
@@ -26,6 +22,7 @@ pub use issue::{IssuedCertificate, Leaf};
 pub use serial::SerialNumber;
 pub use usages::{CertificateUsages, ExtendedUsage, KeyUsage};
 
+use super::certificate::{Certificate, fingerprint};
 use super::private_key::PrivateKey;
 use super::subject::Subject;
 use crate::model::Fingerprint;
@@ -104,8 +101,7 @@ impl Authority {
         let first = certificates.next().ok_or(AuthorityError::NoCertificate)?;
         let mut authority = Self::from_der(first, key)?;
         for (index, der) in certificates.enumerate() {
-            let is_whole = matches!(X509Certificate::from_der(&der), Ok(([], _)));
-            if !is_whole {
+            if Certificate::from_der(&der).is_err() {
                 return Err(AuthorityError::NotACertificate(index.saturating_add(2)));
             }
             authority.chain.push(der);
@@ -114,36 +110,26 @@ impl Authority {
     }
 
     fn from_der(certificate: Vec<u8>, key: PrivateKey) -> Result<Self, AuthorityError> {
-        let Ok(([], read)) = X509Certificate::from_der(&certificate) else {
-            return Err(AuthorityError::NotACertificate(1));
-        };
-        if !read.is_ca() {
+        let read =
+            Certificate::from_der(&certificate).map_err(|_| AuthorityError::NotACertificate(1))?;
+        if !read.is_authority() {
             return Err(AuthorityError::NotAnAuthority);
         }
-        // Without a key usage everything is allowed; a broken one, or two, allows nothing.
-        let usage = read.key_usage().map_err(|_| AuthorityError::MayNotSignCertificates)?;
-        if usage.as_ref().is_some_and(|usage| !usage.value.key_cert_sign()) {
+        if !read.may_sign_certificates() {
             return Err(AuthorityError::MayNotSignCertificates);
         }
-        if read.public_key().raw != key.public_key_info() {
+        if !read.has_key(key.public_key_info()) {
             return Err(AuthorityError::OtherKey);
         }
-        let key_id =
-            read.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-                ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
-                _ => None,
-            });
-        let subject = read.subject();
-        let common_name = subject.iter_common_name().last().and_then(|name| name.as_str().ok());
         Ok(Self {
             key,
             chain: Vec::new(),
-            subject: subject.as_raw().to_vec(),
-            common_name: common_name.map(str::to_owned),
-            key_id,
-            not_before: read.validity().not_before.timestamp(),
-            not_after: read.validity().not_after.timestamp(),
-            may_sign_crls: usage.is_none_or(|usage| usage.value.crl_sign()),
+            subject: read.subject_der().to_vec(),
+            common_name: read.common_name().map(str::to_owned),
+            key_id: read.subject_key_id().map(<[u8]>::to_vec),
+            not_before: read.not_before(),
+            not_after: read.not_after(),
+            may_sign_crls: read.may_sign_crls(),
             certificate,
         })
     }
@@ -242,11 +228,4 @@ impl fmt::Debug for Authority {
 fn pem(der: &[u8]) -> String {
     let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
     ::pem::encode_config(&Pem::new(LABEL, der), config)
-}
-
-fn fingerprint(der: &[u8]) -> Fingerprint {
-    let mut bytes = [0; 32];
-    // The digest has just as many.
-    bytes.iter_mut().zip(digest(&SHA256, der).as_ref()).for_each(|(to, from)| *to = *from);
-    Fingerprint::from_bytes(bytes)
 }

@@ -161,7 +161,9 @@ impl<'a> Certificate<'a> {
     #[must_use]
     pub fn authority_key_id(&self) -> Option<&'a [u8]> {
         self.extensions().find_map(|extension| match extension {
-            ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| id.0),
+            ParsedExtension::AuthorityKeyIdentifier(id) => {
+                id.key_identifier.as_ref().map(|id| id.0)
+            }
             _ => None,
         })
     }

@@ -19,12 +19,7 @@ pub(crate) enum Extended {
     /// There is no such extension: every purpose is fine.
     Unlimited,
     /// These, and nothing else.
-    Limited {
-        any: bool,
-        client_auth: bool,
-        code_signing: bool,
-        server_auth: bool,
-    },
+    Limited { any: bool, client_auth: bool, code_signing: bool, server_auth: bool },
     /// Nothing that can be read.
     #[default]
     Nothing,

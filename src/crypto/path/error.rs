@@ -1,4 +1,4 @@
-use crate::util::instant::Instant;
+use crate::util::utc::Utc;
 
 /// Why nobody vouches for a certificate. Where the API server has a text for it, this displays as that
 /// text (S-X509-3).
@@ -7,7 +7,7 @@ pub enum PathError {
     /// Its validity is over, or that of one above it.
     #[error(
         "x509: certificate has expired or is not yet valid: current time {} is after {}",
-        Instant(*.now), Instant(*.not_after)
+        Utc(*.now), Utc(*.not_after)
     )]
     Expired {
         /// The time that counts; seconds since 1970-01-01 UTC.
@@ -18,7 +18,7 @@ pub enum PathError {
     /// Its validity has not begun, or that of one above it.
     #[error(
         "x509: certificate has expired or is not yet valid: current time {} is before {}",
-        Instant(*.now), Instant(*.not_before)
+        Utc(*.now), Utc(*.not_before)
     )]
     NotYetValid {
         /// The time that counts; seconds since 1970-01-01 UTC.
@@ -99,7 +99,7 @@ pub enum PathError {
     TooComplex,
     /// Its issuer, or that of one above it, has revoked it.
     #[error(
-        "certificate of `{subject}` was revoked by its issuer at {}{}", Instant(*.at),
+        "certificate of `{subject}` was revoked by its issuer at {}{}", Utc(*.at),
         said(.reason.as_deref())
     )]
     Revoked {

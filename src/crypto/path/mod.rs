@@ -105,14 +105,7 @@ impl<'a> PathInput<'a> {
         now: i64,
         usage: Usage,
     ) -> Self {
-        Self {
-            leaf,
-            intermediates,
-            now,
-            usage,
-            strictness: Strictness::Strict,
-            revocation: None,
-        }
+        Self { leaf, intermediates, now, usage, strictness: Strictness::Strict, revocation: None }
     }
 }
 

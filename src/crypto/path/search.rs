@@ -160,8 +160,8 @@ fn judge<'a>(
     }
     let mut read = Vec::with_capacity(intermediates.len());
     for der in &intermediates {
-        let certificate = Certificate::from_der(der)
-            .map_err(|error| PathError::Malformed(error.to_string()))?;
+        let certificate =
+            Certificate::from_der(der).map_err(|error| PathError::Malformed(error.to_string()))?;
         read.push(certificate);
     }
     // Two readers must not see two subjects in the same bytes.
@@ -183,7 +183,8 @@ fn explained(
 ) -> PathError {
     // A key that is too short is to webpki one that signed nothing.
     let weak = || {
-        let presented = input.intermediates.iter().filter_map(|der| Certificate::from_der(der).ok());
+        let presented =
+            input.intermediates.iter().filter_map(|der| Certificate::from_der(der).ok());
         let presented: Vec<_> = presented.map(|c| (c.subject_der().to_vec(), c.key())).collect();
         let anchors = trusted.certificates().iter();
         let anchors = anchors.map(|anchor| (anchor.subject_der.clone(), anchor.key.clone()));

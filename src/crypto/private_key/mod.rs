@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 pub use algorithm::{KeyAlgorithm, KeyAlgorithmError};
 pub use error::PrivateKeyError;
 
-use super::asn1::Oid;
+use super::asn1::{Oid, bit_string, sequence};
 use crate::util::secret::Secret;
 
 /// A key file has no more bytes than this; one of RSA with 4096 bits has 3,300.
@@ -236,10 +236,10 @@ impl PrivateKey {
     /// list of revocations.
     pub(super) fn signed(&self, to_be_signed: &[u8]) -> Result<Vec<u8>, PrivateKeyError> {
         let signature = self.sign(to_be_signed)?;
-        Ok(yasna::construct_der_seq(|writer| {
+        Ok(sequence(|writer| {
             writer.next().write_der(to_be_signed);
             self.write_signature_algorithm(writer.next());
-            super::asn1::bit_string(writer.next(), &signature);
+            bit_string(writer.next(), &signature);
         }))
     }
 }

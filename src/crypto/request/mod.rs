@@ -22,6 +22,7 @@ pub use error::RequestError;
 
 use self::alternative::AlternativeNames;
 use super::asn1;
+use super::certificate::{KeyDescription, KeyKind};
 use super::private_key::PrivateKey;
 use super::subject::Subject;
 
@@ -101,7 +102,7 @@ impl SigningRequest {
         if let Some(bad) = texts.into_iter().find(|text| text.chars().any(char::is_control)) {
             return Err(RequestError::ControlCharacter(bad.clone()));
         }
-        let info = yasna::construct_der_seq(|writer| {
+        let info = asn1::sequence(|writer| {
             writer.next().write_u8(0);
             writer.next().write_der(&subject.to_der());
             writer.next().write_der(key.public_key_info());
@@ -136,6 +137,17 @@ impl SigningRequest {
     #[must_use]
     pub fn public_key_info(&self) -> &[u8] {
         &self.public_key_info
+    }
+
+    /// What kind of key that is.
+    #[must_use]
+    pub fn key(&self) -> KeyDescription {
+        // Only a key that was read is here; this is what one of no known kind would be.
+        KeyDescription::of_public_key_info(&self.public_key_info).unwrap_or(KeyDescription {
+            algorithm: KeyKind::Other(String::new()),
+            bits: 0,
+            curve: None,
+        })
     }
 
     /// The common name; of several the last (S-X509-4).

@@ -160,13 +160,13 @@ impl CertificateRecord {
         let Provenance { source, recorded_at, signer, requester, decision, request_name } =
             provenance;
         Ok(Self {
-            fingerprint: Fingerprint::from_bytes([0; 32]),
-            serial: Vec::new(),
-            issuer: String::new(),
-            subject: String::new(),
+            fingerprint: read.fingerprint(),
+            serial: read.serial().to_vec(),
+            issuer: read.issuer(),
+            subject: read.subject(),
             user: read.common_name().unwrap_or_default().to_owned(),
-            groups: Vec::new(),
-            uid: None,
+            groups: read.organizations(),
+            uid: read.uid().ok().flatten(),
             not_before: read.not_before(),
             not_after: read.not_after(),
             recorded_at,
@@ -175,7 +175,7 @@ impl CertificateRecord {
             requester,
             decision,
             request_name,
-            key: String::new(),
+            key: read.key().to_string(),
             certificate: der.to_vec(),
             revoked: None,
         })

@@ -1,6 +1,6 @@
 //! What goes into a revocation list of the authority (RFC 5280 section 5).
 
-use redb::ReadableTable;
+use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::enter::from_json;
 use super::error::LedgerFileError;
@@ -31,6 +31,22 @@ impl LedgerFile {
             books.meta.insert(meta::CRL_NUMBER, next)?;
             Ok((next, Keep::Changes))
         })
+    }
+
+    /// How many users had all their certificates revoked, up to some time.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn revoked_users(&self) -> Result<usize, LedgerFileError> {
+        self.look(|view| Ok(usize::try_from(view.users.len()?).unwrap_or(usize::MAX)))
+    }
+
+    /// The same for groups.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn revoked_groups(&self) -> Result<usize, LedgerFileError> {
+        self.look(|view| Ok(usize::try_from(view.groups.len()?).unwrap_or(usize::MAX)))
     }
 
     /// All revoked certificates of an issuer, given by the DER of its name, in the order of their

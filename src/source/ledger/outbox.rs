@@ -66,7 +66,8 @@ impl LedgerFile {
         let mut outbox = self.outbox();
         let Standing { last, written, length } = self.look(Standing::of)?;
         let now = outbox.length()?;
-        let is_whole = now.is_some_and(|now| now >= length);
+        // A length of 0: nobody has looked at this file yet.
+        let is_whole = length > 0 && now.is_some_and(|now| now >= length);
         if written == last && is_whole && !outbox.is_doubtful {
             return Ok(0);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::RevocationFileError;
 use super::line::{self, HEADER};
-use super::read::{Entries, LONGEST_LINE, Place, unreadable};
+use super::read::{BrokenLine, Entries, LONGEST_LINE, Place, unreadable};
 use crate::model::{Origin, RevocationEntry, Revocations};
 
 /// A revocation list on disk, to be read or added to.
@@ -59,7 +59,7 @@ impl RevocationFile {
     /// its last.
     pub fn entries(&self) -> Result<Vec<RevocationEntry>, RevocationFileError> {
         let file = File::open(&self.path).map_err(|error| unreadable(&self.path, error))?;
-        let mut entries = Entries::new(&self.path, file, Place::default());
+        let mut entries = Entries::new(&self.path, file, Place::default(), BrokenLine::Refuse);
         let read = entries.by_ref().collect();
         entries.finish().map(|_| read)
     }
@@ -70,7 +70,7 @@ impl RevocationFile {
     /// As [`Self::entries`].
     pub fn read(&self) -> Result<Revocations, RevocationFileError> {
         let file = File::open(&self.path).map_err(|error| unreadable(&self.path, error))?;
-        let mut entries = Entries::new(&self.path, file, Place::default());
+        let mut entries = Entries::new(&self.path, file, Place::default(), BrokenLine::Refuse);
         let read = entries.by_ref().collect();
         entries.finish().map(|_| read)
     }

@@ -39,13 +39,18 @@ pub enum RevocationFileError {
         origin: Origin,
     },
     /// A line says something that nobody understands.
-    #[error("{origin}: {error}; correct the line, and until then nothing after it counts")]
+    #[error("{origin}: {error}; correct the line or remove it")]
     Line {
         /// Where.
         origin: Origin,
         /// What is wrong.
-        #[source]
         error: LineError,
+    },
+    /// The last line has had no end for a while.
+    #[error("{origin}: the line does not end, so it does not count; end it with a line feed")]
+    Unfinished {
+        /// Where.
+        origin: Origin,
     },
     /// The file that was read before has lost or changed lines.
     #[error(

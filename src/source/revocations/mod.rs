@@ -22,19 +22,23 @@
 //! behind. Writers take the file's advisory lock; readers need none.
 //!
 //! Whoever follows a file never forgets an entry on the way, except when the file as a whole was put
-//! in the place of another: see `RevocationFollower`.
+//! in the place of another: see [`RevocationFollower`].
 //!
 //! Absent on purpose: revocation lists of certificate authorities (see `source::crl`), and deciding
 //! (see `authz`).
 
 mod append;
 mod error;
+mod follow;
 mod line;
 mod read;
 #[cfg(test)]
 mod tests;
+mod thread;
 
 pub use append::{Appended, RevocationFile};
 pub use error::{LineError, RevocationFileError};
+pub use follow::{Change, ListChange, ProblemChange, RevocationFollower};
+pub use thread::{FollowerThread, POLL_INTERVAL, follow};
 #[cfg(feature = "ledger")]
 pub(in crate::source) use line::{read as read_line, write as write_line};

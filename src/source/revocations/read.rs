@@ -34,34 +34,65 @@ pub(super) struct Entries<'a, R> {
     source: Arc<str>,
     line: Vec<u8>,
     /// Where it is now.
-    pub(super) place: Place,
-    /// Why it stopped early.
-    pub(super) error: Option<RevocationFileError>,
+    place: Place,
+    /// What to do with a line that cannot be understood.
+    broken: BrokenLine,
+    /// The first that is wrong.
+    error: Option<RevocationFileError>,
+    /// Where the first line stands that was passed over.
+    passed_over: Option<Place>,
+    /// Nothing more is to be read.
+    is_over: bool,
+}
+
+/// What to do with a line that cannot be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BrokenLine {
+    /// Stop.
+    Refuse,
+    /// Read on: those who have a list already lose nothing by knowing more.
+    PassOver,
 }
 
 impl<'a, R: Read> Entries<'a, R> {
-    pub(super) fn new(path: &'a Path, file: R, place: Place) -> Self {
+    pub(super) fn new(path: &'a Path, file: R, place: Place, broken: BrokenLine) -> Self {
         Self {
             file: BufReader::with_capacity(1 << 18, file),
             path,
             source: Arc::from(path.display().to_string()),
             line: Vec::new(),
             place: Place { unfinished: 0, ..place },
+            broken,
             error: None,
+            passed_over: None,
+            is_over: false,
         }
     }
 
     fn read(&mut self) -> Result<Option<RevocationEntry>, RevocationFileError> {
-        while self.next_line().map_err(|error| unreadable(self.path, error))? {
+        while self.next_line()? {
             let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
-            let entry = if self.place.lines == 0 {
+            let read = if self.place.lines == 0 {
                 if !line::is_header(line) {
                     return Err(RevocationFileError::Header { origin: self.origin() });
                 }
-                None
+                Ok(None)
             } else {
-                let wrong = |error| RevocationFileError::Line { origin: self.origin(), error };
-                line::read(line).map_err(wrong)?
+                line::read(line)
+            };
+            let entry = match read {
+                Ok(entry) => entry,
+                Err(error) if self.broken == BrokenLine::Refuse => {
+                    return Err(RevocationFileError::Line { origin: self.origin(), error });
+                }
+                Err(error) => {
+                    if self.error.is_none() {
+                        self.error =
+                            Some(RevocationFileError::Line { origin: self.origin(), error });
+                        self.passed_over = Some(self.place.clone());
+                    }
+                    None
+                }
             };
             self.pass();
             if entry.is_some() {
@@ -75,17 +106,18 @@ impl<'a, R: Read> Entries<'a, R> {
     }
 
     /// Whether there is one more complete line.
-    fn next_line(&mut self) -> io::Result<bool> {
+    fn next_line(&mut self) -> Result<bool, RevocationFileError> {
         self.line.clear();
         let limit = u64::try_from(LONGEST_LINE).unwrap_or(u64::MAX);
-        (&mut self.file).take(limit).read_until(b'\n', &mut self.line)?;
+        let read = (&mut self.file).take(limit).read_until(b'\n', &mut self.line);
+        read.map_err(|error| unreadable(self.path, error))?;
         if self.line.ends_with(b"\n") {
             return Ok(true);
         }
         self.place.unfinished = length(&self.line);
         if self.line.len() >= LONGEST_LINE {
             let error = LineError::TooLong(LONGEST_LINE);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            return Err(RevocationFileError::Line { origin: self.origin(), error });
         }
         Ok(false)
     }
@@ -105,14 +137,19 @@ impl<'a, R: Read> Entries<'a, R> {
         Origin::new(Arc::clone(&self.source), 0, self.place.lines.saturating_add(1))
     }
 
+    /// How far it came: up to the first line that was not understood, if there is one.
+    pub(super) fn end(self) -> (Place, Option<RevocationFileError>) {
+        let mut place = self.passed_over.unwrap_or(self.place);
+        keep_end(&mut place.anchor);
+        (place, self.error)
+    }
+
     /// How far it came, or why it did not come to the end.
     pub(super) fn finish(self) -> Result<Place, RevocationFileError> {
-        if let Some(error) = self.error {
-            return Err(error);
+        match self.end() {
+            (place, None) => Ok(place),
+            (_, Some(error)) => Err(error),
         }
-        let mut place = self.place;
-        keep_end(&mut place.anchor);
-        Ok(place)
     }
 }
 
@@ -120,13 +157,18 @@ impl<R: Read> Iterator for Entries<'_, R> {
     type Item = RevocationEntry;
 
     fn next(&mut self) -> Option<RevocationEntry> {
-        if self.error.is_some() {
+        if self.is_over {
             return None;
         }
-        self.read().unwrap_or_else(|error| {
-            self.error = Some(error);
+        let entry = self.read().unwrap_or_else(|error| {
+            if self.error.is_none() {
+                self.error = Some(error);
+                self.passed_over = Some(self.place.clone());
+            }
             None
-        })
+        });
+        self.is_over = entry.is_none();
+        entry
     }
 }
 
