@@ -5,6 +5,9 @@
 #[cfg(feature = "files")]
 mod bad;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "ledger"))]
+mod cert_ledger;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod churn_rbac;
 #[cfg(test)]
@@ -69,6 +72,7 @@ mod odd;
 #[cfg(test)]
 #[cfg(feature = "pki")]
 mod pki_path;
+mod pki_openssl;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod plain_yaml;

@@ -6,8 +6,6 @@
 mod algorithm;
 mod error;
 mod passphrase;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 

@@ -10,8 +10,6 @@ mod alternative;
 mod error;
 mod read;
 mod signature;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::net::IpAddr;

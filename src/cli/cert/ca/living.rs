@@ -6,20 +6,11 @@ use portcullis::crypto::certificate::Certificate;
 use portcullis::pki::ledger::CertificateRecord;
 use portcullis::source::ledger::{LedgerFile, LedgerPaths, OpenMode};
 
-use crate::cli::cert::authority::is_there;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Failure, with_causes};
 
-/// How many certificates of an authority are good now, or will be, and not revoked. `None` when there
-/// is no ledger.
-pub(super) fn of_authority(
-    ledger: &Path,
-    authority: &[u8],
-    now: i64,
-) -> Result<Option<usize>, Failure> {
-    if !is_there(ledger) {
-        return Ok(None);
-    }
-    let wrong = |error: &dyn std::error::Error| Failure::usage(error.to_string());
+/// How many certificates of an authority are good now, or will be, and not revoked.
+pub(super) fn of_authority(ledger: &Path, authority: &[u8], now: i64) -> Result<usize, Failure> {
+    let wrong = |error: &dyn std::error::Error| Failure::usage(with_causes(error));
     let authority = Certificate::from_der(authority).map_err(|error| wrong(&error))?;
     // Nothing is revoked here, so the revocation file is not asked.
     let paths = LedgerPaths { ledger, revocations: ledger };
@@ -29,7 +20,7 @@ pub(super) fn of_authority(
     let living = |record: &&CertificateRecord| {
         record.revoked.is_none() && is_of(&record.certificate, &authority)
     };
-    Ok(Some(records.iter().filter(living).count()))
+    Ok(records.iter().filter(living).count())
 }
 
 /// Whether the authority signed it: by its key, or, where a certificate does not name that, by its

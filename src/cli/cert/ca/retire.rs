@@ -3,7 +3,9 @@ use clap::Args;
 use super::FolderArgs;
 use super::folder::{BUNDLE, CA_CERT, Folder, RETIRING_CERT, RETIRING_KEY, certificate_in};
 use super::living;
+use crate::cli::cert::authority::is_there;
 use crate::cli::cert::clock;
+use crate::cli::describe::counted;
 use crate::cli::exit::{Exit, Failure};
 
 /// Rotation, step 3: stop trusting the old authority
@@ -38,20 +40,27 @@ pub(super) fn run(args: &RetireArgs) -> Result<Exit, Failure> {
     }
     let speaker = args.folder.speaker();
     let ledger = args.ledger.clone().unwrap_or_else(|| folder.at("ledger.redb"));
-    match living::of_authority(&ledger, &old, clock::now())? {
-        Some(0) => {}
-        Some(count) if !args.force => {
+    // Only where nobody names a ledger there may be none.
+    if args.ledger.is_none() && !is_there(&ledger) {
+        speaker.note(format!(
+            "there is no ledger at `{}`; whether certificates of it are in use is not known",
+            ledger.display()
+        ));
+    } else {
+        let count = living::of_authority(&ledger, &old, clock::now())?;
+        if count > 0 && !args.force {
             speaker.doubt(format!(
-                "{count} of its certificates are good and not revoked; renew or revoke them (`portcullis \
-                 cert list` shows them), or say --force. Nothing was changed"
+                "{} of the old authority {} good and not revoked; renew or revoke (`portcullis cert \
+                 list` shows them), or say --force. Nothing was changed",
+                counted(count, "certificate"),
+                if count == 1 { "is" } else { "are" }
             ));
             return Ok(Exit::No);
         }
-        Some(count) => speaker.warn(format!("{count} of its certificates were good until now")),
-        None => speaker.note(format!(
-            "there is no ledger at `{}`; whether certificates of it are in use is not known",
-            ledger.display()
-        )),
+        if count > 0 {
+            speaker
+                .warn(format!("{} that were good are so no longer", counted(count, "certificate")));
+        }
     }
     folder.bundle(&[&present], Some(&old))?;
     folder.remove(RETIRING_KEY)?;
