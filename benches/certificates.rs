@@ -93,6 +93,47 @@ fn authenticate(c: &mut Criterion) {
                 let found = authenticator.authenticate(&presented).unwrap().unwrap();
                 assert_eq!(found.user.name, "jane");
                 found
+/// The same with the ledger: signed, read back for its record, and recorded before it is handed out.
+/// `durable` waits for the disk; in `/dev/shm` there is none, which leaves the work itself.
+#[cfg(feature = "ledger")]
+fn issue(c: &mut Criterion) {
+    use std::path::Path;
+
+    use portcullis::pki::ledger::{CertificateRecord, Ledger, Provenance, RecordSource, Recorded};
+    use portcullis::source::ledger::{LedgerFile, LedgerPaths, OpenMode};
+
+    let (authority, pem) = (authority(), request().pem());
+    let mut group = c.benchmark_group("issue");
+    group.throughput(Throughput::Elements(1));
+    let disk = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    for (name, place) in [("durable", disk.as_path()), ("without-disk", Path::new("/dev/shm"))] {
+        if !place.is_dir() {
+            println!("`{}` is not there: issue/{name} is not measured", place.display());
+            continue;
+        }
+        let folder = tempfile::tempdir_in(place).unwrap();
+        let (ledger, revocations) = (folder.path().join("l"), folder.path().join("r"));
+        let paths = LedgerPaths { ledger: &ledger, revocations: &revocations };
+        let books = LedgerFile::open(&paths, OpenMode::Write).unwrap();
+        let provenance = Provenance {
+            source: RecordSource::Issued,
+            signer: "kubernetes.io/kube-apiserver-client".to_owned(),
+            ..Provenance::imported(NOW)
+        };
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let request = SigningRequest::from_pem(black_box(pem.as_bytes())).unwrap();
+                let leaf = Leaf {
+                    request: &request,
+                    usages: CertificateUsages::client(),
+                    not_before: NOW,
+                    not_after: NOW + DAY,
+                    serial: SerialNumber::random().unwrap(),
+                };
+                let issued = authority.issue(&leaf).unwrap();
+                let record = CertificateRecord::of_certificate(issued.der(), provenance.clone());
+                assert_eq!(books.record(&record.unwrap()).unwrap(), Recorded::New);
+                issued
             });
         });
     }
@@ -155,4 +196,8 @@ impl Signer {
 }
 
 criterion_group!(benches, sign, authenticate);
+#[cfg(not(feature = "ledger"))]
+fn issue(_: &mut Criterion) {}
+
+criterion_group!(benches, issue, sign);
 criterion_main!(benches);

@@ -56,6 +56,8 @@ pub mod kubeconfig;
 pub mod ledger;
 mod node;
 mod object;
+#[cfg(feature = "pki")]
+pub mod objects;
 mod old;
 mod report;
 pub mod revocations;

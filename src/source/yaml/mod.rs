@@ -79,7 +79,26 @@ pub(super) fn single(
     limits: &Limits,
     origin: impl Fn(u32) -> Origin,
 ) -> Result<Whole, LoadError> {
-    let mut only = None;
+    let mut whole = Vec::new();
+    each(text, limits, &origin, |document| {
+        if let (false, Some(root)) = (whole.is_empty(), &document.root) {
+            let message = "a second document begins here; put everything into one".to_owned();
+            return Err(LoadError::Yaml { origin: origin(root.line), message });
+        }
+        whole.push(document);
+        Ok(())
+    })?;
+    Ok(whole.pop().unwrap_or_default())
+}
+
+/// Gives every document of a text that holds more than comments, as [`single`] reads it.
+#[cfg(feature = "pki")]
+pub(super) fn each(
+    text: &str,
+    limits: &Limits,
+    origin: impl Fn(u32) -> Origin,
+    mut take: impl FnMut(Whole) -> Result<(), LoadError>,
+) -> Result<(), LoadError> {
     for piece in Pieces::new(text, 0, 1) {
         let (text, line) = match piece {
             Piece::Document { text, line, .. } => (text, line),
@@ -96,15 +115,11 @@ pub(super) fn single(
             })
         });
         let (document, duplicates) = read.map_err(|broken| explain(broken, limits, &origin))?;
-        let Some(root) = document.root.filter(|root| !root.is_null()) else { continue };
-        if only.is_some() {
-            let message = "a second document begins here; put everything into one".to_owned();
-            return Err(LoadError::Yaml { origin: origin(root.line), message });
+        if let Some(root) = document.root.filter(|root| !root.is_null()) {
+            take(Whole { root: Some(root), duplicates })?;
         }
-        only = Some((root, duplicates));
     }
-    let Some((root, duplicates)) = only else { return Ok(Whole::default()) };
-    Ok(Whole { root: Some(root), duplicates })
+    Ok(())
 }
 
 fn explain(broken: Broken, limits: &Limits, origin: impl Fn(u32) -> Origin) -> LoadError {
