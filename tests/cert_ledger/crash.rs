@@ -153,7 +153,7 @@ fn killed_at_any_point_nothing_that_was_handed_out_is_lost() {
         }
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         // Up to so long after it was ready: opening, too, is interrupted.
-        let wait = Duration::from_micros(u64::from(seed >> 8) % 120_000);
+        let wait = Duration::from_micros(u64::from(seed >> 8) % 250_000);
         said.extend(killed_after(start(folder, round * 1_000_000), wait));
         check(folder, &said);
     }
