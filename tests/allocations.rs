@@ -52,10 +52,49 @@ mod tests {
         }
         let [allowed, denied, undecided] = answers;
         assert!(allowed > 500 && undecided > 500, "{allowed} allowed, {undecided} undecided");
+        a_revocation_list_allocates_nothing_for_those_who_are_not_on_it();
         // No mode of Kubernetes denies for good; an authorizer of one's own does.
         assert!(denied > 0, "{denied} denied");
         #[cfg(feature = "webhook")]
         a_review_allocates_little();
+    }
+
+    /// Asked before everything else, of users with and without a certificate.
+    fn a_revocation_list_allocates_nothing_for_those_who_are_not_on_it() {
+        use portcullis::model::{
+            CREDENTIAL_ID, Fingerprint, Revocation, RevocationEntry, SharedRevocations,
+        };
+
+        let entry =
+            |what| RevocationEntry { what, at: 0, reason: String::new(), by: String::new() };
+        let list = (0..200).map(|byte| Fingerprint::from_bytes([byte; 32]));
+        let list = list.map(|fingerprint| entry(Revocation::Certificate { fingerprint }));
+        let sam = Revocation::User { name: "sam".to_owned(), issued_before: 0 };
+        let list = list.chain([entry(sam)]).collect();
+        let config =
+            Config::new([Mode::AlwaysAllow]).with_revocations(SharedRevocations::new(list));
+        let snapshot = compile(&Default::default(), &config).unwrap();
+        let with = |id: &str| {
+            let mut user = User::new("jane").with_groups(["dev"]);
+            user.extra.insert(CREDENTIAL_ID.to_owned(), vec![id.to_owned()]);
+            user
+        };
+        let certificate = |byte| with(&Fingerprint::from_bytes([byte; 32]).credential_id());
+        for user in [User::new("jane"), with("JTI=1"), certificate(201)] {
+            let request = Request::non_resource(&user, "get", "/");
+            assert!(snapshot.authorize(&request).is_allowed());
+            assert_eq!(allocations(|| decide(&snapshot, &request)), 0, "{user:?}");
+            let principal = snapshot.principal(&user);
+            let count = allocations(|| {
+                black_box(principal.authorize(black_box(&request.attributes)).decision);
+            });
+            assert_eq!(count, 0, "principal of {user:?}");
+        }
+        let revoked = certificate(1);
+        let request = Request::non_resource(&revoked, "get", "/");
+        assert_eq!(snapshot.authorize(&request).decision, Decision::Deny);
+        // Even a refusal allocates only when its reason is asked for.
+        assert_eq!(allocations(|| decide(&snapshot, &request)), 0);
     }
 
     /// From the bytes of a body to the bytes of the answer. What is allocated: the lists of groups and

@@ -14,7 +14,8 @@ use hyper_util::server::conn::auto;
 use portcullis::authn::Keys;
 use portcullis::crypto::jwk::JwkSetError;
 use portcullis::crypto::{SigningAlgorithm, SigningKey};
-use portcullis::source::jwks::{FetchError, Jwks, JwksConfig, JwksConfigError};
+use portcullis::source::fetch::{FetchConfigError, FetchError};
+use portcullis::source::jwks::{Jwks, JwksConfig, JwksError};
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -156,7 +157,7 @@ async fn refresh(jwks: &Jwks) {
 }
 
 /// The error of the first attempt.
-async fn first_error(config: JwksConfig) -> FetchError {
+async fn first_error(config: JwksConfig) -> JwksError {
     let jwks = Jwks::start(config).unwrap();
     until(&jwks, |jwks| jwks.status().fetches > 0).await;
     let status = jwks.status();
@@ -221,7 +222,7 @@ async fn an_outage_keeps_the_keys_and_they_are_refreshed_after_it() {
     for status in [503, 204] {
         issuer.answer(status, "");
         refresh(&jwks).await;
-        assert_eq!(jwks.status().last_error, Some(FetchError::Status { status }));
+        assert_eq!(jwks.status().last_error, Some(JwksError::Fetch(FetchError::Status { status })));
         assert!(knows(&jwks, &old), "{status}");
     }
     assert_eq!(jwks.status().failures, 2);
@@ -245,7 +246,10 @@ async fn a_server_that_is_gone_keeps_the_keys() {
     refresh(&jwks).await;
     let error = jwks.status().last_error.unwrap();
     assert!(
-        matches!(error, FetchError::Connect(_) | FetchError::Timeout { seconds: 2 }),
+        matches!(
+            error,
+            JwksError::Fetch(FetchError::Connect(_) | FetchError::Timeout { seconds: 2 })
+        ),
         "{error}"
     );
     assert!(knows(&jwks, &old));
@@ -261,18 +265,18 @@ async fn answers_that_are_no_good_set_are_refused_and_keep_the_keys() {
 
     issuer.answer(200, r#"{"keys": []}"#);
     refresh(&jwks).await;
-    assert_eq!(jwks.status().last_error, Some(FetchError::NoUsableKey { skipped: 0 }));
+    assert_eq!(jwks.status().last_error, Some(JwksError::NoUsableKey { skipped: 0 }));
     issuer.answer(200, r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#);
     refresh(&jwks).await;
-    assert_eq!(jwks.status().last_error, Some(FetchError::NoUsableKey { skipped: 1 }));
+    assert_eq!(jwks.status().last_error, Some(JwksError::NoUsableKey { skipped: 1 }));
     issuer.publish(&[&key(), &key(), &key()]);
     refresh(&jwks).await;
     let too_many = JwkSetError::TooMany { found: 3, allowed: 2 };
-    assert_eq!(jwks.status().last_error, Some(FetchError::Set(too_many)));
+    assert_eq!(jwks.status().last_error, Some(JwksError::Set(too_many)));
     for text in ["<html>sign in</html>", "", "{}", r#"{"keys": [], "keys": []}"#] {
         issuer.answer(200, text);
         refresh(&jwks).await;
-        assert!(matches!(jwks.status().last_error, Some(FetchError::Set(_))), "{text}");
+        assert!(matches!(jwks.status().last_error, Some(JwksError::Set(_))), "{text}");
     }
     assert!(knows(&jwks, &old));
     assert_eq!(jwks.keys().keys().len(), 1);
@@ -287,7 +291,7 @@ async fn a_set_of_the_allowed_size_is_read_and_a_larger_one_is_not() {
     let jwks = Jwks::start(issuer.config().with_max_bytes(10_000)).unwrap();
     ready(&jwks).await;
     let error = first_error(issuer.config().with_max_bytes(9_999)).await;
-    assert_eq!(error, FetchError::TooLarge { max_bytes: 9_999 });
+    assert_eq!(error, FetchError::TooLarge { max_bytes: 9_999 }.into());
 }
 
 #[tokio::test]
@@ -295,7 +299,7 @@ async fn an_answer_that_takes_too_long_is_given_up() {
     let issuer = Issuer::start(true).await;
     issuer.reply.lock().unwrap().delay = Duration::from_secs(60);
     let config = issuer.config().with_timeout(Duration::from_secs(1));
-    assert_eq!(first_error(config).await, FetchError::Timeout { seconds: 1 });
+    assert_eq!(first_error(config).await, FetchError::Timeout { seconds: 1 }.into());
 }
 
 // ---- who is asked --------------------------------------------------------------------------------
@@ -305,7 +309,8 @@ async fn a_server_that_another_ca_vouches_for_is_refused() {
     let issuer = Issuer::start(true).await;
     issuer.publish(&[&key()]);
     let (other_ca, _) = certificates();
-    let FetchError::Connect(text) = first_error(issuer.config().with_ca_bundle(other_ca)).await
+    let JwksError::Fetch(FetchError::Connect(text)) =
+        first_error(issuer.config().with_ca_bundle(other_ca)).await
     else {
         panic!("not a matter of the connection");
     };
@@ -319,7 +324,7 @@ async fn a_server_of_another_name_is_refused() {
     issuer.publish(&[&key()]);
     let mut config = issuer.config();
     config.url = format!("https://localhost:{}/keys", issuer.address.port());
-    let FetchError::Connect(text) = first_error(config).await else {
+    let JwksError::Fetch(FetchError::Connect(text)) = first_error(config).await else {
         panic!("not a matter of the connection");
     };
     assert!(text.contains("invalid peer certificate"), "{text}");
@@ -333,7 +338,7 @@ async fn a_redirect_is_refused_and_its_target_not_asked() {
     for status in [301, 302, 303, 307, 308] {
         issuer.answer(status, "");
         issuer.reply.lock().unwrap().location = Some(format!("https://{}/keys", target.address));
-        assert_eq!(first_error(issuer.config()).await, FetchError::Redirect { status });
+        assert_eq!(first_error(issuer.config()).await, FetchError::Redirect { status }.into());
     }
     assert_eq!((issuer.requests(), target.requests()), (5, 0));
 }
@@ -356,7 +361,7 @@ async fn plain_http_is_for_loopback_addresses_only() {
         "http://0.0.0.0/keys",
     ] {
         let error = Jwks::start(JwksConfig::new(url)).unwrap_err();
-        assert_eq!(error, JwksConfigError::NotHttps { url: url.to_owned() });
+        assert_eq!(error, FetchConfigError::NotHttps { url: url.to_owned() });
     }
     drop(Jwks::start(JwksConfig::new("http://[::1]:1/keys")).unwrap());
 }
@@ -368,24 +373,24 @@ async fn what_cannot_work_is_refused_at_the_start() {
         ["", "issuer.example/keys", "/keys", "ftp://a/keys", "https://u:p@a/keys", "https://a/#k"]
     {
         let error = refused(JwksConfig::new(url).with_ca_bundle("x"));
-        assert_eq!(error, JwksConfigError::Url { url: url.to_owned() });
+        assert_eq!(error, FetchConfigError::Url { url: url.to_owned() });
     }
     let url = "https://issuer.example/keys";
     let error = refused(JwksConfig::new(url));
-    assert_eq!(error, JwksConfigError::NoCaBundle { url: url.to_owned() });
+    assert_eq!(error, FetchConfigError::NoCaBundle { url: url.to_owned() });
     for bundle in ["", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let error = refused(JwksConfig::new(url).with_ca_bundle(bundle));
-        assert_eq!(error, JwksConfigError::CaBundle, "{bundle}");
+        assert_eq!(error, FetchConfigError::CaBundle, "{bundle}");
     }
     let config = JwksConfig::new(url).with_ca_bundle(certificates().0);
     drop(Jwks::start(config.clone()).unwrap());
     assert_eq!(
         refused(config.clone().with_timeout(Duration::ZERO)),
-        JwksConfigError::Zero("timeout")
+        FetchConfigError::Zero("timeout")
     );
-    assert_eq!(refused(config.clone().with_max_keys(0)), JwksConfigError::Zero("max_keys"));
+    assert_eq!(refused(config.clone().with_max_keys(0)), FetchConfigError::Zero("max_keys"));
     let outside = std::thread::spawn(move || Jwks::start(config).unwrap_err());
-    assert_eq!(outside.join().unwrap(), JwksConfigError::NoRuntime);
+    assert_eq!(outside.join().unwrap(), FetchConfigError::NoRuntime);
 }
 
 // ---- how often -----------------------------------------------------------------------------------

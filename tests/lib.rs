@@ -11,11 +11,17 @@ mod churn_rbac;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
+mod crl;
+#[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod envtest;
 #[cfg(test)]
 #[cfg(feature = "cli")]
 mod explain;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod fuzz_replay;
 #[cfg(test)]
 #[cfg(feature = "abac")]
 mod golden_abac;
@@ -60,6 +66,13 @@ mod live;
 #[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
+#[cfg(test)]
+#[cfg(feature = "pki")]
+<<<<<<< HEAD
+mod pki_openssl;
+=======
+mod pki_path;
+>>>>>>> main
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod plain_yaml;

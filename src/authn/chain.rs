@@ -49,9 +49,8 @@ use std::sync::Arc;
 
 use super::{
     Answering, Attempt, AuthnError, Finding, Found, Outcome, Proof, Reserved, TokenAuthenticator,
-    TokenLookup, reserved_name, shared_audiences,
+    TokenLookup, add_group, reserved_name, shared_audiences,
 };
-use crate::model::{User, groups, names};
 use crate::util::aggregate::aggregate;
 
 /// Whether an authenticator may name what is reserved for Kubernetes.
@@ -226,16 +225,6 @@ impl TokenAuthenticator for TokenChain {
             let found = self.find(attempt).await?;
             Ok(found.map(|proof| Arc::unwrap_or_clone(proof).authenticated))
         })
-    }
-}
-
-/// Adds `system:authenticated` to who has neither it nor its opposite (S-AUTHN-5).
-fn add_group(user: &mut User) {
-    let is_settled = user.name == names::ANONYMOUS
-        || user.is_member(groups::AUTHENTICATED)
-        || user.is_member(groups::UNAUTHENTICATED);
-    if !is_settled {
-        user.groups.push(groups::AUTHENTICATED.to_owned());
     }
 }
 

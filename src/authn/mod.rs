@@ -11,16 +11,21 @@ pub mod bootstrap_token;
 #[cfg(feature = "token-cache")]
 pub mod cache;
 pub mod chain;
+mod client_certificate;
 mod error;
 #[cfg(feature = "issued-token")]
 pub mod issued;
 mod keys;
 pub mod request;
+#[cfg(feature = "request-header")]
+pub mod request_header;
 mod reserved;
 #[cfg(feature = "service-account")]
 pub mod service_account;
 #[cfg(feature = "token-file")]
 pub mod token_file;
+#[cfg(feature = "x509")]
+pub mod x509;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -28,11 +33,12 @@ use std::sync::Arc;
 
 pub use crate::util::secret::{Secret, SecretBytes};
 pub use audiences::{WrongAudiences, check_audiences, shared_audiences};
+pub use client_certificate::{CertificateAuthenticator, CertifiedRequest, ClientCertificates};
 pub use error::AuthnError;
 pub use keys::Keys;
 pub use reserved::{CREDENTIAL_ID, RESERVED_PREFIX, Reserved, ReservedNames, reserved_name};
 
-use crate::model::User;
+use crate::model::{User, groups, names};
 
 /// Seconds since 1970-01-01 UTC. Time is an argument everywhere below.
 pub type UnixSeconds = i64;
@@ -114,4 +120,14 @@ pub type Finding<'a> = Pin<Box<dyn Future<Output = Found> + Send + 'a>>;
 pub trait TokenLookup: Send + Sync {
     /// Looks a token up.
     fn look_up<'a>(&'a self, attempt: Attempt<'a>) -> Finding<'a>;
+}
+
+/// Adds `system:authenticated` to who has neither it nor its opposite (S-AUTHN-5).
+fn add_group(user: &mut User) {
+    let is_settled = user.name == names::ANONYMOUS
+        || user.is_member(groups::AUTHENTICATED)
+        || user.is_member(groups::UNAUTHENTICATED);
+    if !is_settled {
+        user.groups.push(groups::AUTHENTICATED.to_owned());
+    }
 }

@@ -8,7 +8,8 @@ use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict};
 /// Authorizers in order: the first that allows or denies decides (S-CHAIN-1).
 ///
 /// The built-in `system:masters` step stands before all of them, as in the API server, unless
-/// [`Chain::without_super_user`] leaves it out.
+/// [`Chain::without_super_user`] leaves it out. Only a gate comes before it: see
+/// [`Chain::with_gate`].
 ///
 /// ```
 /// use portcullis::authz::{AlwaysAllow, AlwaysDeny, Authorizer, Chain};
@@ -27,6 +28,7 @@ use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict};
 /// ```
 #[derive(Clone, Default)]
 pub struct Chain {
+    gates: Vec<Member>,
     members: Vec<Member>,
     no_super_user: bool,
     on_failure: OnFailure,
@@ -55,6 +57,7 @@ impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<&str> = self.names().collect();
         f.debug_struct("Chain")
+            .field("gates", &self.gates().collect::<Vec<_>>())
             .field("members", &names)
             .field("no_super_user", &self.no_super_user)
             .field("on_failure", &self.on_failure)
@@ -78,8 +81,40 @@ impl Chain {
     /// The same for an authorizer that is held elsewhere too.
     #[must_use]
     pub fn with_shared(mut self, name: &str, authorizer: Arc<dyn Authorizer>) -> Self {
-        let can_deny = authorizer.can_deny();
-        self.members.push(Member { name: name.into(), authorizer, can_deny });
+        self.members.push(Member::new(name, authorizer));
+        self
+    }
+
+    /// The same chain with one more authorizer before the built-in `system:masters` step, after the
+    /// gates that it has: for what nobody may pass, such as a revoked certificate. No API server has
+    /// such a step; as a webhook Portcullis comes before its own.
+    ///
+    /// A gate decides as any member does, its errors count as theirs do, and it is no member of the
+    /// union of rules. It is asked each time by principals too, unless it lets itself be resolved.
+    ///
+    /// ```
+    /// use portcullis::authz::{Authorizer, Chain, Rules};
+    /// use portcullis::model::{Request, User, Verdict};
+    ///
+    /// struct Closed;
+    ///
+    /// impl Authorizer for Closed {
+    ///     fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
+    ///         Verdict::deny("closed")
+    ///     }
+    ///     fn rules_for(&self, _: &User, _: &str) -> Rules {
+    ///         Rules::default()
+    ///     }
+    /// }
+    ///
+    /// let root = User::new("root").with_groups(["system:masters"]);
+    /// let request = Request::non_resource(&root, "get", "/");
+    /// assert!(Chain::new().with("Closed", Closed).authorize(&request).is_allowed());
+    /// assert_eq!(Chain::new().with_gate("Closed", Closed).authorize(&request).reason(), "closed");
+    /// ```
+    #[must_use]
+    pub fn with_gate(mut self, name: &str, authorizer: impl Authorizer + 'static) -> Self {
+        self.gates.push(Member::new(name, Arc::new(authorizer)));
         self
     }
 
@@ -124,7 +159,12 @@ impl Chain {
         self
     }
 
-    /// The names of the members, in order; the built-in step has none.
+    /// The names of the gates, in order.
+    pub fn gates(&self) -> impl Iterator<Item = &str> {
+        self.gates.iter().map(|gate| &*gate.name)
+    }
+
+    /// The names of the members, in order; the built-in step has none, and gates are none.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.members.iter().map(|member| &*member.name)
     }
@@ -173,38 +213,50 @@ impl Chain {
             chain: self.clone(),
             user: Arc::clone(user),
             is_super_user: self.is_super_user(user),
+            gates: self.gates.iter().map(resolve).collect(),
             members: self.members.iter().map(resolve).collect(),
         }
     }
 }
 
-// What the members had said: a collected no opinion keeps their errors (S-CHAIN-2). Each verdict
-// comes with whether its failure ends the walk.
+impl Member {
+    fn new(name: &str, authorizer: Arc<dyn Authorizer>) -> Self {
+        let can_deny = authorizer.can_deny();
+        Self { name: name.into(), authorizer, can_deny }
+    }
+}
+
+// The first that decides; `errors` gathers what the others had to say, for a collected no opinion
+// keeps it (S-CHAIN-2). Each verdict comes with whether its failure ends the walk. Does not allocate
+// until there is an error.
 fn walk<'a>(
     verdicts: impl Iterator<Item = (Verdict<'a>, bool)>,
-) -> Result<Verdict<'a>, Vec<String>> {
-    // Does not allocate until there is an error.
-    let mut errors = Vec::new();
+    errors: &mut Vec<String>,
+) -> Option<Verdict<'a>> {
     for (verdict, ends_walk) in verdicts {
         match verdict.decision {
-            Decision::Allow | Decision::Deny => return Ok(verdict),
+            Decision::Allow | Decision::Deny => return Some(verdict),
             Decision::NoOpinion if ends_walk && !verdict.errors.is_empty() => {
-                return Ok(Verdict::deny("").with_errors(verdict.errors));
+                return Some(Verdict::deny("").with_errors(verdict.errors));
             }
             Decision::NoOpinion => errors.extend(verdict.errors),
         }
     }
-    Err(errors)
+    None
 }
 
 impl Authorizer for Chain {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
+        let ask =
+            |member: &'a Member| (member.authorizer.authorize(request), self.ends_walk(member));
+        let mut errors = Vec::new();
+        if let Some(verdict) = walk(self.gates.iter().map(ask), &mut errors) {
+            return verdict;
+        }
         if self.is_super_user(request.user) {
             return Verdict::deferred(Decision::Allow, &SuperUser, request);
         }
-        let ask =
-            |member: &'a Member| (member.authorizer.authorize(request), self.ends_walk(member));
-        walk(self.members.iter().map(ask)).unwrap_or_else(|errors| {
+        walk(self.members.iter().map(ask), &mut errors).unwrap_or_else(|| {
             Verdict::deferred(Decision::NoOpinion, self, request).with_errors(errors)
         })
     }
@@ -226,7 +278,7 @@ impl Explain for Chain {
     /// The reasons of those without an opinion, one a line (S-CHAIN-2).
     fn reason(&self, request: &Request<'_>, _: Decision) -> String {
         let mut reasons: Vec<String> = Vec::new();
-        for member in &self.members {
+        for member in self.gates.iter().chain(&self.members) {
             let reason = member.authorizer.authorize(request).reason().into_owned();
             if !reason.is_empty() {
                 reasons.push(reason);
@@ -242,11 +294,13 @@ impl Explain for Chain {
 
 /// A user whom every member of a chain has met.
 ///
-/// Answers as the chain did when it was made; take a new one when the policy has changed.
+/// Answers as the chain did when it was made; take a new one when the policy has changed. A
+/// [`RevocationGate`](super::RevocationGate) asks the newest list all the same.
 pub struct ChainPrincipal {
     chain: Chain,
     user: Arc<User>,
     is_super_user: bool,
+    gates: Box<[Box<dyn Resolved>]>,
     members: Box<[Box<dyn Resolved>]>,
 }
 
@@ -265,15 +319,19 @@ impl ChainPrincipal {
 
     /// Answers one request of the user.
     pub fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
+        let ask = |(met, member): (&'a Box<dyn Resolved>, &Member)| {
+            (met.authorize(attributes), self.chain.ends_walk(member))
+        };
+        let mut errors = Vec::new();
+        let gates = self.gates.iter().zip(&self.chain.gates).map(ask);
+        if let Some(verdict) = walk(gates, &mut errors) {
+            return verdict;
+        }
         if self.is_super_user {
             return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes);
         }
-        let answers = self
-            .members
-            .iter()
-            .zip(&self.chain.members)
-            .map(|(met, member)| (met.authorize(attributes), self.chain.ends_walk(member)));
-        walk(answers).unwrap_or_else(|errors| {
+        let members = self.members.iter().zip(&self.chain.members).map(ask);
+        walk(members, &mut errors).unwrap_or_else(|| {
             Verdict::deferred_for(Decision::NoOpinion, &self.chain, &self.user, attributes)
                 .with_errors(errors)
         })
@@ -405,6 +463,47 @@ mod tests {
         assert_eq!(ask(&chain, &root), (Decision::Allow, String::new(), vec![]));
         assert_eq!(ask(&chain.clone().without_super_user(), &root).0, Decision::Deny);
         assert_eq!(ask(&chain, &User::new("system:masters")).0, Decision::Deny);
+    }
+
+    #[test]
+    fn a_gate_denies_before_masters_pass_and_one_without_an_opinion_changes_nothing() {
+        let root = User::new("root").with_groups(["system:masters"]);
+        let jane = User::new("jane");
+        let closed = Chain::new()
+            .with_gate("closed", Fixed(Decision::Deny, "closed", None))
+            .with("a", AlwaysAllow);
+        for user in [&root, &jane] {
+            assert_eq!(ask(&closed, user), (Decision::Deny, "closed".to_owned(), vec![]));
+        }
+        let open = Chain::new()
+            .with_gate("open", Fixed(Decision::NoOpinion, "", None))
+            .with("a", AlwaysAllow);
+        for user in [&root, &jane] {
+            assert_eq!(ask(&open, user).0, Decision::Allow);
+        }
+        assert_eq!(open.names().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(open.gates().collect::<Vec<_>>(), ["open"]);
+        // It is no member of the union of rules.
+        assert!(!open.rules_for(&jane, "ns").incomplete);
+        assert_eq!(open.rules_by_member(&jane, "ns").count(), 1);
+    }
+
+    #[test]
+    fn the_first_gate_that_decides_does_and_what_a_gate_said_without_an_opinion_is_kept() {
+        let unsure = || Fixed(Decision::NoOpinion, "unsure", Some("broken"));
+        let chain = Chain::new()
+            .with_gate("a", unsure())
+            .with_gate("b", Fixed(Decision::Deny, "no", None))
+            .with_gate("c", Fixed(Decision::Deny, "never asked", None));
+        let jane = User::new("jane");
+        assert_eq!(ask(&chain, &jane), (Decision::Deny, "no".to_owned(), vec![]));
+        let chain = Chain::new().with_gate("a", unsure()).with("b", AlwaysDeny);
+        let said = "unsure\nEverything is forbidden.".to_owned();
+        assert_eq!(ask(&chain, &jane), (Decision::NoOpinion, said, vec!["broken".to_owned()]));
+        // A failure that may hide a denial stops a chain that is told so, masters too.
+        let strict = chain.with_on_failure(OnFailure::Deny);
+        let root = User::new("root").with_groups(["system:masters"]);
+        assert_eq!(ask(&strict, &root), (Decision::Deny, String::new(), vec!["broken".to_owned()]));
     }
 
     #[test]

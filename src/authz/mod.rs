@@ -6,11 +6,13 @@ pub mod abac;
 mod chain;
 #[cfg(feature = "rbac")]
 pub mod rbac;
+mod revocation;
 mod trivial;
 
 use std::sync::Arc;
 
 pub use chain::{Chain, ChainPrincipal, OnFailure};
+pub use revocation::RevocationGate;
 pub use trivial::{AlwaysAllow, AlwaysDeny, SuperUser};
 
 use crate::api::authorization::{NonResourceRule, ResourceRule, SubjectRulesReviewStatus};

@@ -88,6 +88,10 @@ pub(crate) enum Failure {
     #[cfg(feature = "token-file")]
     #[error(transparent)]
     Tokens(#[from] portcullis::authn::token_file::TokenFileError),
+    /// The ledger of certificates cannot be used.
+    #[cfg(feature = "ledger")]
+    #[error(transparent)]
+    Ledger(#[from] portcullis::source::ledger::LedgerFileError),
     /// Certificates cannot be made.
     #[cfg(feature = "webhook")]
     #[error(transparent)]

@@ -31,6 +31,13 @@ mod target;
 #[cfg(feature = "token-file")]
 mod token;
 mod who_can;
+#[cfg(all(
+    feature = "ledger",
+    feature = "request-header",
+    feature = "service-account",
+    feature = "token-file"
+))]
+mod whoami;
 #[cfg(any(feature = "ledger", feature = "token-file"))]
 mod whole_file;
 
@@ -79,6 +86,13 @@ enum Verb {
     Token(token::TokenArgs),
     #[cfg(feature = "ledger")]
     Cert(cert::CertArgs),
+    #[cfg(all(
+        feature = "ledger",
+        feature = "request-header",
+        feature = "service-account",
+        feature = "token-file"
+    ))]
+    Whoami(whoami::WhoamiArgs),
 }
 
 /// Runs the command.
@@ -106,6 +120,13 @@ pub(crate) fn main() -> ExitCode {
         Verb::Token(args) => token::run(args, &mut out),
         #[cfg(feature = "ledger")]
         Verb::Cert(args) => cert::run(args, &mut out),
+        #[cfg(all(
+            feature = "ledger",
+            feature = "request-header",
+            feature = "service-account",
+            feature = "token-file"
+        ))]
+        Verb::Whoami(args) => whoami::run(args, &mut out),
         #[cfg(feature = "webhook")]
         Verb::Init(args) => init::run(args, &mut out),
     };

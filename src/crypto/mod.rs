@@ -2,8 +2,8 @@
 //! back-ends.
 //!
 //! Compact JWS (RFC 7515) is read strictly by [`jws`], JSON without repeated members by [`json`],
-//! keys from PEM by [`pem`] and from JWK sets (RFC 7517) by [`jwk`], certificates by `certificate`
-//! (feature `x509`). HMAC and `none` have no name
+//! keys from PEM by [`pem`] and from JWK sets (RFC 7517) by [`jwk`], certificates by `certificate`,
+//! chains of them by `path` and revocation lists by `crl` (feature `x509`). HMAC and `none` have no name
 //! in [`Algorithm`], so nobody can allow them by mistake.
 //!
 //! Verification goes straight to aws-lc-rs, with keys that are parsed once: it knows ES512, which
@@ -14,9 +14,15 @@
 //! encryption, JSON serialisations of JWS.
 
 mod algorithm;
+#[cfg(feature = "pki")]
+mod asn1;
+#[cfg(feature = "pki")]
+pub mod authority;
 mod base64url;
 #[cfg(feature = "x509")]
 pub mod certificate;
+#[cfg(feature = "x509")]
+pub mod crl;
 mod der;
 mod error;
 pub mod json;
@@ -24,9 +30,19 @@ pub mod jwk;
 pub mod jws;
 mod key;
 mod key_set;
+#[cfg(feature = "x509")]
+pub mod path;
 pub mod pem;
+#[cfg(feature = "pki")]
+pub mod private_key;
+#[cfg(feature = "pki")]
+pub mod request;
 mod roca;
+#[cfg(feature = "x509")]
+mod signed;
 mod signing;
+#[cfg(feature = "pki")]
+pub mod subject;
 
 #[cfg(test)]
 mod tests;

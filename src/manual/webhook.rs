@@ -72,6 +72,29 @@
 //! | | the API server's own token cache | 10 s more (S-AUTHN-8) |
 //! | anything | requests that run | until they end: a watch, an `exec` or a port-forward is authorized when it begins |
 //!
+//! # Taking certificates back
+//!
+//! An API server never forgets a client certificate that its authority signed. From Kubernetes 1.32 on it
+//! tells the webhook which certificate proved the user, so this server can refuse it:
+//!
+//! ```yaml
+//! revocation: {file: revoked.ndjson}
+//! ```
+//!
+//! The file is a [list of lines](crate::source::revocations) that are only ever appended; share it between
+//! replicas as you share the policy. A line counts a fraction of a second after it was written, whatever
+//! else the server is doing, and after every restart. A file that is missing or broken at the start
+//! starts no server; one that breaks later goes on counting as far as it was understood, and `/readyz`, the log and
+//! `portcullis_revocation_read_failures_total` tell. To take lines back, rename a whole new list over it; it
+//! counts beside the old one at once, and alone when it has not changed for a second. A list changed or
+//! shortened where it is takes nothing back before the next start. Another file name in the
+//! configuration is taken over by a reload, without a restart.
+//!
+//! What it cannot do: the API server allows `system:masters` before it asks any webhook (S-CHAIN-10), and
+//! whomever its `matchConditions` exempt it does not ask about. The webhook must stand before `Node`
+//! and `RBAC` in the chain. API servers before 1.32 name no certificate, so nothing is refused. What
+//! answers they keep is in the table above.
+//!
 //! # Certificates
 //!
 //! Server and client certificate are good for a year. `portcullis init apiserver --out portcullis --renew`
@@ -100,6 +123,8 @@
 //! | `portcullis_authorize_duration_seconds` | its p99 comes near a millisecond, or `decision="error"` is more than nothing |
 //! | `portcullis_authenticate_duration_seconds{result="unknown"}` | it jumps: somebody tries tokens |
 //! | `portcullis_refused_total` | `requests`: too small a machine; `no_certificate`: somebody else knocks |
+//! | `portcullis_revocation_read_failures_total` | it grows: the revocation list is broken or gone; what it said goes on counting, new lines may not |
+//! | `portcullis_revocation_changed_timestamp_seconds` | it stands still although you revoked something, or differs between nodes |
 //! | `certificate:` at `/readyz` | it says `renew it`: seven days are left, or none |
 //! | `portcullis_decision_log_write_errors_total` | it grows: the disk is full or gone, and lines are lost; answers are not |
 //! | `portcullis_decision_log_dropped_total` | it grows: the log is no longer complete |

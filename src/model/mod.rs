@@ -7,6 +7,7 @@ mod credential;
 mod decision;
 mod origin;
 mod request;
+mod revocation;
 mod selector;
 mod user;
 
@@ -14,5 +15,9 @@ pub use credential::{CREDENTIAL_ID, Fingerprint, FingerprintError, X509_CREDENTI
 pub use decision::{Decision, Explain, Reason, Verdict};
 pub use origin::{Origin, Step};
 pub use request::{Attributes, NonResourceAttributes, Request, ResourceAttributes};
+pub use revocation::{
+    PresentedCertificate, Revocation, RevocationEntry, Revocations, Revoked, RevokedBy,
+    SharedRevocations,
+};
 pub use selector::{FieldOperator, FieldRequirement, LabelOperator, LabelRequirement, Selector};
 pub use user::{ServiceAccountName, ServiceAccountNameError, User, groups, names};

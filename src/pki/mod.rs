@@ -4,3 +4,5 @@
 //! Absent on purpose: cryptography and bytes (see `crypto`), files and the ledger (see `source`), and
 //! any judgement of other engines: whether a requester may approve is asked of a function that the
 //! caller passes.
+
+pub mod ledger;

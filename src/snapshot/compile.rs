@@ -11,8 +11,10 @@ use crate::api::rbac::ClusterRole;
 use crate::authz::abac;
 #[cfg(feature = "rbac")]
 use crate::authz::rbac::{self, Editor, TooLarge, aggregation};
-use crate::authz::{AlwaysAllow, AlwaysDeny, Authorizer, Chain, ChainPrincipal, Rules};
-use crate::model::{Request, User, Verdict};
+use crate::authz::{
+    AlwaysAllow, AlwaysDeny, Authorizer, Chain, ChainPrincipal, RevocationGate, Rules,
+};
+use crate::model::{Request, SharedRevocations, User, Verdict};
 
 /// Why an inventory and a configuration do not make a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +74,7 @@ pub struct Snapshot {
     pub(super) modes: Vec<Mode>,
     pub(super) super_user: SuperUserStep,
     pub(super) chain: Chain,
+    pub(super) revocations: Option<SharedRevocations>,
     #[cfg(feature = "rbac")]
     pub(super) rbac: Option<Arc<rbac::Policy>>,
     #[cfg(feature = "abac")]
@@ -97,6 +100,7 @@ pub fn compile(inventory: &Inventory, config: &Config) -> Result<Snapshot, Compi
         generation: 1,
         modes: config.modes.clone(),
         super_user: config.super_user,
+        revocations: config.revocations.clone(),
         chain: build_chain(
             config,
             #[cfg(feature = "rbac")]
@@ -141,6 +145,9 @@ pub(super) fn build_chain(
     let mut chain = Chain::new().with_on_failure(config.on_failure);
     if config.super_user == SuperUserStep::LeaveOut {
         chain = chain.without_super_user();
+    }
+    if let Some(revocations) = &config.revocations {
+        chain = chain.with_gate("Revocation", RevocationGate::new(revocations.clone()));
     }
     for (index, &mode) in config.modes.iter().enumerate() {
         if config.modes.iter().take(index).any(|&earlier| earlier == mode) {
@@ -224,6 +231,12 @@ impl Snapshot {
     #[must_use]
     pub const fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// The list of revoked client certificates that is asked first, if there is one.
+    #[must_use]
+    pub const fn revocations(&self) -> Option<&SharedRevocations> {
+        self.revocations.as_ref()
     }
 
     /// The RBAC policy, if mode RBAC is on.

@@ -7,6 +7,7 @@ use crate::authz::abac;
 #[cfg(feature = "rbac")]
 use crate::authz::rbac::aggregation::Aggregation;
 use crate::authz::{Authorizer, OnFailure};
+use crate::model::SharedRevocations;
 
 /// An authorization mode, named as `--authorization-mode` names it (S-CHAIN-13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,6 +100,9 @@ pub struct Config {
     /// The policy of mode ABAC.
     #[cfg(feature = "abac")]
     pub abac: Option<Arc<abac::Policy>>,
+    /// The list of revoked client certificates, asked before everything else, each time anew.
+    /// Default: none, and nobody asks.
+    pub revocations: Option<SharedRevocations>,
     /// Authorizers of your own, asked after the modes, with their names.
     pub custom: Vec<(String, Arc<dyn Authorizer>)>,
 }
@@ -140,6 +144,14 @@ impl Config {
         self
     }
 
+    /// The same, with a list of revoked client certificates to ask first. It is asked where it is: a
+    /// change needs no new policy.
+    #[must_use]
+    pub fn with_revocations(mut self, revocations: SharedRevocations) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
     /// The same, with an authorizer of your own at the end of the chain.
     #[must_use]
     pub fn with_authorizer(
@@ -158,6 +170,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("modes", &self.modes)
             .field("super_user", &self.super_user)
+            .field("revocations", &self.revocations)
             .field("custom", &custom)
             .finish_non_exhaustive()
     }

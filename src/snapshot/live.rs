@@ -235,6 +235,7 @@ impl Writer {
             generation,
             modes: self.config.modes.clone(),
             super_user: self.config.super_user,
+            revocations: self.config.revocations.clone(),
             chain: build_chain(&self.config, Some(&rbac))?,
             rbac: self.config.modes.contains(&Mode::Rbac).then_some(rbac),
             #[cfg(feature = "abac")]

@@ -38,20 +38,27 @@
 mod collect;
 #[cfg(feature = "pki")]
 pub mod config_file;
+#[cfg(feature = "crl")]
+pub mod crl;
 mod defaults;
 #[cfg(feature = "pki")]
 pub(crate) mod document;
 mod error;
+#[cfg(feature = "jwks")]
+pub mod fetch;
 mod files;
 mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
 #[cfg(feature = "pki")]
 pub mod kubeconfig;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 mod node;
 mod object;
 mod old;
 mod report;
+pub mod revocations;
 #[cfg(feature = "authn")]
 mod secret;
 mod text;

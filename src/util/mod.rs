@@ -13,9 +13,10 @@ pub(crate) mod keyed;
 pub(crate) mod nearest;
 #[cfg(feature = "rbac")]
 pub(crate) mod num;
-#[cfg(any(feature = "bootstrap-token", feature = "files"))]
+#[cfg(any(feature = "bootstrap-token", feature = "files", feature = "pki"))]
 pub(crate) mod rfc3339;
 #[cfg(feature = "authn")]
 pub(crate) mod secret;
+pub(crate) mod utc;
 #[cfg(any(feature = "abac", feature = "files"))]
 pub(crate) mod yaml_scalar;

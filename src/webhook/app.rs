@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 
 use super::authenticate;
-use super::authorize::{self, ReviewLimits};
+use super::authorize::{self, ReviewLimits, Seen};
 use super::decision_log::{AuthenticateRecord, AuthorizeRecord, DecisionLog};
 use super::metrics::{Decided, Metrics, Proved};
 use super::reply::Reply;
@@ -172,6 +172,9 @@ impl App {
                 reason: seen.reason,
                 errors: &seen.verdict.errors,
             };
+            if decided_by_revocation(snapshot, seen) {
+                self.metrics.revocation_refused();
+            }
             let shadow = self.shadow.as_ref().and_then(|shadow| shadow.compare(seen.request, live));
             let verb = seen.request.attributes.verb();
             let Some(kept) = self.log.wants(seen.outcome, verb) else { return };
@@ -226,6 +229,14 @@ impl App {
         self.metrics.authenticated(proved, started.elapsed());
         (reply, proved)
     }
+}
+
+/// The list is asked first: a denial of somebody on it is its denial.
+fn decided_by_revocation(snapshot: &Snapshot, seen: &Seen<'_>) -> bool {
+    seen.outcome == Decided::Deny
+        && snapshot
+            .revocations()
+            .is_some_and(|list| list.load().of_user(seen.request.user).is_some())
 }
 
 /// Seconds since 1970; a clock before that is 1970, when nothing has expired and nothing is valid.

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::app::App;
-use super::load::FetchedKeys;
+use super::load::{FetchedKeys, FollowedRevocations};
 use super::reload::Live;
 use super::reply::Reply;
 use super::server::{Phase, ReloadableTls};
@@ -104,6 +104,9 @@ fn describe(live: &Live, text: &mut String) -> std::fmt::Result {
     if !status.needs_restart.is_empty() {
         writeln!(text, "restart needed for: {}", status.needs_restart.join(", "))?;
     }
+    if let Some(revocations) = &serving.loaded.revocations {
+        write_revocations(revocations, text)?;
+    }
     for keys in serving.loaded.fetched.iter().filter(|keys| !keys.is_loaded()) {
         let error = keys.status().last_error.map(|error| error.to_string());
         let error = error.unwrap_or_else(|| "no answer yet".to_owned());
@@ -114,6 +117,20 @@ fn describe(live: &Live, text: &mut String) -> std::fmt::Result {
     }
     for warning in &serving.loaded.warnings {
         writeln!(text, "warning: {warning}")?;
+    }
+    Ok(())
+}
+
+fn write_revocations(revocations: &FollowedRevocations, text: &mut String) -> std::fmt::Result {
+    let status = revocations.status();
+    writeln!(
+        text,
+        "revocations: {} entries, changed {}",
+        revocations.shared().load().len(),
+        rfc3339(status.changed_at),
+    )?;
+    if let (Some(problem), Some(since)) = (&status.problem, status.failing_since) {
+        writeln!(text, "revocations: failing since {}: {}", rfc3339(since), problem.trim_end())?;
     }
     Ok(())
 }

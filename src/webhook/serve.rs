@@ -140,7 +140,7 @@ impl Server {
             .with_traces(traces);
         let app = Arc::new(app);
         let live = Arc::new(Live::new(loaded, Arc::clone(&metrics), SystemTime::now()));
-        take_over(&app, &live.serving());
+        take_over(&app, &live.serving())?;
 
         let limits = config.limits.transport.clone();
         let reviews = listen(config.listen.address).await?;
@@ -184,7 +184,11 @@ impl Server {
         let metrics = Arc::clone(app.metrics());
         let publish_to = Arc::clone(&app);
         let reloader = Reloader::start(&file, live, metrics)?
-            .with_published(move |serving| take_over(&publish_to, serving))
+            .with_published(move |serving| {
+                if let Err(error) = take_over(&publish_to, serving) {
+                    tracing::error!(%error, "the revocation list is not followed; restart the server");
+                }
+            })
             .with_tls(tls_revision, move |bytes| Ok(tls.reload(&files(&bytes))?));
         let reloading = tokio::spawn(Arc::new(reloader).run(std::future::pending()));
         let reopening = tokio::spawn(reopen_on_hangup(Arc::clone(&log)));
@@ -216,8 +220,9 @@ pub async fn serve(file: &Path, ready: impl FnOnce(&Addresses)) -> Result<Draine
     server.run(stop).await
 }
 
-/// From here on, reviews are decided by this, and no answer about a token is older.
-fn take_over(app: &Arc<App>, serving: &Serving) {
+/// From here on, reviews are decided by this, and no answer about a token is older. An error means
+/// that the revocation list stands still, for want of a thread.
+fn take_over(app: &Arc<App>, serving: &Serving) -> io::Result<()> {
     let loaded = &serving.loaded;
     for fetched in &loaded.fetched {
         // The keys live in the tokens' side of what they would keep alive.
@@ -242,6 +247,13 @@ fn take_over(app: &Arc<App>, serving: &Serving) {
                 shadow.set_candidate(Arc::clone(&candidate.snapshot), revision);
             }
             None => shadow.clear_candidate(),
+        }
+    }
+    match &loaded.revocations {
+        Some(revocations) => revocations.start(app.metrics()),
+        None => {
+            app.metrics().revocations(0, 0);
+            Ok(())
         }
     }
 }

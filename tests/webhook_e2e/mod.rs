@@ -1,8 +1,10 @@
 //! The review server as operators run it: the binary as a child process, real files, real TLS. Each
 //! refusal with its accepted twin.
 
+mod apiserver;
 mod client;
 mod clients;
+mod closed_loop;
 mod decisions;
 mod dev;
 mod drain;
@@ -10,6 +12,7 @@ mod kit;
 mod process;
 mod reload;
 mod reviews;
+mod revocation;
 mod shadow;
 mod start;
 mod tls_files;

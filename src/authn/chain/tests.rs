@@ -4,6 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::*;
 use crate::authn::{Authenticated, ready};
+use crate::model::User;
 
 /// Every authenticator below answers at once.
 fn now<F: Future>(future: F) -> F::Output {

@@ -3,7 +3,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::authn::{Authenticated, Finding};
+use crate::authn::{Finding, Outcome};
 use crate::model::User;
 
 fn now<F: Future>(future: F) -> F::Output {
@@ -169,6 +169,7 @@ fn anonymous_on_some_paths_is_nobody_on_others() {
 #[test]
 fn debug_shows_no_token() {
     let request = Presented {
+        headers: &[("authorization", b"Bearer good")],
         authorization: Some("Bearer good"),
         websocket_protocols: &[GOOD],
         path: "/",
@@ -176,10 +177,132 @@ fn debug_shows_no_token() {
     };
     assert_eq!(
         format!("{request:?}"),
-        r#"Presented { authorization: Some("[secret]"), websocket_protocols: 1, path: "/", audiences: [], now: 0 }"#
+        r#"Presented { certificates: 0, headers: 1, authorization: Some("[secret]"), websocket_protocols: 1, path: "/", audiences: [], now: 0 }"#
     );
     assert_eq!(
         format!("{:?}", Header::parse("Bearer good")),
         r#"Header { token: Some("[secret]"), warning: None }"#
     );
+}
+
+// ---- certificates --------------------------------------------------------------------------------
+
+/// Knows the leaf with its own name, and is at odds with one that is called `old`.
+struct Knows(&'static str);
+
+impl CertificateAuthenticator for Knows {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn authenticate(&self, request: &CertifiedRequest<'_>) -> Outcome {
+        match request.certificates.leaf {
+            b"old" => Err(AuthnError::new(Several(format!("{}: expired", self.0)))),
+            b"both" => Ok(Some(())),
+            leaf => Ok((leaf == self.0.as_bytes()).then_some(())),
+        }
+        .map(|found| {
+            found.map(|()| Authenticated {
+                user: User::new(format!("{} user", self.0)).with_groups(["dev"]),
+                audiences: Vec::new(),
+                expires: None,
+            })
+        })
+    }
+
+    fn reads_header(&self, name: &str) -> bool {
+        name == "x-custom"
+    }
+}
+
+fn certified() -> RequestAuthenticator {
+    RequestAuthenticator::new(Arc::new(Tokens))
+        .with_request_header(Arc::new(Knows("request-header")))
+        .with_x509(Arc::new(Knows("x509")))
+        .with_anonymous(Anonymous::everywhere())
+}
+
+fn by_certificate(leaf: &[u8], authorization: Option<&str>) -> Result<String, String> {
+    let request = Presented { certificates: &[leaf], authorization, ..Presented::default() };
+    let found = now(certified().authenticate(request)).map_err(|error| error.to_string())?;
+    let proof = found.expect("anonymous at least");
+    let authenticated = &proof.authenticated;
+    Ok(format!("{} {:?}", authenticated.user.name, authenticated.user.groups))
+}
+
+#[test]
+fn proxies_go_before_certificates_and_these_before_tokens() {
+    let proxied = r#"request-header user ["dev", "system:authenticated"]"#;
+    let own = r#"x509 user ["dev", "system:authenticated"]"#;
+    assert_eq!(by_certificate(b"both", Some("Bearer good")).unwrap(), proxied);
+    assert_eq!(by_certificate(b"request-header", None).unwrap(), proxied);
+    assert_eq!(by_certificate(b"x509", Some("Bearer good")).unwrap(), own);
+    assert_eq!(by_certificate(b"x509", Some("Bearer bad")).unwrap(), own);
+    assert_eq!(by_certificate(b"other", Some("Bearer good")).unwrap(), "jane []");
+}
+
+#[test]
+fn a_bad_certificate_beside_a_good_token_does_no_harm_and_alone_is_never_anonymous() {
+    assert_eq!(by_certificate(b"old", Some("Bearer good")).unwrap(), "jane []");
+    let both = "[request-header: expired, x509: expired]";
+    assert_eq!(by_certificate(b"old", None).unwrap_err(), both);
+    let three = "[request-header: expired, x509: expired, invalid bearer token]";
+    assert_eq!(by_certificate(b"old", Some("Bearer bad")).unwrap_err(), three);
+    // One that nobody has an opinion about is another matter.
+    let anonymous = r#"system:anonymous ["system:unauthenticated"]"#;
+    assert_eq!(by_certificate(b"other", None).unwrap(), anonymous);
+    // Who has none is not asked about any.
+    let nobody = Presented { headers: &[("x-remote-user", b"jane")], ..Presented::default() };
+    let found = now(certified().authenticate(nobody)).unwrap().unwrap();
+    assert_eq!(&*found.authenticator, Anonymous::NAME);
+}
+
+#[test]
+fn without_the_authenticators_a_certificate_is_no_credential() {
+    let tokens = RequestAuthenticator::new(Arc::new(Tokens));
+    let request = Presented { certificates: &[b"x509"], ..Presented::default() };
+    assert_eq!(now(tokens.authenticate(request)).unwrap(), None);
+}
+
+#[test]
+fn what_a_proxy_says_is_good_for_the_audiences_of_the_api_server_and_for_no_others() {
+    let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let ask = |own: &[&str], leaf: &[u8], asked: &[&str]| {
+        let audiences = texts(asked);
+        let who = certified().with_api_audiences(own.iter().copied());
+        let request =
+            Presented { certificates: &[leaf], audiences: &audiences, ..Presented::default() };
+        let proof = now(who.authenticate(request)).unwrap().unwrap();
+        (proof.authenticator.to_string(), proof.authenticated.audiences.clone())
+    };
+    let proxied = |audiences| ("request-header".to_owned(), texts(audiences));
+    assert_eq!(ask(&["api"], b"both", &[]), proxied(&["api"]));
+    assert_eq!(ask(&["api", "b"], b"both", &["x", "api"]), proxied(&["api"]));
+    assert_eq!(ask(&[], b"both", &[]), proxied(&[]));
+    // The certificate itself knows no audiences, and counts for all.
+    let own = ("x509".to_owned(), Vec::new());
+    assert_eq!(ask(&["api"], b"both", &["vault"]), own);
+    assert_eq!(ask(&[], b"both", &["vault"]), own);
+    let anonymous = (Anonymous::NAME.to_owned(), texts(&["vault"]));
+    assert_eq!(ask(&["api"], b"request-header", &["vault"]), anonymous);
+}
+
+#[test]
+fn credentials_are_removed_from_requests_and_other_headers_stay() {
+    let who = certified();
+    for name in [
+        "Authorization",
+        "x-remote-user",
+        "X-Remote-Uid",
+        "X-REMOTE-GROUP",
+        "x-remote-extra-",
+        "X-Remote-Extra-scopes",
+        "x-custom",
+    ] {
+        assert!(who.removes_header(name), "{name}");
+    }
+    for name in ["x-remote", "x-remote-users", "x-remote-extra", "accept", "", "x-remote-éxtra-"] {
+        assert!(!who.removes_header(name), "{name}");
+    }
+    assert!(!RequestAuthenticator::new(Arc::new(Tokens)).removes_header("x-custom"));
 }

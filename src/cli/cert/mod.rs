@@ -1,6 +1,18 @@
 //! `cert`: user certificates from request to revocation.
 
+mod authority;
+mod books;
+mod ca;
+mod clock;
+mod crl;
+mod export;
+mod list;
 mod place;
+mod record;
+mod request;
+mod revoke;
+mod rows;
+mod show;
 
 use std::io::Write;
 
@@ -16,9 +28,27 @@ pub(crate) struct CertArgs {
 }
 
 #[derive(Debug, Subcommand)]
-enum CertVerb {}
+enum CertVerb {
+    Ca(ca::CaArgs),
+    Request(request::RequestArgs),
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Record(record::RecordArgs),
+    Revoke(revoke::RevokeArgs),
+    Export(export::ExportArgs),
+    Crl(crl::CrlArgs),
+}
 
 /// Runs the verb.
-pub(crate) fn run(args: &CertArgs, _out: &mut dyn Write) -> Result<Exit, Failure> {
-    match args.verb {}
+pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    match &args.verb {
+        CertVerb::Ca(args) => ca::run(args, out),
+        CertVerb::Request(args) => request::run(args, out),
+        CertVerb::List(args) => list::run(args, out),
+        CertVerb::Show(args) => show::run(args, out),
+        CertVerb::Record(args) => record::run(args, out),
+        CertVerb::Revoke(args) => revoke::run(args, out),
+        CertVerb::Export(args) => export::run(args, out),
+        CertVerb::Crl(args) => crl::run(args),
+    }
 }

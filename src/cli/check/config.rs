@@ -49,6 +49,8 @@ struct Serves {
     authenticators: Vec<Authenticator>,
     audiences: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    revocations: Option<Revocations>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     shadow: Option<Policy>,
 }
 
@@ -59,6 +61,12 @@ struct Policy {
     roles: usize,
     bindings: usize,
     policy_lines: usize,
+}
+
+#[derive(Serialize)]
+struct Revocations {
+    file: String,
+    entries: usize,
 }
 
 #[derive(Serialize)]
@@ -151,6 +159,10 @@ fn serves(loaded: &Loaded) -> Serves {
         policy: policy(&loaded.policy),
         authenticators: loaded.authenticators.iter().map(detail).collect(),
         audiences: config.audiences(),
+        revocations: loaded.revocations.as_ref().map(|revocations| Revocations {
+            file: revocations.path().display().to_string(),
+            entries: revocations.shared().load().len(),
+        }),
         shadow: loaded.shadow.as_ref().map(policy),
     }
 }
@@ -188,6 +200,9 @@ fn write_serves(serves: &Serves, out: &mut dyn Write) -> Result<(), Failure> {
     }
     if !serves.audiences.is_empty() {
         row("audiences", serves.audiences.join(", "));
+    }
+    if let Some(Revocations { file, entries }) = &serves.revocations {
+        row("revocations", format!("{entries} in {file}"));
     }
     if let Some(shadow) = &serves.shadow {
         row("shadow", described(shadow));

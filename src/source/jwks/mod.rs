@@ -24,7 +24,6 @@
 //! # }
 //! ```
 
-mod client;
 mod config;
 mod error;
 mod refresh;
@@ -37,17 +36,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 pub use config::JwksConfig;
-pub use error::{FetchError, JwksConfigError};
+pub use error::JwksError;
 
-// What else the server opens connections to is held to the same rules.
-#[cfg(feature = "webhook")]
-pub(crate) use client::check_url;
-#[cfg(feature = "otel")]
-pub(crate) use client::{chain, connector};
-
+use super::fetch::{Client, FetchConfigError, FetchOptions, PlainHttp};
 use crate::authn::{Keys, UnixSeconds};
 use crate::crypto::KeySet;
-use client::Client;
 use refresh::Refresher;
 
 /// How fetching goes.
@@ -57,7 +50,7 @@ pub struct JwksStatus {
     /// When the keys that serve were fetched last; `None` before the first success.
     pub loaded_at: Option<UnixSeconds>,
     /// Why the last attempt failed; `None` when it did not.
-    pub last_error: Option<FetchError>,
+    pub last_error: Option<JwksError>,
     /// How many keys serve.
     pub keys: usize,
     /// How many keys of the last set were of no use; see [`crate::crypto::jwk`].
@@ -107,10 +100,27 @@ impl Jwks {
     ///
     /// # Errors
     /// When the configuration cannot work; no failure of the network is one.
-    pub fn start(config: JwksConfig) -> Result<Self, JwksConfigError> {
-        let client = Client::new(&config)?;
+    pub fn start(config: JwksConfig) -> Result<Self, FetchConfigError> {
+        for (name, is_zero) in [
+            ("refresh", config.refresh.is_zero()),
+            ("min_refresh", config.min_refresh.is_zero()),
+            ("max_keys", config.max_keys == 0),
+        ] {
+            if is_zero {
+                return Err(FetchConfigError::Zero(name));
+            }
+        }
+        let client = Client::new(&FetchOptions {
+            url: &config.url,
+            accept: "application/jwk-set+json, application/json",
+            ca_bundle: config.ca_bundle.as_deref(),
+            timeout: config.timeout,
+            max_bytes: config.max_bytes,
+            // Whoever can change the keys on the way is whoever they like.
+            plain_http: PlainHttp::Loopback,
+        })?;
         let runtime =
-            tokio::runtime::Handle::try_current().map_err(|_| JwksConfigError::NoRuntime)?;
+            tokio::runtime::Handle::try_current().map_err(|_| FetchConfigError::NoRuntime)?;
         let keys = Arc::new(ArcSwap::from_pointee(KeySet::default()));
         let wish = Arc::new(Notify::new());
         let (sender, status) = watch::channel(JwksStatus::default());

@@ -1,22 +1,15 @@
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::rand;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
-use super::client::Client;
 use super::config::JwksConfig;
-use super::{FetchError, JwksStatus, Listener};
+use super::{JwksError, JwksStatus, Listener};
 use crate::crypto::KeySet;
-use crate::crypto::jwk::ParsedSet;
-
-/// The wait after a first failure; it doubles with each further one, up to the ordinary wait.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-
-/// No wait is longer, whatever is configured: keys that are older than a day are no fresh keys.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+use crate::crypto::jwk::{self, ParsedSet};
+use crate::source::fetch::{Client, FIRST_RETRY, doubled, jittered, unix_now};
 
 /// What the background task holds.
 pub(super) struct Refresher {
@@ -36,7 +29,7 @@ impl Refresher {
         let mut was_wished = false;
         loop {
             let started = Instant::now();
-            let is_new = match self.client.fetch().await {
+            let is_new = match self.fetch().await {
                 Ok(set) => {
                     failures = 0;
                     self.publish(set)
@@ -63,6 +56,16 @@ impl Refresher {
                 () = self.wished(started, pause) => true,
             };
         }
+    }
+
+    /// One attempt, from the connection to the keys. Gives at least one key.
+    async fn fetch(&self) -> Result<ParsedSet, JwksError> {
+        let text = self.client.fetch().await?;
+        let set = jwk::parse(&text, self.config.max_keys).map_err(JwksError::Set)?;
+        if set.keys.is_empty() {
+            return Err(JwksError::NoUsableKey { skipped: set.skipped.len() });
+        }
+        Ok(set)
     }
 
     /// Returns when somebody wishes for a refresh, and `pause` has passed since the last attempt.
@@ -96,59 +99,12 @@ impl Refresher {
     }
 
     /// The keys stay as they are.
-    fn report(&self, error: FetchError) {
+    fn report(&self, error: JwksError) {
         tracing::warn!(url = self.config.url, %error, "JWK set not fetched, known keys go on serving");
         self.status.send_modify(|status| {
             status.last_error = Some(error);
             status.fetches += 1;
             status.failures += 1;
         });
-    }
-}
-
-/// `first` doubled `times` times, at most `longest`.
-fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
-    let factor = 2_u32.checked_pow(times).unwrap_or(u32::MAX);
-    first.saturating_mul(factor).min(longest)
-}
-
-/// Between nine and eleven tenths, so that servers which started together do not ask together.
-fn jittered(wait: Duration) -> Duration {
-    let mut bytes = [0; 2];
-    // Without randomness the wait is a tenth shorter, which is no reason not to fetch.
-    let _ = rand::fill(&mut bytes);
-    wait.min(LONGEST_WAIT)
-        .mul_f64(0.9 + 0.2 * f64::from(u16::from_ne_bytes(bytes)) / f64::from(u16::MAX))
-}
-
-fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_the_longest() {
-        let (first, longest) = (Duration::from_secs(1), Duration::from_secs(300));
-        let seconds: Vec<u64> = [0, 1, 2, 8, 9, 31, 32, u32::MAX]
-            .map(|times| doubled(first, times, longest).as_secs())
-            .into();
-        assert_eq!(seconds, [1, 2, 4, 256, 300, 300, 300, 300]);
-        // Never longer than the ordinary wait, also where that is short.
-        assert_eq!(doubled(first, 0, Duration::from_millis(5)), Duration::from_millis(5));
-    }
-
-    #[test]
-    fn jitter_stays_within_a_tenth_and_differs() {
-        let wait = Duration::from_secs(100);
-        let waits: Vec<Duration> = (0..100).map(|_| jittered(wait)).collect();
-        assert!(jittered(Duration::MAX) <= LONGEST_WAIT.mul_f64(1.1));
-        for jittered in &waits {
-            assert!((90..=110).contains(&jittered.as_secs()), "{jittered:?}");
-        }
-        assert!(waits.iter().any(|other| *other != waits[0]));
     }
 }

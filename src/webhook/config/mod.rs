@@ -28,6 +28,7 @@
 
 mod limits;
 mod policy;
+mod revocation;
 mod serve;
 mod tokens;
 mod traces;
@@ -39,6 +40,7 @@ use std::path::Path;
 
 pub use limits::LimitsConfig;
 pub use policy::{AuthorizerConfig, PolicyConfig, ShadowConfig};
+pub use revocation::RevocationConfig;
 pub use serve::{
     DecisionLogConfig, ListenConfig, LogConfig, LogLevel, LogTarget, OperationsConfig,
     ReloadConfig, TlsConfig,
@@ -72,6 +74,9 @@ pub struct ServerConfig {
     pub policy: PolicyConfig,
     /// The chain, in the order in which it is asked; never empty.
     pub authorizers: Vec<AuthorizerConfig>,
+    /// The client certificates that do not count any more; nobody asks without it. A reload keeps the
+    /// list of an unchanged file, and reads another whole.
+    pub revocation: Option<RevocationConfig>,
     /// The audiences of the API server (S-AUTHN-12): those of tokens that are presented without any,
     /// and the only ones for which tokens that know no audiences are good.
     pub api_audiences: Vec<String>,
@@ -151,6 +156,7 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         policy::agree(root, policy, authorizers);
     }
     let shadow = root.get("shadow").map(|field| policy::shadow(field, base));
+    let revocation = root.get("revocation").map(|field| revocation::revocation(field, base));
     let api_audiences = root.get("apiAudiences").map(|field| field.filled_texts());
     // About a policy that cannot be read enough is said.
     let has_objects = policy.as_ref().is_none_or(|policy| !policy.paths.is_empty());
@@ -167,6 +173,8 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         operations: operations?,
         policy: policy?,
         authorizers: authorizers?,
+        // One that is configured and not understood must not be left out.
+        revocation: revocation.map_or(Some(None), |read| read.map(Some))?,
         api_audiences: api_audiences.unwrap_or_default(),
         authenticators,
         token_cache: token_cache.unwrap_or_default(),

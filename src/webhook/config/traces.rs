@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::NamedPath;
 use crate::source::config_file::Field;
-use crate::source::jwks::check_url;
+use crate::source::fetch::check_url;
 
 /// The share of requests that are traced if nothing else is said.
 const SAMPLE: f64 = 0.01;

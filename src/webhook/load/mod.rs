@@ -15,6 +15,7 @@ pub(super) mod digest_key;
 mod fetched;
 mod material;
 mod policy;
+mod revocations;
 pub mod tls;
 mod tokens;
 
@@ -40,6 +41,7 @@ pub use fetched::FetchedKeys;
 pub(super) use material::{read_file, unreadable};
 
 use material::Material;
+pub use revocations::{FollowedRevocations, RevocationStatus};
 pub use tokens::LoadedAuthenticator;
 
 /// Which bytes decide: a SHA-256 over everything that was read, the configuration file included.
@@ -81,6 +83,8 @@ pub struct Loaded {
     pub policy: LoadedPolicy,
     /// The candidate beside it.
     pub shadow: Option<LoadedPolicy>,
+    /// The revoked client certificates, asked by the policy and by the candidate.
+    pub revocations: Option<FollowedRevocations>,
     /// Who proves identities by tokens.
     pub tokens: Arc<TokenChain>,
     /// What the authenticators consist of, in the order in which they are asked.
@@ -226,11 +230,24 @@ fn assemble(
     if problems.is_empty() && serving.is_some_and(|serving| serving.revision == revision) {
         return Ok(Outcome::Unchanged);
     }
+    let revocations = config.revocation.as_ref().and_then(|revocation| {
+        let serving = serving.and_then(|serving| serving.revocations.as_ref());
+        let opened = FollowedRevocations::open(revocation, serving, &mut warnings);
+        opened.map_err(|problem| problems.push(problem)).ok()
+    });
+    let revoked = revocations.as_ref().map(FollowedRevocations::shared);
     let objects = std::mem::take(&mut material.objects);
     let candidate = std::mem::take(&mut material.candidate);
     let chain = &config.authorizers;
-    let policy =
-        policy::compile(&config.policy, objects, chain, &material, &mut problems, &mut warnings);
+    let policy = policy::compile(
+        &config.policy,
+        objects,
+        chain,
+        revoked,
+        &material,
+        &mut problems,
+        &mut warnings,
+    );
     let (policy, objects) = policy.unzip();
     let objects = Arc::new(objects.unwrap_or_default());
     let fetched = serving.map(|serving| serving.fetched.as_slice());
@@ -242,6 +259,7 @@ fn assemble(
             policy,
             candidate,
             chain,
+            revoked,
             material,
             &mut shadow_problems,
             &mut warnings,
@@ -255,6 +273,7 @@ fn assemble(
             // Half a candidate would say nothing of the whole.
             shadow: shadow.flatten().filter(|_| shadow_problems.is_empty()),
             shadow_problems,
+            revocations,
             tokens: Arc::new(tokens.chain),
             authenticators: tokens.authenticators,
             fetched: tokens.fetched,

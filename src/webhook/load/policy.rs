@@ -7,6 +7,7 @@ use super::material::{Material, with_causes};
 use crate::api::core::TokenObjects;
 use crate::api::inventory::Inventory;
 use crate::authz::{OnFailure, abac};
+use crate::model::SharedRevocations;
 use crate::snapshot::{self, Config, Snapshot};
 use crate::source::{self, LoadOptions, Raw};
 use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem};
@@ -17,6 +18,7 @@ pub(super) fn compile(
     config: &PolicyConfig,
     objects: Vec<Raw>,
     chain: &[AuthorizerConfig],
+    revocations: Option<&SharedRevocations>,
     material: &Material,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
@@ -52,6 +54,7 @@ pub(super) fn compile(
     // Whose denial may be missing is not passed over: the answer is HTTP 500 (S-WHA-12).
     let mut compiled =
         Config::new(chain.iter().map(AuthorizerConfig::mode)).with_on_failure(OnFailure::Deny);
+    compiled.revocations = revocations.cloned();
     for authorizer in chain {
         if let AuthorizerConfig::Abac { file } = authorizer
             && let Some(policy) = read_abac(file, material, problems)

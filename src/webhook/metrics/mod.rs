@@ -23,6 +23,10 @@
 //! | `portcullis_reload_timestamp_seconds` | gauge | `what`: policy, tls; `result`: success, failure | When a load last ended so; 0 for never |
 //! | `portcullis_reloads_total` | counter | `what`: policy, tls; `result`: success, failure | Loads of policy and of TLS files |
 //! | `portcullis_requests_in_flight` | gauge | – | Reviews that are being answered |
+//! | `portcullis_revocation_changed_timestamp_seconds` | gauge | – | When the revocation list that counts last changed; 0 without one |
+//! | `portcullis_revocation_entries` | gauge | – | Certificates, serial numbers, users and groups on the revocation list |
+//! | `portcullis_revocation_read_failures_total` | counter | – | Times the revocation list became unreadable, wholly or in part; what counted goes on counting |
+//! | `portcullis_revocation_refusals_total` | counter | – | Access reviews denied by the revocation list |
 //! | `portcullis_shadow_total` | counter | `difference`: same, would_allow, would_refuse, other_no, other_reason, failed, skipped | Answers of the candidate policy beside those of the live one |
 //! | `portcullis_spans_lost_total` | counter | – | Spans that did not reach the collector (`log.openTelemetry`) |
 //! | `portcullis_token_cache_total` | counter | `result`: hit, miss, joined | Look-ups in the token cache |
@@ -132,6 +136,10 @@ pub struct Metrics {
     log_write_errors: Counter,
     log_queued: Gauge,
     spans_lost: Counter,
+    revocation_refusals: Counter,
+    revocation_read_failures: Counter,
+    revocation_entries: Gauge,
+    revocation_changed_at: Gauge,
     connections: Gauge,
     in_flight: Gauge,
     policy_generation: Gauge,
@@ -186,6 +194,10 @@ impl Metrics {
             log_write_errors: Counter::default(),
             log_queued: Gauge::default(),
             spans_lost: Counter::default(),
+            revocation_refusals: Counter::default(),
+            revocation_read_failures: Counter::default(),
+            revocation_entries: Gauge::default(),
+            revocation_changed_at: Gauge::default(),
             connections: Gauge::default(),
             in_flight: Gauge::default(),
             policy_generation: Gauge::default(),
@@ -243,6 +255,16 @@ impl Metrics {
                 &self.log_write_errors,
             ),
             ("spans_lost", "Spans that did not reach the collector", &self.spans_lost),
+            (
+                "revocation_refusals",
+                "Access reviews denied by the revocation list",
+                &self.revocation_refusals,
+            ),
+            (
+                "revocation_read_failures",
+                "Times the revocation list became unreadable; what counted goes on counting",
+                &self.revocation_read_failures,
+            ),
         ];
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());
@@ -260,6 +282,16 @@ impl Metrics {
                 "policy_loaded_timestamp_seconds",
                 "When the serving policy was loaded",
                 &self.policy_loaded_at,
+            ),
+            (
+                "revocation_entries",
+                "Certificates, serial numbers, users and groups on the revocation list",
+                &self.revocation_entries,
+            ),
+            (
+                "revocation_changed_timestamp_seconds",
+                "When the revocation list that counts last changed; 0 without one",
+                &self.revocation_changed_at,
             ),
         ];
         for (name, help, gauge) in gauges {
@@ -345,6 +377,22 @@ impl Metrics {
     /// Spans did not reach the collector.
     pub fn spans_lost(&self, number: u64) {
         self.spans_lost.inc_by(number);
+    }
+
+    /// A revocation list counts, with so many entries, since then.
+    pub fn revocations(&self, entries: usize, changed_at: i64) {
+        self.revocation_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
+        self.revocation_changed_at.set(changed_at);
+    }
+
+    /// The revocation list denied a review.
+    pub fn revocation_refused(&self) {
+        self.revocation_refusals.inc();
+    }
+
+    /// The revocation list could not be read to its end.
+    pub fn revocation_read_failed(&self) {
+        self.revocation_read_failures.inc();
     }
 
     /// The gauge of open connections.

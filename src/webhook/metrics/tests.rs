@@ -143,6 +143,12 @@ fn each_update_moves_its_own_series_and_no_other() {
     changed(&|m| m.log_written(3), &["portcullis_decision_log_written_total 3"]);
     changed(&|m| m.log_write_failed(), &["portcullis_decision_log_write_errors_total 1"]);
     changed(&|m| m.log_queued(5), &["portcullis_decision_log_queued 5"]);
+    changed(&|m| m.revocation_refused(), &["portcullis_revocation_refusals_total 1"]);
+    changed(&|m| m.revocation_read_failed(), &["portcullis_revocation_read_failures_total 1"]);
+    changed(
+        &|m| m.revocations(3, 7),
+        &["portcullis_revocation_entries 3", "portcullis_revocation_changed_timestamp_seconds 7"],
+    );
     changed(
         &|m| {
             m.connections().inc();

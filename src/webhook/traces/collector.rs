@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use prost::Message as _;
 
 use super::message::{ExportRequest, ExportResponse};
-use crate::source::jwks::{chain, check_url, connector};
+use crate::source::fetch::{chain, check_url, connector};
 use crate::webhook::config::{ConfigError, OpenTelemetryConfig, Problem};
 use crate::webhook::load::{read_file, unreadable};
 

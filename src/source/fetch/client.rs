@@ -15,61 +15,81 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::config::JwksConfig;
-use super::error::{FetchError, JwksConfigError};
-use crate::crypto::jwk::{self, ParsedSet};
+use super::error::{FetchConfigError, FetchError};
 
 /// A connection that was not used for this long is closed; a refresh is minutes later anyway.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Fetches one JWK set.
-pub(super) struct Client {
+/// What is fetched, and what it may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FetchOptions<'a> {
+    /// The URL.
+    pub(crate) url: &'a str,
+    /// The media types that are welcome.
+    pub(crate) accept: &'static str,
+    /// Authorities that may vouch for the server, PEM.
+    pub(crate) ca_bundle: Option<&'a [u8]>,
+    /// How long an attempt may take in all.
+    pub(crate) timeout: Duration,
+    /// How large the answer may be.
+    pub(crate) max_bytes: usize,
+    /// Where `http` may go.
+    pub(crate) plain_http: PlainHttp,
+}
+
+/// Where `http` may go, which shows who answers to nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlainHttp {
+    /// Anywhere, for what is signed and checked.
+    #[cfg_attr(
+        not(feature = "crl"),
+        expect(dead_code, reason = "only revocation lists are signed")
+    )]
+    Anywhere,
+    /// To this machine.
+    Loopback,
+}
+
+/// Fetches one document.
+pub(crate) struct Client {
     http: HttpClient<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     uri: Uri,
+    accept: &'static str,
     timeout: Duration,
     max_bytes: usize,
-    max_keys: usize,
 }
 
 impl Client {
-    pub(super) fn new(config: &JwksConfig) -> Result<Self, JwksConfigError> {
-        let uri = check_url(&config.url)?;
-        for (name, is_zero) in [
-            ("refresh", config.refresh.is_zero()),
-            ("min_refresh", config.min_refresh.is_zero()),
-            ("timeout", config.timeout.is_zero()),
-            ("max_bytes", config.max_bytes == 0),
-            ("max_keys", config.max_keys == 0),
-        ] {
+    /// Opens no connection yet.
+    pub(crate) fn new(options: &FetchOptions<'_>) -> Result<Self, FetchConfigError> {
+        let &FetchOptions { url, accept, ca_bundle, timeout, max_bytes, plain_http } = options;
+        let uri = match plain_http {
+            PlainHttp::Anywhere => parse_url(url)?,
+            PlainHttp::Loopback => check_url(url)?,
+        };
+        for (name, is_zero) in [("timeout", timeout.is_zero()), ("max_bytes", max_bytes == 0)] {
             if is_zero {
-                return Err(JwksConfigError::Zero(name));
+                return Err(FetchConfigError::Zero(name));
             }
         }
-        let connector = connector(&uri, config.ca_bundle.as_deref(), config.timeout)?;
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .build(connector);
-        let &JwksConfig { timeout, max_bytes, max_keys, .. } = config;
-        Ok(Self { http, uri, timeout, max_bytes, max_keys })
+            .build(connector(&uri, ca_bundle, timeout)?);
+        Ok(Self { http, uri, accept, timeout, max_bytes })
     }
 
-    /// One attempt, from the connection to the keys. Gives at least one key.
-    pub(super) async fn fetch(&self) -> Result<ParsedSet, FetchError> {
+    /// One attempt, from the connection to the last byte.
+    pub(crate) async fn fetch(&self) -> Result<Bytes, FetchError> {
         let seconds = self.timeout.as_secs();
-        let text = tokio::time::timeout(self.timeout, self.download())
+        tokio::time::timeout(self.timeout, self.download())
             .await
-            .map_err(|_| FetchError::Timeout { seconds })??;
-        let set = jwk::parse(&text, self.max_keys).map_err(FetchError::Set)?;
-        if set.keys.is_empty() {
-            return Err(FetchError::NoUsableKey { skipped: set.skipped.len() });
-        }
-        Ok(set)
+            .map_err(|_| FetchError::Timeout { seconds })?
     }
 
     async fn download(&self) -> Result<Bytes, FetchError> {
         let request = Request::get(self.uri.clone())
-            .header(ACCEPT, "application/jwk-set+json, application/json")
+            .header(ACCEPT, self.accept)
             .header(USER_AGENT, concat!("portcullis/", env!("CARGO_PKG_VERSION")))
             .body(Empty::new())
             .map_err(|error| FetchError::Connect(chain(&error)))?;
@@ -96,17 +116,25 @@ impl Client {
 
 /// An absolute URL to a host, `https` unless the host is a loopback address. The name `localhost`
 /// does not count: what it resolves to is for others to say.
-pub(crate) fn check_url(url: &str) -> Result<Uri, JwksConfigError> {
-    let wrong = || JwksConfigError::Url { url: url.to_owned() };
+pub(crate) fn check_url(url: &str) -> Result<Uri, FetchConfigError> {
+    let uri = parse_url(url)?;
+    let is_plain = uri.scheme_str() == Some("http");
+    if is_plain && !uri.host().is_some_and(is_loopback) {
+        return Err(FetchConfigError::NotHttps { url: url.to_owned() });
+    }
+    Ok(uri)
+}
+
+/// An absolute URL to a host, `http` or `https`.
+fn parse_url(url: &str) -> Result<Uri, FetchConfigError> {
+    let wrong = || FetchConfigError::Url { url: url.to_owned() };
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let authority = uri.authority().ok_or_else(wrong)?;
     if authority.as_str().contains('@') || authority.host().is_empty() || url.contains('#') {
         return Err(wrong());
     }
     match uri.scheme_str() {
-        Some("https") => Ok(uri),
-        Some("http") if is_loopback(authority.host()) => Ok(uri),
-        Some("http") => Err(JwksConfigError::NotHttps { url: url.to_owned() }),
+        Some("http" | "https") => Ok(uri),
         _ => Err(wrong()),
     }
 }
@@ -121,13 +149,13 @@ pub(crate) fn connector(
     uri: &Uri,
     ca_bundle: Option<&[u8]>,
     timeout: Duration,
-) -> Result<HttpsConnector<HttpConnector>, JwksConfigError> {
+) -> Result<HttpsConnector<HttpConnector>, FetchConfigError> {
     let is_plain = uri.scheme_str() == Some("http");
     let roots = match ca_bundle {
         Some(pem) => roots(pem)?,
         // No TLS, so nobody has to vouch.
         None if is_plain => RootCertStore::empty(),
-        None => return Err(JwksConfigError::NoCaBundle { url: uri.to_string() }),
+        None => return Err(FetchConfigError::NoCaBundle { url: uri.to_string() }),
     };
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
@@ -138,21 +166,21 @@ pub(crate) fn connector(
     Ok(builder.enable_all_versions().wrap_connector(tcp))
 }
 
-fn roots(pem: &[u8]) -> Result<RootCertStore, JwksConfigError> {
+fn roots(pem: &[u8]) -> Result<RootCertStore, FetchConfigError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|_| JwksConfigError::CaBundle)?;
-        roots.add(certificate).map_err(|_| JwksConfigError::CaBundle)?;
+        let certificate = certificate.map_err(|_| FetchConfigError::CaBundle)?;
+        roots.add(certificate).map_err(|_| FetchConfigError::CaBundle)?;
     }
-    if roots.is_empty() { Err(JwksConfigError::CaBundle) } else { Ok(roots) }
+    if roots.is_empty() { Err(FetchConfigError::CaBundle) } else { Ok(roots) }
 }
 
 /// The provider is named, not taken from the process: no other crate can swap it.
-fn tls(roots: RootCertStore) -> Result<ClientConfig, JwksConfigError> {
+fn tls(roots: RootCertStore) -> Result<ClientConfig, FetchConfigError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|_| JwksConfigError::Tls)?;
+        .map_err(|_| FetchConfigError::Tls)?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
