@@ -68,11 +68,10 @@ mod live;
 mod odd;
 #[cfg(test)]
 #[cfg(feature = "pki")]
-<<<<<<< HEAD
 mod pki_openssl;
-=======
+#[cfg(test)]
+#[cfg(feature = "pki")]
 mod pki_path;
->>>>>>> main
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod plain_yaml;
