@@ -5,6 +5,9 @@
 #[cfg(feature = "files")]
 mod bad;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "ledger"))]
+mod cert_ledger;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod churn_rbac;
 #[cfg(test)]
@@ -60,6 +63,9 @@ mod jwt_attacks;
 #[cfg(test)]
 #[cfg(feature = "authn")]
 mod keys;
+#[cfg(test)]
+#[cfg(all(feature = "cli", feature = "ledger"))]
+mod kubeconfig;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod live;

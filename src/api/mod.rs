@@ -8,6 +8,8 @@ pub mod abac;
 #[cfg(feature = "authn")]
 pub mod authentication;
 pub mod authorization;
+#[cfg(feature = "pki")]
+pub mod certificates;
 #[cfg(feature = "authn")]
 pub mod core;
 pub mod decision_line;

@@ -5,4 +5,11 @@
 //! any judgement of other engines: whether a requester may approve is asked of a function that the
 //! caller passes.
 
+pub mod approval;
 pub mod ledger;
+pub mod policy;
+mod requested;
+pub mod signer;
+pub mod validity;
+
+pub use requested::Requested;

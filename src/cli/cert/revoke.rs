@@ -13,8 +13,8 @@ use portcullis::source::ledger::{LedgerFile, OpenMode, Outcome, Revoke, Saying};
 use super::clock::{now, utc};
 use super::place::PkiArgs;
 use super::rows::{self, named};
-use super::{authority, books, show};
-use crate::cli::args::OutputArgs;
+use super::{authority, books};
+use crate::cli::args::{Format, OutputArgs};
 use crate::cli::describe::counted;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::speak::Speaker;
@@ -131,7 +131,7 @@ pub(super) fn run(args: &RevokeArgs, out: &mut dyn Write) -> Result<Exit, Failur
     let is_system = name.is_some_and(|name| name.starts_with("system:"));
     if args.dry_run || (is_system && !args.yes) {
         let outcome = ledger.would_revoke(&what, &saying)?;
-        rows::write(out, args.output.output, &outcome.revoked, now)?;
+        show(args, out, &outcome, now)?;
         if is_system && !args.yes && !args.dry_run {
             // The table helps to decide, so it is shown with the error.
             out.flush()?;
@@ -155,9 +155,23 @@ pub(super) fn run(args: &RevokeArgs, out: &mut dyn Write) -> Result<Exit, Failur
     // The ledger is closed before anybody reads this: another command may follow at once.
     let path = args.place.revocations();
     drop(ledger);
-    rows::write(out, args.output.output, &outcome.revoked, now)?;
+    show(args, out, &outcome, now)?;
     tell(args, &outcome, &path, speaker);
     Ok(Exit::Yes)
+}
+
+/// What is hit; no table when that is nothing.
+fn show(
+    args: &RevokeArgs,
+    out: &mut dyn Write,
+    outcome: &Outcome,
+    now: i64,
+) -> Result<(), Failure> {
+    let format = args.output.output;
+    if outcome.revoked.is_empty() && matches!(format, Format::Table | Format::Wide) {
+        return Ok(());
+    }
+    rows::write(out, format, &outcome.revoked, now)
 }
 
 fn what(args: &RevokeArgs, seen: Option<&CertificateRecord>) -> Result<Revoke, Failure> {
@@ -201,7 +215,7 @@ fn cutoff(time: Timestamp) -> i64 {
 
 /// The bytes of a serial number, without leading zeros.
 fn number(text: &str) -> Result<Vec<u8>, Failure> {
-    let digits = show::digits(text)?;
+    let digits = super::show::digits(text)?;
     let even = if digits.len().is_multiple_of(2) { digits } else { format!("0{digits}") };
     let bytes = even.as_bytes().chunks(2).filter_map(|pair| {
         std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())

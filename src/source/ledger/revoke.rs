@@ -132,6 +132,10 @@ impl Saying<'_> {
         RevokedRecord { at, reason: reason.to_owned(), by: by.to_owned() }
     }
 
+    fn of(&self, record: CertificateRecord) -> CertificateRecord {
+        CertificateRecord { revoked: Some(self.record()), ..record }
+    }
+
     fn entry(&self, what: Revocation) -> RevocationEntry {
         let RevokedRecord { at, reason, by } = self.record();
         RevocationEntry { what, at, reason, by }
@@ -152,7 +156,7 @@ fn one(
     }
     books.revoke(fingerprint, &saying.record())?;
     books.say(&saying.entry(Revocation::Certificate { fingerprint }))?;
-    outcome.revoked.extend(known);
+    outcome.revoked.extend(known.map(|known| saying.of(known)));
     outcome.is_new = true;
     Ok(())
 }
@@ -263,7 +267,7 @@ fn all(
             if outcome.is_new {
                 books.revoke(record.fingerprint, &saying.record())?;
             }
-            outcome.revoked.push(record);
+            outcome.revoked.push(saying.of(record));
         }
     }
     Ok(outcome)

@@ -1,0 +1,238 @@
+//! Who may ask for a certificate of which user, in which groups, with which key, and for how long?
+//!
+//! A policy is a list of rules. The first that fits allows; what none allows is refused, with the
+//! name of the rule that came nearest and the first thing in which it did not fit. Whatever the
+//! rules say, nobody gets a certificate of `system:masters`.
+//!
+//! Absent on purpose: files (see `source::signing_policy`), the rules of Kubernetes' signers, which
+//! hold besides, and any engine: who may approve and sign is asked elsewhere.
+
+mod pattern;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use pattern::{Pattern, PatternError};
+
+use super::requested::Requested;
+use super::signer::Signer;
+use crate::model::{User, groups};
+
+/// A list of rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SigningPolicy {
+    /// In the order in which they are tried.
+    pub rules: Vec<Rule>,
+}
+
+/// What certain requesters may have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// What refusals and the ledger call it.
+    pub name: String,
+    /// The signers for which it holds.
+    pub signers: Vec<Signer>,
+    /// Requesters by name. One of `requesters` and `requester_groups` must mean the requester.
+    pub requesters: Vec<Pattern>,
+    /// Requesters by group.
+    pub requester_groups: Vec<Pattern>,
+    /// The common names that they may ask for.
+    pub user_names: Vec<Grant>,
+    /// The organizations that they may ask for; every one of the request must be meant.
+    pub groups: Vec<Grant>,
+    /// Organizations without which there is no certificate.
+    pub required_groups: Vec<String>,
+    /// The longest life in seconds; `None` leaves it to the signer.
+    pub max_lifetime: Option<i64>,
+    /// The longest life in seconds of certificates with this organization.
+    pub max_lifetime_by_group: BTreeMap<String, i64>,
+}
+
+/// A name that may be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// What the requester has: its own name, or a group it is in.
+    Own,
+    /// Any name that is meant.
+    Named(Pattern),
+}
+
+/// What is asked of a policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Who wants the certificate.
+    pub requester: &'a User,
+    /// What is to be in it.
+    pub requested: Requested<'a>,
+    /// Who is to sign.
+    pub signer: &'a Signer,
+}
+
+/// A yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed<'p> {
+    /// The name of the rule.
+    pub rule: &'p str,
+    /// The longest life in seconds that it gives; `None` leaves it to the signer.
+    pub max_lifetime: Option<i64>,
+}
+
+/// A no, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyRefusal {
+    /// It would be a certificate of a member of `system:masters`.
+    #[error(
+        "a certificate of group `system:masters` is never issued: it would be allowed everything for as long as it is valid"
+    )]
+    Masters,
+    /// No rule fits.
+    #[error("no rule of the signing policy allows it; the nearest is `{rule}`: {misfit}")]
+    NoRule {
+        /// The rule in which the most did fit; of several the first.
+        rule: String,
+        /// The first thing that did not.
+        misfit: Misfit,
+    },
+    /// There are no rules.
+    #[error("the signing policy has no rules, so it allows nothing")]
+    Empty,
+}
+
+/// In what a request does not fit a rule, in the order in which it is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misfit {
+    /// The rule is for other signers.
+    Signer(String),
+    /// The rule is for other requesters.
+    Requester(String),
+    /// Another user name was asked for; empty when none was.
+    UserName(String),
+    /// This group may not be asked for.
+    Group(String),
+    /// This group must be asked for.
+    MissingGroup(String),
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signer(name) => write!(f, "it is not for signer `{name}`"),
+            Self::Requester(name) => write!(f, "it is not for requester `{name}`"),
+            Self::UserName(name) if name.is_empty() => {
+                f.write_str("the request has no common name, so the certificate would be nobody's")
+            }
+            Self::UserName(name) => write!(f, "it does not give user name `{name}`"),
+            Self::Group(name) => write!(f, "it does not give group `{name}`"),
+            Self::MissingGroup(name) => write!(f, "it asks for group `{name}`, which is missing"),
+        }
+    }
+}
+
+impl SigningPolicy {
+    /// Decides one request.
+    ///
+    /// # Errors
+    /// The refusal, with the rule that came nearest.
+    pub fn decide(&self, asked: &Asked<'_>) -> Result<Allowed<'_>, PolicyRefusal> {
+        if asked.requested.organizations.iter().any(|group| group == groups::MASTERS) {
+            return Err(PolicyRefusal::Masters);
+        }
+        let mut nearest: Option<(&Rule, Misfit)> = None;
+        for rule in &self.rules {
+            match rule.first_misfit(asked) {
+                None => {
+                    let max_lifetime = rule.lifetime(&asked.requested);
+                    return Ok(Allowed { rule: &rule.name, max_lifetime });
+                }
+                Some(misfit)
+                    if nearest.as_ref().is_none_or(|(_, best)| misfit.stage() > best.stage()) =>
+                {
+                    nearest = Some((rule, misfit));
+                }
+                Some(_) => {}
+            }
+        }
+        Err(nearest.map_or(PolicyRefusal::Empty, |(rule, misfit)| PolicyRefusal::NoRule {
+            rule: rule.name.clone(),
+            misfit,
+        }))
+    }
+}
+
+impl Misfit {
+    /// How much did fit.
+    const fn stage(&self) -> u8 {
+        match self {
+            Self::Signer(_) => 0,
+            Self::Requester(_) => 1,
+            Self::UserName(_) => 2,
+            Self::Group(_) => 3,
+            Self::MissingGroup(_) => 4,
+        }
+    }
+}
+
+impl Rule {
+    fn first_misfit(&self, asked: &Asked<'_>) -> Option<Misfit> {
+        let Asked { requester, requested, signer } = asked;
+        if !self.signers.contains(signer) {
+            return Some(Misfit::Signer(signer.to_string()));
+        }
+        if !self.is_for(requester) {
+            return Some(Misfit::Requester(requester.name.clone()));
+        }
+        if !self.gives_name(requester, requested.common_name) {
+            return Some(Misfit::UserName(requested.common_name.to_owned()));
+        }
+        let groups = requested.organizations;
+        if let Some(group) = groups.iter().find(|group| !self.gives_group(requester, group)) {
+            return Some(Misfit::Group(group.clone()));
+        }
+        if let Some(group) = self.required_groups.iter().find(|group| !groups.contains(group)) {
+            return Some(Misfit::MissingGroup(group.clone()));
+        }
+        None
+    }
+
+    fn is_for(&self, requester: &User) -> bool {
+        means(&self.requesters, &requester.name)
+            || requester.groups.iter().any(|group| means(&self.requester_groups, group))
+    }
+
+    /// A name of Kubernetes is one's own only for requesters that the rule means by such a name:
+    /// a token that lasts an hour must not become a certificate by the way.
+    fn gives_name(&self, requester: &User, name: &str) -> bool {
+        self.user_names.iter().any(|grant| match grant {
+            Grant::Named(pattern) => pattern.matches(name),
+            Grant::Own => {
+                !name.is_empty()
+                    && name == requester.name
+                    && (!name.starts_with(pattern::RESERVED) || means(&self.requesters, name))
+            }
+        })
+    }
+
+    fn gives_group(&self, requester: &User, group: &str) -> bool {
+        self.groups.iter().any(|grant| match grant {
+            Grant::Named(pattern) => pattern.matches(group),
+            Grant::Own => {
+                !group.is_empty()
+                    && !group.starts_with(pattern::RESERVED)
+                    && requester.is_member(group)
+            }
+        })
+    }
+
+    /// The shortest that holds.
+    fn lifetime(&self, requested: &Requested<'_>) -> Option<i64> {
+        let of_groups = requested.organizations.iter();
+        let of_groups = of_groups.filter_map(|group| self.max_lifetime_by_group.get(group));
+        of_groups.chain(&self.max_lifetime).min().copied()
+    }
+}
+
+fn means(patterns: &[Pattern], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
