@@ -14,6 +14,9 @@ mod revoke;
 mod rows;
 mod show;
 
+pub(crate) use authority::read;
+pub(crate) use clock::{now, utc};
+
 use std::io::Write;
 
 use clap::{Args, Subcommand};
