@@ -64,6 +64,9 @@ mod jwt_attacks;
 #[cfg(feature = "authn")]
 mod keys;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "ledger"))]
+mod kubeconfig;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod live;
 #[cfg(test)]

@@ -96,6 +96,10 @@ pub(crate) enum Failure {
     #[cfg(feature = "webhook")]
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// A kubeconfig cannot be used.
+    #[cfg(feature = "ledger")]
+    #[error(transparent)]
+    Kubeconfig(#[from] portcullis::source::kubeconfig::KubeconfigError),
     /// A line of a batch makes no sense.
     #[error("{path}:{line}: {message}")]
     Line {

@@ -16,7 +16,7 @@ mod exit;
 mod explain;
 #[cfg(feature = "webhook")]
 mod init;
-#[cfg(feature = "webhook")]
+#[cfg(feature = "ledger")]
 mod kubeconfig;
 mod load;
 mod output;
@@ -86,6 +86,8 @@ enum Verb {
     Token(token::TokenArgs),
     #[cfg(feature = "ledger")]
     Cert(cert::CertArgs),
+    #[cfg(feature = "ledger")]
+    Kubeconfig(kubeconfig::KubeconfigArgs),
     #[cfg(all(
         feature = "ledger",
         feature = "request-header",
@@ -120,6 +122,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Token(args) => token::run(args, &mut out),
         #[cfg(feature = "ledger")]
         Verb::Cert(args) => cert::run(args, &mut out),
+        #[cfg(feature = "ledger")]
+        Verb::Kubeconfig(args) => kubeconfig::run(args, &mut out),
         #[cfg(all(
             feature = "ledger",
             feature = "request-header",

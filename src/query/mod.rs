@@ -8,6 +8,7 @@
 //! Absent on purpose: printing, and reading resource names as kubectl does (see
 //! [`ResourceTable`](crate::api::resources::ResourceTable)).
 
+mod binding;
 mod check;
 mod groups;
 mod mark;
@@ -16,6 +17,9 @@ mod nearest;
 mod rules;
 mod who_can;
 
+pub use binding::{
+    BindingPlan, BindingRole, BindingRoleError, BindingScope, MayNotBind, NotBindable, may_bind,
+};
 #[cfg(feature = "files")]
 pub use check::check_report;
 pub use check::{Finding, Level, check};

@@ -6,7 +6,7 @@ use super::Policy;
 use super::ruleset::RuleSet;
 use super::scope::{Scope, Slot};
 use super::table::{RoleInfo, RoleKind, RoleRow};
-use crate::api::rbac::{PolicyRule, Subject};
+use crate::api::rbac::{Kind, PolicyRule, Subject};
 use crate::model::{Attributes, Origin};
 use crate::util::goquote::{Quoted, QuotedPair};
 
@@ -134,6 +134,20 @@ impl<'p> BindingRef<'p> {
 
     pub(super) fn unresolved(&self) -> String {
         self.role_info().unresolved()
+    }
+}
+
+impl Policy {
+    /// The rules of a role, whether or not anything binds it; `None` when it is not there. `kind` is
+    /// `ClusterRole`, whose namespace is empty, or `Role`. It looks through all roles.
+    #[must_use]
+    pub fn role_rules(&self, kind: Kind, namespace: &str, name: &str) -> Option<Vec<PolicyRule>> {
+        let is_role = |row: &&RoleRow| {
+            let info = &row.info;
+            info.name == name && info.namespace == namespace && info.kind.as_str() == kind.as_str()
+        };
+        let rules = self.roles.iter().find(is_role)?.rules.as_ref()?;
+        Some(rules.rules().map(|rule| self.write_rule(rule)).collect())
     }
 }
 

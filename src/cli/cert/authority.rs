@@ -84,7 +84,7 @@ pub(crate) fn passphrase(path: Option<&Path>) -> Result<Option<Secret>, Failure>
 }
 
 /// Reads a file that must not be longer than it can sensibly be.
-pub(super) fn read(path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
     let failed = |error| Failure::Read { path: path.display().to_string(), error };
     let mut bytes = Vec::new();
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);

@@ -17,6 +17,9 @@ mod rows;
 mod show;
 mod verify;
 
+pub(crate) use authority::read;
+pub(crate) use clock::{now, utc};
+
 use std::io::Write;
 
 use clap::{Args, Subcommand};

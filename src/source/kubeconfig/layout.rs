@@ -77,7 +77,8 @@ impl Layout {
 struct Field {
     name: String,
     key: Range<usize>,
-    value: Range<usize>,
+    /// Where the value begins.
+    value: usize,
     kind: Kind,
     /// The entries, if it is a list: where each begins, and whether a block of text ends it.
     items: Vec<(usize, bool)>,
@@ -103,11 +104,13 @@ impl Field {
         if self.kind == Kind::Null && (rest.is_empty() || rest.starts_with('#')) {
             return Some(behind..behind);
         }
-        let within = self.value.start >= behind && self.value.end <= line_end;
-        let fits = within && matches!(self.kind, Kind::Null | Kind::Scalar | Kind::List);
-        let value = text.get(self.value.clone()).filter(|_| fits)?;
-        // The end of a plain scalar may be behind the spaces that follow it.
-        Some(self.value.start..self.value.start + value.trim_end().len())
+        let fits = matches!(self.kind, Kind::Null | Kind::Scalar | Kind::List);
+        if !fits || !(behind..line_end).contains(&self.value) {
+            return None;
+        }
+        // The parser's mark of the end is behind the comment that may follow.
+        let length = inline_length(text.get(self.value..line_end)?)?;
+        Some(self.value..self.value + length)
     }
 
     /// The list of entries that this field holds, which ends before a line.
@@ -122,7 +125,7 @@ impl Field {
             let next_line = lines.start(lines.of(self.key.start) + 1);
             return Some(List::Empty { value, next_line });
         }
-        if text.get(self.value.start..)?.starts_with('[') {
+        if text.get(self.value..)?.starts_with('[') {
             return None;
         }
         let dashes: Vec<(usize, usize)> =
@@ -191,7 +194,7 @@ impl<'a> Events<'a> {
     }
 
     fn field(&mut self, name: String, key: Range<usize>) -> Option<Field> {
-        let (event, mut value) = self.next()?;
+        let (event, Range { start: value, .. }) = self.next()?;
         let mut items = Vec::new();
         let kind = match event {
             Event::Scalar(text, ScalarStyle::Plain, 0, None)
@@ -203,10 +206,7 @@ impl<'a> Events<'a> {
             Event::Scalar(_, _, 0, _) => Kind::Scalar,
             Event::SequenceStart(0, None) => loop {
                 match self.next()? {
-                    (Event::SequenceEnd, end) => {
-                        value.end = end.end;
-                        break Kind::List;
-                    }
+                    (Event::SequenceEnd, _) => break Kind::List,
                     (event, at) => items.push((at.start, self.skip(event)?)),
                 }
             },
@@ -321,6 +321,41 @@ impl<'a> Lines<'a> {
             text.starts_with("---") || text.starts_with("...")
         };
         (field + 1..self.starts.len()).find(is_mark).unwrap_or(self.starts.len())
+    }
+}
+
+/// How long the value is that a line begins with: quoted, an empty list, or plain. `None` when it
+/// does not end on the line.
+fn inline_length(line: &str) -> Option<usize> {
+    let mut characters = line.char_indices();
+    match characters.next()?.1 {
+        '"' => loop {
+            match characters.next()? {
+                (_, '\\') => {
+                    characters.next();
+                }
+                (at, '"') => break Some(at + 1),
+                _ => {}
+            }
+        },
+        '\'' => {
+            let mut characters = characters.peekable();
+            loop {
+                if characters.next()?.1 == '\'' {
+                    match characters.peek() {
+                        Some((_, '\'')) => characters.next(),
+                        Some((at, _)) => break Some(*at),
+                        None => break Some(line.len()),
+                    };
+                }
+            }
+        }
+        '[' => line.find(']').map(|at| at + 1),
+        _ => {
+            let comment = line.find(" #").into_iter().chain(line.find("\t#")).min();
+            let value = comment.and_then(|at| line.get(..at)).unwrap_or(line);
+            Some(value.trim_end().len())
+        }
     }
 }
 

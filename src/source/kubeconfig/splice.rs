@@ -23,6 +23,8 @@ pub(super) fn splice(old: &str, plan: &Plan) -> Option<String> {
     let layout = Layout::read(body)?;
     let eol = line_break(body);
     let mut edits = Vec::new();
+    // Behind what is put at the end of the last list, which may be the same place.
+    let mut new_fields = Vec::new();
     for section in Section::ALL {
         let mine = plan.changes.iter().filter(|change| change.section == section);
         let added: Vec<&Change> = mine.clone().filter(|change| change.replaces.is_none()).collect();
@@ -38,38 +40,41 @@ pub(super) fn splice(old: &str, plan: &Plan) -> Option<String> {
             continue;
         }
         let mut text = String::new();
+        let mut into = &mut edits;
         let (at, column) = match list {
             Some(List::Block { column, items }) => (items.last()?.end, *column),
             Some(List::Empty { value, next_line }) => {
-                edits.push(Edit { at: value.clone(), text: String::new(), lines: false });
+                into.push(Edit { at: value.clone(), text: String::new(), lines: false });
                 (*next_line, layout.dash_column())
             }
             None => {
                 let name = format!("{}{}:{eol}", " ".repeat(layout.column), section.field());
                 text.push_str(&name);
+                into = &mut new_fields;
                 (layout.end, layout.dash_column())
             }
         };
         for change in added {
             text::item(&change.node, column, eol, &mut text);
         }
-        edits.push(Edit { at: at..at, text, lines: true });
+        into.push(Edit { at: at..at, text, lines: true });
     }
     if let Some(current) = &plan.current {
         let current = text::scalar(current);
-        edits.push(match &layout.current {
-            // Nothing stands behind the colon.
-            Some(value) if value.is_empty() => {
-                Edit { at: value.clone(), text: format!(" {current}"), lines: false }
+        match &layout.current {
+            Some(value) => {
+                // Or nothing stands behind the colon.
+                let text = if value.is_empty() { format!(" {current}") } else { current };
+                edits.push(Edit { at: value.clone(), text, lines: false });
             }
-            Some(value) => Edit { at: value.clone(), text: current, lines: false },
             None => {
                 let indent = " ".repeat(layout.column);
                 let text = format!("{indent}current-context: {current}{eol}");
-                Edit { at: layout.end..layout.end, text, lines: true }
+                new_fields.push(Edit { at: layout.end..layout.end, text, lines: true });
             }
-        });
+        }
     }
+    edits.append(&mut new_fields);
     Some(format!("{mark}{}", apply(body, edits, eol)?))
 }
 

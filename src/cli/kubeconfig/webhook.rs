@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::quoted;
+
 /// Where a webhook is, and the files that the two ends prove themselves with, as the API server sees
 /// them.
 #[derive(Debug, Clone, Copy)]
@@ -43,11 +45,6 @@ contexts:
 current-context: portcullis
 "
     )
-}
-
-/// A text as YAML reads it back whatever is in it: a JSON string.
-pub(crate) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 fn quoted_path(path: &Path) -> String {

@@ -1,0 +1,124 @@
+//! Where a kubeconfig goes.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf, absolute};
+
+use portcullis::api::kubeconfig::Entries;
+use portcullis::source::kubeconfig::{self, Existing, How};
+
+use crate::cli::exit::Failure;
+use crate::cli::speak::Speaker;
+use crate::cli::whole_file::{Readers, replace, write_new};
+
+/// Where a kubeconfig goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'a> {
+    Stdout,
+    /// A file that must not be there.
+    New(&'a Path),
+    /// A file that keeps what else is in it.
+    Merge(&'a Path, Existing),
+}
+
+/// A path as a kubeconfig names it: relative to its folder where that is above, else absolute, as
+/// kubectl writes them.
+pub(crate) fn reference(path: &Path, place: Place<'_>) -> Result<String, Failure> {
+    let failed = |error| Failure::Read { path: path.display().to_string(), error };
+    let path = absolute(path).map_err(failed)?;
+    let file = match place {
+        Place::Stdout => None,
+        Place::New(file) | Place::Merge(file, _) => Some(absolute(file).map_err(failed)?),
+    };
+    let folder = file.as_deref().and_then(Path::parent);
+    let named = folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(&path);
+    named.to_str().map(str::to_owned).ok_or_else(|| {
+        let path = path.display();
+        Failure::usage(format!("`{path}`: a kubeconfig can name only paths that are UTF-8"))
+    })
+}
+
+/// Writes a file, whole or not at all.
+pub(crate) fn put(
+    entries: &Entries,
+    place: Place<'_>,
+    path: &Path,
+    speaker: Speaker,
+) -> Result<(), Failure> {
+    let shown = path.display();
+    if let Place::Merge(_, existing) = place {
+        let _lock = Lock::take(path)?;
+        match fs::read(path) {
+            Ok(old) => return merge(entries, existing, path, &old, speaker),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Failure::Read { path: shown.to_string(), error }),
+        }
+    }
+    if entries.cluster.is_none() {
+        return Err(Failure::usage(format!(
+            "`{shown}` is not there, so it has no cluster; add --server and --ca-file"
+        )));
+    }
+    let text = kubeconfig::render(entries);
+    write_new(path, text.expose_secret().as_bytes(), Readers::Owner)?;
+    speaker.note(format!("the kubeconfig of `{}` is in `{shown}`", entries.user.name));
+    Ok(())
+}
+
+fn merge(
+    entries: &Entries,
+    existing: Existing,
+    path: &Path,
+    old: &[u8],
+    speaker: Speaker,
+) -> Result<(), Failure> {
+    let shown = path.display();
+    let merged = kubeconfig::merge(&shown.to_string(), old, entries, existing)?;
+    match merged.how {
+        How::Unchanged => {
+            speaker.note(format!("`{shown}` has all of it already, and was left as it is"));
+            return Ok(());
+        }
+        How::Spliced => {}
+        How::Rewritten { comments_lost } => {
+            let lost = if comments_lost { "; its comments are lost" } else { "" };
+            speaker.note(format!("`{shown}` was written anew as a whole{lost}"));
+        }
+    }
+    replace(path, merged.text.expose_secret().as_bytes(), Readers::Owner)?;
+    for replaced in &merged.replaced {
+        speaker.note(format!("{replaced} of `{shown}` was replaced"));
+    }
+    let context = &entries.context.name;
+    speaker.note(format!("`{shown}` has the user `{}`, context `{context}`", entries.user.name));
+    Ok(())
+}
+
+/// The lock that kubectl takes, too: a file beside the kubeconfig.
+struct Lock(PathBuf);
+
+impl Lock {
+    fn take(path: &Path) -> Result<Self, Failure> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let lock = PathBuf::from(name);
+        match OpenOptions::new().write(true).create_new(true).open(&lock) {
+            Ok(_) => Ok(Self(lock)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(Failure::usage(format!(
+                    "`{}` is there: another command writes this kubeconfig; try again, or remove \
+                     that file if none does",
+                    lock.display()
+                )))
+            }
+            Err(error) => Err(Failure::Write { path: lock.display().to_string(), error }),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Whoever finds it left behind is told what to do.
+        let _ = fs::remove_file(&self.0);
+    }
+}
