@@ -8,6 +8,9 @@ mod bad;
 #[cfg(all(feature = "cli", feature = "ledger"))]
 mod cert_ledger;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "ledger"))]
+mod cert_sign;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod churn_rbac;
 #[cfg(test)]
@@ -43,6 +46,9 @@ mod golden_real_cluster;
 #[cfg(test)]
 mod golden_review;
 #[cfg(test)]
+#[cfg(all(feature = "ledger", feature = "files"))]
+mod golden_signing;
+#[cfg(test)]
 #[cfg(feature = "authn")]
 mod golden_token_review;
 #[cfg(test)]
@@ -71,8 +77,10 @@ mod live;
 mod odd;
 #[cfg(test)]
 #[cfg(feature = "pki")]
-mod pki_path;
 mod pki_openssl;
+#[cfg(test)]
+#[cfg(feature = "pki")]
+mod pki_path;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod plain_yaml;

@@ -81,23 +81,41 @@ async fn a_certificate_is_issued_used_revoked_and_refused_within_a_second_and_af
         RevocationFollower::open(home.path("pki/revocations.ndjson"), Instant::now()).unwrap();
     let _following = follow(follower, shared.clone(), POLL_INTERVAL, |_, _| {}).unwrap();
     let identity = home.ca.issue("kube-apiserver");
-    let api = ApiServer::start(
-        &identity,
-        x509(&home, shared.clone()),
-        server.reviews,
-        home.tls(),
-    )
-    .await;
+    let api =
+        ApiServer::start(&identity, x509(&home, shared.clone()), server.reviews, home.tls()).await;
     let url = format!("https://localhost:{}", api.address.port());
 
     for user in ["jane", "joan"] {
         let kubeconfig = format!("{user}.kubeconfig");
         let args = [
-            "cert", "issue", "--pki", "pki", "--user", user, "--group", "dev", "--group", "ops",
-            "--cert-out", &format!("{user}.crt"), "--key-out", &format!("{user}.key"),
-            "--kubeconfig", &kubeconfig, "--server", &url, "--ca-file", "ca.crt",
-            "--bind", "clusterrole/view", "-n", "team", "-f", "policy",
-            "--bind-out", &format!("policy/{user}.yaml"),
+            "cert",
+            "issue",
+            "--pki",
+            "pki",
+            "--user",
+            user,
+            "--group",
+            "dev",
+            "--group",
+            "ops",
+            "--cert-out",
+            &format!("{user}.crt"),
+            "--key-out",
+            &format!("{user}.key"),
+            "--kubeconfig",
+            &kubeconfig,
+            "--server",
+            &url,
+            "--ca-file",
+            "ca.crt",
+            "--bind",
+            "clusterrole/view",
+            "-n",
+            "team",
+            "-f",
+            "policy",
+            "--bind-out",
+            &format!("policy/{user}.yaml"),
         ];
         portcullis(&home, &args);
     }

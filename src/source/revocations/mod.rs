@@ -39,6 +39,6 @@ mod thread;
 pub use append::{Appended, RevocationFile};
 pub use error::{LineError, RevocationFileError};
 pub use follow::{Change, ListChange, ProblemChange, RevocationFollower};
-pub use thread::{FollowerThread, POLL_INTERVAL, follow};
 #[cfg(feature = "ledger")]
 pub(in crate::source) use line::{read as read_line, write as write_line};
+pub use thread::{FollowerThread, POLL_INTERVAL, follow};
