@@ -164,9 +164,15 @@ fn openssl_verifies_what_every_kind_of_authority_signs_for_every_kind_of_key() {
 fn subject_and_key_are_the_requests_byte_for_byte_and_every_group_is_there_in_order() {
     let Some(fixtures) = fixtures() else { return };
     let subject = "/O=dev/O=ops/O=dev/OU=x+O=Grün/O=system:masters/DC=example/CN=old/CN=Jürgen Ω\
-                   /1.3.6.1.4.1.57683.2=42";
+                   /kubernetesUid=42";
     let groups = ["dev", "ops", "dev", "Grün", "system:masters"];
+    // OpenSSL leaves out attributes that it knows no name for.
+    let config = "oid_section=oids\n[oids]\nkubernetesUid=1.3.6.1.4.1.57683.2\n[req]\n\
+                  distinguished_name=dn\n[dn]\n";
+    write(fixtures.0.path(), "oids.cnf", config);
     let more = [
+        "-config",
+        "oids.cnf",
         "-addext",
         "subjectAltName=DNS:jane.example,IP:10.1.2.3,IP:2001:db8::7,email:jane@example.org,URI:spiffe://example/jane,RID:1.2.3",
         "-addext",
@@ -216,6 +222,20 @@ fn subject_and_key_are_the_requests_byte_for_byte_and_every_group_is_there_in_or
         assert!(!text.contains("1.2.3"), "{text}");
         // The key is whole: with a curve of the signature's instead of its own it would not load.
         done(folder.path(), &["x509", "-in", "a.crt", "-noout", "-pubkey"]);
+    }
+}
+
+#[test]
+fn names_are_critical_when_they_are_all_there_is() {
+    let Some(fixtures) = fixtures() else { return };
+    let authority = fixtures.authority("p256");
+    for (subject, expected) in [("/", "Name: critical"), ("/CN=jane", "Name: \n")] {
+        let request =
+            fixtures.request("p256", subject, &["-addext", "subjectAltName=DNS:jane.example"]);
+        let folder = folder();
+        write(folder.path(), "a.crt", issue(&authority, &request).pem());
+        let text = done(folder.path(), &["x509", "-in", "a.crt", "-noout", "-text"]);
+        assert!(text.contains(expected), "{text}");
     }
 }
 
@@ -287,12 +307,8 @@ fn requests_that_prove_nothing_are_refused() {
     // A group in letters that nobody reads alike.
     let teletex = fixtures.path("teletex.cnf");
     let config =
-        "string_mask=MASK:0x4\n[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nO=Grün\nCN=jane\n";
-    write(
-        fixtures.0.path(),
-        "teletex.cnf",
-        config.replace("string_mask=MASK:0x4\n[req]\n", "[req]\nstring_mask=MASK:0x4\n"),
-    );
+        "[req]\nstring_mask=MASK:0x4\ndistinguished_name=dn\nprompt=no\n[dn]\nO=Grün\nCN=jane\n";
+    write(fixtures.0.path(), "teletex.cnf", config);
     let args = ["req", "-new", "-utf8", "-key", "p256.key", "-config", teletex.to_str().unwrap()];
     let asked = done(fixtures.0.path(), &args);
     assert_eq!(refusal(asked.as_bytes()), RequestError::Text("organization"));
@@ -359,13 +375,18 @@ fn keys_are_read_in_every_form_that_openssl_writes() {
         let pass = ["-passout", "pass:correct horse"];
         let sealed = ["pkcs8", "-topk8", "-in", &file, "-v2", "aes-256-cbc"];
         for form in [
-            pem(&["pkey", "-in", &file, "-traditional"]),
             pem(&[&sealed[..], &pass].concat()),
             pem(&[&["pkcs8", "-topk8", "-in", &file, "-scrypt"][..], &pass].concat()),
             pem(&["pkey", "-in", &file, "-aes128", pass[0], pass[1]]),
         ] {
             assert_eq!(read(&form), Ok(own.clone()), "{}", String::from_utf8_lossy(&form));
         }
+    }
+    // PKCS#1 and SEC 1; Ed25519 has no form of its own.
+    for name in ["rsa", "p256", "p384"] {
+        let form = pem(&["pkey", "-in", &format!("{name}.key"), "-traditional"]);
+        assert!(!form.starts_with(b"-----BEGIN PRIVATE KEY"));
+        assert_eq!(read(&form), Ok(fixtures.key(name).public_key_info().to_vec()));
     }
     let parameters = pem(&["ecparam", "-name", "prime256v1", "-genkey"]);
     assert!(parameters.starts_with(b"-----BEGIN EC PARAMETERS"));

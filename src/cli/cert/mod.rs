@@ -1,18 +1,26 @@
 //! `cert`: user certificates from request to revocation.
 
+mod approve;
 mod authority;
 mod books;
+mod bytes;
 mod ca;
 mod clock;
 mod crl;
+mod desk;
 mod export;
+mod inspect;
 mod list;
+mod objects;
+mod permission;
 mod place;
 mod record;
 mod request;
 mod revoke;
 mod rows;
 mod show;
+mod sign;
+mod verify;
 
 use std::io::Write;
 
@@ -29,8 +37,13 @@ pub(crate) struct CertArgs {
 
 #[derive(Debug, Subcommand)]
 enum CertVerb {
+    Sign(sign::SignArgs),
+    Approve(approve::ApproveArgs),
+    Deny(approve::DenyArgs),
     Ca(ca::CaArgs),
+    Inspect(inspect::InspectArgs),
     Request(request::RequestArgs),
+    Verify(verify::VerifyArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
     Record(record::RecordArgs),
@@ -42,8 +55,13 @@ enum CertVerb {
 /// Runs the verb.
 pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     match &args.verb {
+        CertVerb::Sign(args) => sign::run(args, out),
+        CertVerb::Approve(args) => approve::approve(args, out),
+        CertVerb::Deny(args) => approve::deny(args, out),
         CertVerb::Ca(args) => ca::run(args, out),
+        CertVerb::Inspect(args) => inspect::run(args, out),
         CertVerb::Request(args) => request::run(args, out),
+        CertVerb::Verify(args) => verify::run(args, out),
         CertVerb::List(args) => list::run(args, out),
         CertVerb::Show(args) => show::run(args, out),
         CertVerb::Record(args) => record::run(args, out),

@@ -151,3 +151,100 @@ fn base64(bytes: &[u8]) -> String {
 
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: RequestArgs,
+    }
+
+    fn run_with(words: &[&str]) -> Result<Vec<u8>, String> {
+        let line = Line::try_parse_from(["request", "-q"].iter().chain(words));
+        let mut out = Vec::new();
+        let args = line.map_err(|error| error.to_string())?.args;
+        run(&args, &mut out).map_err(|failure| failure.to_string())?;
+        Ok(out)
+    }
+
+    #[test]
+    fn a_request_has_what_was_said_and_the_key_is_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("jane.key");
+        let key = key.to_str().unwrap();
+        let who = ["--user", "jane", "--group", "ops", "--group", "dev", "--group", "ops"];
+        let pem = run_with(&[&who[..], &["--key-out", key]].concat()).unwrap();
+        let request = SigningRequest::from_pem(&pem).unwrap();
+        assert_eq!(request.common_name(), Some("jane"));
+        assert_eq!(request.organizations(), ["ops", "dev", "ops"]);
+        let made = std::fs::read(key).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(key).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+
+        // Neither file is ever overwritten, and what fails makes no key.
+        let failure = run_with(&[&who[..], &["--key-out", key]].concat()).unwrap_err();
+        assert!(failure.contains("was left as it is"), "{failure}");
+        let other = folder.path().join("other.key");
+        let args = ["--key-out", other.to_str().unwrap(), "--csr-out", key];
+        assert!(run_with(&[&who[..], &args].concat()).is_err());
+        assert!(run_with(&["--user", "", "--key-out", other.to_str().unwrap()]).is_err());
+        assert!(!other.exists());
+        assert_eq!(std::fs::read(key).unwrap(), made);
+
+        // The same key again.
+        let again = run_with(&[&who[..], &["--key", key]].concat()).unwrap();
+        let again = SigningRequest::from_pem(&again).unwrap();
+        assert_eq!(again.public_key_info(), request.public_key_info());
+    }
+
+    #[test]
+    fn an_object_for_kubernetes_holds_the_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jane.yaml");
+        let key = folder.path().join("jane.key");
+        let (path, key) = (path.to_str().unwrap(), key.to_str().unwrap());
+        let args = ["--user", "jane", "--key-out", key, "--key-type", "ed25519"];
+        let more = ["--kubernetes", "jane", "--expiration-seconds", "3600", "--csr-out", path];
+        assert_eq!(run_with(&[&args[..], &more].concat()).unwrap(), b"");
+        let text = std::fs::read_to_string(path).unwrap();
+        for line in [
+            "apiVersion: certificates.k8s.io/v1",
+            "kind: CertificateSigningRequest",
+            "  name: jane",
+            "  expirationSeconds: 3600",
+            "  signerName: kubernetes.io/kube-apiserver-client",
+            "  usages: [\"client auth\"]",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        let encoded = text.lines().find_map(|line| line.strip_prefix("  request: ")).unwrap();
+        let Value::String(encoded) = serde_json::from_str(encoded).unwrap() else { panic!() };
+        let pem = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded);
+        let request = SigningRequest::from_pem(&pem.unwrap()).unwrap();
+        assert_eq!(request.key().to_string(), "Ed25519");
+        // S-CSR-3: no less than ten minutes.
+        assert!(
+            run_with(&[
+                "--user",
+                "a",
+                "--key",
+                key,
+                "--kubernetes",
+                "a",
+                "--expiration-seconds",
+                "599"
+            ])
+            .is_err()
+        );
+    }
+}

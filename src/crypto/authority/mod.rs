@@ -8,6 +8,8 @@ mod crl;
 mod error;
 mod issue;
 mod serial;
+#[cfg(test)]
+mod tests;
 mod usages;
 
 use std::fmt;

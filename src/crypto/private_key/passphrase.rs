@@ -74,3 +74,49 @@ pub(super) fn encrypt(pkcs8: &[u8], passphrase: &Secret) -> Result<Secret, Priva
     };
     encrypt().map_err(|_| PrivateKeyError::Backend)
 }
+
+#[cfg(test)]
+mod tests {
+    use pkcs8::der::asn1::OctetStringRef;
+    use pkcs8::pkcs5::pbes2::{Pbkdf2Params, Salt, ScryptParams};
+    use pkcs8::{EncryptedPrivateKeyInfo, SecretDocument};
+
+    use super::*;
+
+    /// Something that claims to be encrypted under such a key; it never was.
+    fn sealed(kdf: Kdf) -> Vec<u8> {
+        let encryption =
+            Parameters::generate_pbkdf2_sha256_aes256cbc(1, &[1; 16], [2; 16]).unwrap();
+        let info = EncryptedPrivateKeyInfo {
+            encryption_algorithm: Parameters { kdf, ..encryption }.into(),
+            encrypted_data: OctetStringRef::new(&[7; 64]).unwrap(),
+        };
+        SecretDocument::try_from(info).unwrap().as_bytes().to_vec()
+    }
+
+    fn scrypt(cost_parameter: u64, block_size: u16, parallelization: u16) -> Kdf {
+        let salt = Salt::new([3; 16]).unwrap();
+        ScryptParams { salt, cost_parameter, block_size, parallelization, key_length: None }.into()
+    }
+
+    #[test]
+    fn work_that_would_never_end_is_refused_before_it_begins() {
+        let secret = Secret::new("x".to_owned());
+        let refusal = |kdf| decrypt(&sealed(kdf), &secret).unwrap_err();
+        let rounds = |rounds| Pbkdf2Params::hmac_sha256(rounds, &[3; 16]).unwrap().into();
+        assert_eq!(refusal(rounds(MAX_ROUNDS + 1)), PrivateKeyError::TooMuchWork);
+        assert_eq!(refusal(scrypt(1 << 17, 8, 2)), PrivateKeyError::TooMuchWork);
+        assert_eq!(refusal(scrypt(1 << 62, 8, 1)), PrivateKeyError::TooMuchWork);
+        // The work is done, and shows that this was not the passphrase.
+        assert_eq!(refusal(rounds(2)), PrivateKeyError::PassphraseWrong);
+        assert_eq!(refusal(scrypt(4, 8, 2)), PrivateKeyError::PassphraseWrong);
+        let garbage = decrypt(&[0x30, 3, 2, 1, 0], &secret).unwrap_err();
+        assert_eq!(garbage, PrivateKeyError::UnsupportedEncryption);
+    }
+
+    #[test]
+    fn an_empty_passphrase_protects_nothing() {
+        let refusal = encrypt(&[], &Secret::new(String::new())).unwrap_err();
+        assert_eq!(refusal, PrivateKeyError::PassphraseEmpty);
+    }
+}

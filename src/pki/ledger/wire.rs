@@ -86,7 +86,7 @@ pub(super) mod time {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     use crate::util::rfc3339;
-    use crate::util::utc::Utc;
+    use crate::model::utc::Utc;
 
     pub(crate) fn serialize<S: Serializer>(seconds: &i64, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&Utc(*seconds))

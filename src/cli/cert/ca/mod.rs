@@ -24,6 +24,8 @@ mod init;
 mod living;
 mod next;
 mod retire;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
 use std::path::PathBuf;
