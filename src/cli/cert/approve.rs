@@ -97,7 +97,11 @@ pub(super) struct DenyArgs {
     #[arg(long = "from", value_name = "FILE", default_value = "-")]
     from: PathBuf,
     /// Why, for the requester to read
-    #[arg(long, value_name = "TEXT", default_value = "This CSR was denied by portcullis cert deny.")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "This CSR was denied by portcullis cert deny."
+    )]
     message: String,
     #[command(flatten)]
     permission: PermissionArgs,
@@ -168,7 +172,11 @@ pub(super) fn approve(args: &ApproveArgs, out: &mut dyn Write) -> Result<Exit, F
 }
 
 /// The authority, when it is wanted and there is something to do for it.
-fn desk(args: &ApproveArgs, requests: &Requests, speaker: Speaker) -> Result<Option<Desk>, Failure> {
+fn desk(
+    args: &ApproveArgs,
+    requests: &Requests,
+    speaker: Speaker,
+) -> Result<Option<Desk>, Failure> {
     let wanted = |object: &CertificateSigningRequest| {
         (object.is_pending() || object.awaits_certificate())
             && (args.names.is_empty() || args.names.iter().any(|name| name == object.name()))
@@ -176,7 +184,8 @@ fn desk(args: &ApproveArgs, requests: &Requests, speaker: Speaker) -> Result<Opt
     if args.no_sign || !requests.requests.iter().any(wanted) {
         return Ok(None);
     }
-    let is_here = authority::is_there(&args.place.ca_cert()) && authority::is_there(&args.place.ca_key());
+    let is_here =
+        authority::is_there(&args.place.ca_cert()) && authority::is_there(&args.place.ca_key());
     if !args.sign && !is_here {
         speaker.note("there is no authority here, so nothing is signed; --pki names its folder");
         return Ok(None);
@@ -191,7 +200,8 @@ fn decide(
     permission: &Permission,
     desk: Option<&Desk>,
 ) -> Result<bool, NotSigned> {
-    let approver = permission.approver.as_ref().map_or("portcullis cert approve", |user| &user.name);
+    let approver =
+        permission.approver.as_ref().map_or("portcullis cert approve", |user| &user.name);
     let mut changed = false;
     if object.is_pending() {
         let rule = may_be(object, permission).map_err(NotSigned::Refused)?;

@@ -89,7 +89,8 @@ impl Desk {
 pub(super) fn read(object: &CertificateSigningRequest) -> Result<(Valid, Signer), String> {
     let valid = validate(object).map_err(|errors| errors.to_string())?;
     let signer = object.spec().signer_name.parse();
-    let signer = signer.map_err(|error: portcullis::pki::signer::SignerNameError| error.to_string());
+    let signer =
+        signer.map_err(|error: portcullis::pki::signer::SignerNameError| error.to_string());
     Ok((valid, signer?))
 }
 

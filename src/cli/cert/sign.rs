@@ -10,11 +10,11 @@ use portcullis::pki::issue::{IssueError, IssuingRules, Order};
 use portcullis::pki::signer::Signer;
 use portcullis::pki::validity::DEFAULT_SIGNING_DURATION;
 
+use super::clock;
 use super::desk::{Desk, NotSigned, approved_by};
 use super::objects::{ObjectForm, Outcome, Requests, parse};
 use super::permission::{Permission, PermissionArgs};
 use super::place::PkiArgs;
-use super::clock;
 use crate::cli::batch;
 use crate::cli::describe::counted;
 use crate::cli::exit::{Exit, Failure, with_causes};
@@ -111,9 +111,7 @@ pub(super) fn run(args: &SignArgs, out: &mut dyn Write) -> Result<Exit, Failure>
 }
 
 /// The request, when the bytes are one and no objects.
-fn bare(
-    bytes: &[u8],
-) -> Option<Result<SigningRequest, portcullis::crypto::request::RequestError>> {
+fn bare(bytes: &[u8]) -> Option<Result<SigningRequest, portcullis::crypto::request::RequestError>> {
     // DER begins with a SEQUENCE, whose tag no text begins with, save a `0`.
     if bytes.starts_with(&[0x30]) && std::str::from_utf8(bytes).is_err() {
         return Some(SigningRequest::from_der(bytes));
