@@ -1,20 +1,25 @@
 //! `cert`: user certificates from request to revocation.
 
+mod approve;
 mod authority;
 mod books;
 mod bytes;
 mod ca;
 mod clock;
 mod crl;
+mod desk;
 mod export;
 mod inspect;
 mod list;
+mod objects;
+mod permission;
 mod place;
 mod record;
 mod request;
 mod revoke;
 mod rows;
 mod show;
+mod sign;
 mod verify;
 
 pub(crate) use authority::read;
@@ -35,6 +40,9 @@ pub(crate) struct CertArgs {
 
 #[derive(Debug, Subcommand)]
 enum CertVerb {
+    Sign(sign::SignArgs),
+    Approve(approve::ApproveArgs),
+    Deny(approve::DenyArgs),
     Ca(ca::CaArgs),
     Inspect(inspect::InspectArgs),
     Request(request::RequestArgs),
@@ -50,6 +58,9 @@ enum CertVerb {
 /// Runs the verb.
 pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     match &args.verb {
+        CertVerb::Sign(args) => sign::run(args, out),
+        CertVerb::Approve(args) => approve::approve(args, out),
+        CertVerb::Deny(args) => approve::deny(args, out),
         CertVerb::Ca(args) => ca::run(args, out),
         CertVerb::Inspect(args) => inspect::run(args, out),
         CertVerb::Request(args) => request::run(args, out),
