@@ -283,7 +283,7 @@ fn whatever_a_file_looks_like_kubectl_finds_the_user_and_all_that_was_there() {
             folder,
             &[&JANE[..], &SERVER, &["--merge", &name, "--no-current-context"]].concat(),
         );
-        assert!(again.err.contains("left as it was"), "{}", again.err);
+        assert!(again.err.contains("left as it is"), "{}", again.err);
         assert_eq!(fs::read_to_string(folder.join(&name)).unwrap(), new);
     }
 }
