@@ -56,11 +56,15 @@ pub mod kubeconfig;
 pub mod ledger;
 mod node;
 mod object;
+#[cfg(feature = "pki")]
+pub mod objects;
 mod old;
 mod report;
 pub mod revocations;
 #[cfg(feature = "authn")]
 mod secret;
+#[cfg(feature = "pki")]
+pub mod signing_policy;
 mod text;
 mod wire;
 mod yaml;

@@ -79,7 +79,23 @@ pub(super) fn single(
     limits: &Limits,
     origin: impl Fn(u32) -> Origin,
 ) -> Result<Whole, LoadError> {
-    let mut only = None;
+    let mut documents = every(text, limits, &origin)?.into_iter();
+    let first = documents.next().unwrap_or_default();
+    let Some(Node { line, .. }) = documents.next().and_then(|second| second.root) else {
+        return Ok(first);
+    };
+    let message = "a second document begins here; put everything into one".to_owned();
+    Err(LoadError::Yaml { origin: origin(line), message })
+}
+
+/// The same for every document that is not empty.
+#[cfg(feature = "pki")]
+pub(super) fn every(
+    text: &str,
+    limits: &Limits,
+    origin: impl Fn(u32) -> Origin,
+) -> Result<Vec<Whole>, LoadError> {
+    let mut documents = Vec::new();
     for piece in Pieces::new(text, 0, 1) {
         let (text, line) = match piece {
             Piece::Document { text, line, .. } => (text, line),
@@ -96,15 +112,11 @@ pub(super) fn single(
             })
         });
         let (document, duplicates) = read.map_err(|broken| explain(broken, limits, &origin))?;
-        let Some(root) = document.root.filter(|root| !root.is_null()) else { continue };
-        if only.is_some() {
-            let message = "a second document begins here; put everything into one".to_owned();
-            return Err(LoadError::Yaml { origin: origin(root.line), message });
+        if let Some(root) = document.root.filter(|root| !root.is_null()) {
+            documents.push(Whole { root: Some(root), duplicates });
         }
-        only = Some((root, duplicates));
     }
-    let Some((root, duplicates)) = only else { return Ok(Whole::default()) };
-    Ok(Whole { root: Some(root), duplicates })
+    Ok(documents)
 }
 
 fn explain(broken: Broken, limits: &Limits, origin: impl Fn(u32) -> Origin) -> LoadError {
