@@ -1,12 +1,16 @@
 //! `cert`: user certificates from request to revocation.
 
 mod authority;
+mod bind;
 mod books;
 mod ca;
 mod clock;
 mod crl;
 mod export;
+mod issuance;
+mod issue;
 mod list;
+mod permission;
 mod place;
 mod record;
 mod request;
@@ -34,6 +38,7 @@ pub(crate) struct CertArgs {
 enum CertVerb {
     Ca(ca::CaArgs),
     Request(request::RequestArgs),
+    Issue(issue::IssueArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
     Record(record::RecordArgs),
@@ -47,6 +52,7 @@ pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     match &args.verb {
         CertVerb::Ca(args) => ca::run(args, out),
         CertVerb::Request(args) => request::run(args, out),
+        CertVerb::Issue(args) => issue::run(args),
         CertVerb::List(args) => list::run(args, out),
         CertVerb::Show(args) => show::run(args, out),
         CertVerb::Record(args) => record::run(args, out),
