@@ -13,6 +13,7 @@ mod list;
 mod permission;
 mod place;
 mod record;
+mod renew;
 mod request;
 mod revoke;
 mod rows;
@@ -39,6 +40,7 @@ enum CertVerb {
     Ca(ca::CaArgs),
     Request(request::RequestArgs),
     Issue(issue::IssueArgs),
+    Renew(renew::RenewArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
     Record(record::RecordArgs),
@@ -53,6 +55,7 @@ pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         CertVerb::Ca(args) => ca::run(args, out),
         CertVerb::Request(args) => request::run(args, out),
         CertVerb::Issue(args) => issue::run(args),
+        CertVerb::Renew(args) => renew::run(args),
         CertVerb::List(args) => list::run(args, out),
         CertVerb::Show(args) => show::run(args, out),
         CertVerb::Record(args) => record::run(args, out),
