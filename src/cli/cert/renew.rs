@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use portcullis::api::kubeconfig::{Context, Credentials, Entries, Material, Named};
+use portcullis::api::kubeconfig::{Context, Credentials, Entries, Kubeconfig, Material, Named};
 use portcullis::authn::SecretBytes;
 use portcullis::crypto::authority::MAX_PEM_BYTES;
 use portcullis::crypto::certificate::{Certificate, chain_from_pem};
@@ -236,6 +236,14 @@ fn embedded(path: &Path, user: &str) -> Result<Pair, Failure> {
     let found = config
         .user(user)
         .ok_or_else(|| Failure::usage(format!("`{name}` has no user `{user}`")))?;
+    // Found out before there is a certificate.
+    let context = context_of(&config, user, &name)?;
+    if config.cluster(&context.value.cluster).is_none() {
+        return Err(Failure::usage(format!(
+            "`{name}`: the context `{}` is of a cluster that is not there",
+            context.name
+        )));
+    }
     let (Some(Material::Embedded(certificate)), Some(Material::Embedded(key))) =
         (&found.client_certificate, &found.client_key)
     else {
@@ -266,15 +274,22 @@ fn into_kubeconfig(
         Material::Embedded(issued.certificate.pem().into_bytes()),
         Material::Embedded(SecretBytes::from(key.to_pem().expose_secret().as_bytes().to_vec())),
     );
-    let context = config.contexts.iter().find(|named| named.value.user == user);
-    let context = context
-        .ok_or_else(|| Failure::usage(format!("`{name}` has no context of the user `{user}`")))?;
+    let context = context_of(&config, user, &name)?;
     let Context { cluster, .. } = &context.value;
     let mut entries = Entries::new(user, credentials, cluster);
     entries.context = Named::new(context.name.clone(), context.value.clone());
     entries.make_current = false;
     put(&entries, Place::Merge(path, Existing::Replace), path, speaker)?;
     Ok(())
+}
+
+fn context_of<'a>(
+    config: &'a Kubeconfig,
+    user: &str,
+    name: &str,
+) -> Result<&'a Named<Context>, Failure> {
+    let context = config.contexts.iter().find(|named| named.value.user == user);
+    context.ok_or_else(|| Failure::usage(format!("`{name}` has no context of the user `{user}`")))
 }
 
 fn beside(path: &Path) -> PathBuf {
