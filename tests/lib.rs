@@ -118,3 +118,12 @@ mod webhook_golden;
 #[cfg(test)]
 #[cfg(feature = "webhook")]
 mod webhook_transport;
+#[cfg(test)]
+#[cfg(all(
+    feature = "cli",
+    feature = "ledger",
+    feature = "request-header",
+    feature = "service-account",
+    feature = "token-file"
+))]
+mod whoami;

@@ -307,7 +307,7 @@ fn requests_that_prove_nothing_are_refused() {
     // A group in letters that nobody reads alike.
     let teletex = fixtures.path("teletex.cnf");
     let config =
-        "string_mask=MASK:0x4\n[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nO=Grün\nCN=jane\n";
+        "[req]\nstring_mask=MASK:0x4\ndistinguished_name=dn\nprompt=no\n[dn]\nO=Grün\nCN=jane\n";
     write(fixtures.0.path(), "teletex.cnf", config);
     let args = ["req", "-new", "-utf8", "-key", "p256.key", "-config", teletex.to_str().unwrap()];
     let asked = done(fixtures.0.path(), &args);

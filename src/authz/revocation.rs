@@ -132,7 +132,8 @@ mod tests {
             issued_before: i64::MAX,
         }])));
         let sam = User::new("sam");
-        let verdict = gate.authorize(&Request { user: &sam, attributes: get() });
+        let request = Request { user: &sam, attributes: get() };
+        let verdict = gate.authorize(&request);
         assert_eq!((verdict.decision, &*verdict.reason()), (Decision::NoOpinion, ""));
         let jane = user(1);
         let request = Request { user: &jane, attributes: get() };

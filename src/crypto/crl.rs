@@ -18,7 +18,7 @@ use x509_parser::extensions::{IssuingDistributionPoint, ParsedExtension};
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use super::certificate::{Certificate, distinguished_name, uris, without_zeros};
+use super::certificate::{Certificate, blocks, distinguished_name, uris, without_zeros};
 use super::signed::Signed;
 
 /// What becomes of a certificate of which no revocation list says anything.
@@ -99,7 +99,7 @@ impl RevocationList {
         if bytes.first() == Some(&super::der::SEQUENCE) && bytes.get(1) != Some(&b'-') {
             return Self::from_der(bytes.to_vec());
         }
-        let blocks = ::pem::parse_many(bytes).map_err(|_| RevocationListError::Malformed)?;
+        let blocks = blocks(bytes).ok_or(RevocationListError::Malformed)?;
         let mut lists = blocks.into_iter().filter(|block| block.tag() == "X509 CRL");
         match (lists.next(), lists.count()) {
             (Some(list), 0) => Self::from_der(list.into_contents()),

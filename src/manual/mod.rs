@@ -1,5 +1,6 @@
 //! Longer texts: how it works inside, and why the defaults are what they are. No code.
 
 pub mod architecture;
+pub mod certificates;
 pub mod defaults;
 pub mod webhook;

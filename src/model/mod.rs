@@ -10,6 +10,7 @@ mod request;
 mod revocation;
 mod selector;
 mod user;
+pub(crate) mod utc;
 
 pub use credential::{CREDENTIAL_ID, Fingerprint, FingerprintError, X509_CREDENTIAL_PREFIX};
 pub use decision::{Decision, Explain, Reason, Verdict};

@@ -15,7 +15,7 @@ use crate::model::Origin;
 
 /// An object, and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Whole {
+pub struct Object {
     /// The object.
     pub value: Json,
     /// Its place in the text.
@@ -26,7 +26,7 @@ pub struct Whole {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Objects {
     /// The objects, in order.
-    pub objects: Vec<Whole>,
+    pub objects: Vec<Object>,
     /// Whether they came in a list, or were several.
     pub is_list: bool,
 }
@@ -78,7 +78,7 @@ impl Objects {
         }
         let text = |field: &str| value.get(field).and_then(Json::as_str).unwrap_or_default();
         let Some(item_kind) = text("kind").strip_suffix("List").map(str::to_owned) else {
-            self.objects.push(Whole { value, origin });
+            self.objects.push(Object { value, origin });
             return;
         };
         let version = if item_kind.is_empty() { "" } else { text("apiVersion") }.to_owned();
@@ -124,11 +124,11 @@ fn from_json(name: &Arc<str>, text: &str) -> Result<Vec<Root>, LoadError> {
 fn from_yaml(name: &Arc<str>, text: &str, limits: &Limits) -> Result<Vec<Root>, LoadError> {
     let origin = |line| Origin::new(Arc::clone(name), 0, line);
     let mut roots = Vec::new();
-    for document in yaml::every(text, limits, origin)? {
+    yaml::each(text, limits, origin, |document| {
         if let Some((field, line)) = document.duplicates.first() {
             return Err(LoadError::Yaml { origin: origin(*line), message: twice(field) });
         }
-        let Some(root) = document.root else { continue };
+        let Some(root) = document.root else { return Ok(()) };
         let lines = match root.get("items") {
             Some(Node { value: Value::List(items), .. }) => {
                 items.iter().map(|item| item.line).collect()
@@ -141,7 +141,8 @@ fn from_yaml(name: &Arc<str>, text: &str, limits: &Limits) -> Result<Vec<Root>, 
             message: "a number that JSON cannot hold; put it in quotes".to_owned(),
         })?;
         roots.push((value, origin(line), lines));
-    }
+        Ok(())
+    })?;
     Ok(roots)
 }
 
@@ -178,7 +179,7 @@ mod tests {
 
     fn values(text: &str) -> (Vec<Json>, bool) {
         let read = read("x", text.as_bytes()).unwrap();
-        (read.objects.into_iter().map(|whole| whole.value).collect(), read.is_list)
+        (read.objects.into_iter().map(|object| object.value).collect(), read.is_list)
     }
 
     #[test]

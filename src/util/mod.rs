@@ -17,6 +17,5 @@ pub(crate) mod num;
 pub(crate) mod rfc3339;
 #[cfg(feature = "authn")]
 pub(crate) mod secret;
-pub(crate) mod utc;
 #[cfg(any(feature = "abac", feature = "files"))]
 pub(crate) mod yaml_scalar;

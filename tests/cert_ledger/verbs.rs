@@ -156,6 +156,45 @@ fn recorded_certificates_are_listed_by_what_is_asked() {
 }
 
 #[test]
+fn certificates_in_signing_requests_are_recorded_with_who_asked() {
+    let authority = Authority::new(&SIGNS_ALL);
+    let folder = authority.path();
+    let file = authority.certificate("jane", "dev", &[0x0a, 1], 100);
+    let pem = fs::read(folder.join(file)).unwrap();
+    let pem = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem);
+    let request = |name: &str, status: &str| {
+        format!(
+            "- apiVersion: certificates.k8s.io/v1
+  kind: CertificateSigningRequest
+  metadata: {{name: {name}}}
+  spec:
+    request: LS0tLQ==
+    signerName: kubernetes.io/kube-apiserver-client
+    username: ci
+    groups: [builders]
+    usages: [client auth]
+  status: {{{status}}}
+"
+        )
+    };
+    let signed = request("jane-laptop", &format!("certificate: {pem}"));
+    let text = format!("apiVersion: v1\nkind: List\nitems:\n{signed}{}", request("pending", ""));
+    fs::write(folder.join("csr.yaml"), text).unwrap();
+    let ran = done(folder, &["record", "csr.yaml"]);
+    assert_eq!(ran.out.lines().count(), 1, "{}", ran.out);
+    let shown = json(&done(folder, &["show", "0a01", "-o", "json"]));
+    assert_eq!(shown["requester"], serde_json::json!({"name": "ci", "groups": ["builders"]}));
+    assert_eq!(shown["signer"], "kubernetes.io/kube-apiserver-client");
+    assert_eq!(
+        (&shown["requestName"], &shown["source"]),
+        (&"jane-laptop".into(), &"imported".into())
+    );
+    fs::write(folder.join("pod.yaml"), "apiVersion: v1\nkind: Pod\n").unwrap();
+    refused(folder, &["record", "pod.yaml"], "nothing was recorded");
+    refused(folder, &["record", "absent.crt"], "cannot be read");
+}
+
+#[test]
 fn one_certificate_is_shown_by_the_beginning_of_its_name() {
     let authority = Authority::new(&SIGNS_ALL);
     let folder = authority.path();

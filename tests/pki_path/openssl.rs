@@ -12,7 +12,8 @@ use super::authority::NOW;
 
 /// Runs it in a folder. `None`, with a line that says so, where it is not installed.
 fn openssl(folder: &Path, arguments: &str) -> Option<()> {
-    let ran = Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output();
+    let ran =
+        Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output();
     let Ok(ran) = ran else {
         eprintln!("skipped: openssl is not installed");
         return None;

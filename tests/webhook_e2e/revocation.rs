@@ -360,7 +360,7 @@ async fn another_file_in_the_configuration_is_read_with_the_next_reload() {
 #[test]
 fn a_list_that_is_missing_or_broken_starts_no_server() {
     let home = home("");
-    let at = "server.yaml:13: `revocation.file`: ";
+    let at = "server.yaml:14: `revocation.file`: ";
     for (content, expected) in [
         (None, "`revoked.ndjson`: the revocation list cannot be read; check the path"),
         (Some(String::new()), "revoked.ndjson:1: not a revocation list; its first line must be {"),

@@ -2,9 +2,11 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use portcullis::api::certificates::CertificateSigningRequest;
 use portcullis::crypto::certificate::{Certificate, chain_from_pem};
-use portcullis::pki::ledger::{CertificateRecord, Ledger, Provenance, Recorded};
+use portcullis::pki::ledger::{CertificateRecord, Ledger, Provenance, Recorded, Requester};
 use portcullis::source::ledger::OpenMode;
+use portcullis::source::objects;
 
 use super::clock::now;
 use super::place::PkiArgs;
@@ -22,7 +24,7 @@ use crate::cli::speak::Speaker;
 #[command(after_long_help = "\
 Examples:
   portcullis cert record jane.crt joe.crt
-  kubectl get csr -o json | portcullis cert record -")]
+  kubectl get csr -o yaml | portcullis cert record -")]
 pub(super) struct RecordArgs {
     /// PEM certificates, or CertificateSigningRequest objects with a certificate in their status
     /// (`-` is standard input)
@@ -58,7 +60,7 @@ pub(super) fn run(args: &RecordArgs, out: &mut dyn Write) -> Result<Exit, Failur
         let wrong = |error: &dyn std::fmt::Display| {
             Failure::usage(format!("`{}`: {error}; nothing was recorded", path.display()))
         };
-        for der in chain_from_pem(&bytes).map_err(|error| wrong(&error))? {
+        for (der, provenance) in found(&path.display().to_string(), bytes, now)? {
             let read = Certificate::from_der(&der).map_err(|error| wrong(&error))?;
             if read.is_authority() {
                 speaker.note(format!(
@@ -68,7 +70,7 @@ pub(super) fn run(args: &RecordArgs, out: &mut dyn Write) -> Result<Exit, Failur
                 ));
                 continue;
             }
-            let record = CertificateRecord::of_certificate(&der, Provenance::imported(now));
+            let record = CertificateRecord::of_certificate(&der, provenance);
             records.push(record.map_err(|error| wrong(&error))?);
         }
     }
@@ -97,4 +99,43 @@ pub(super) fn run(args: &RecordArgs, out: &mut dyn Write) -> Result<Exit, Failur
         ));
     }
     Ok(Exit::Yes)
+}
+
+/// The certificates of a file, and what it says about them.
+fn found(name: &str, bytes: Vec<u8>, now: i64) -> Result<Vec<(Vec<u8>, Provenance)>, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!("`{name}`: {error}; nothing was recorded"))
+    };
+    let is_pem = bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"-----BEGIN "));
+    if is_pem {
+        let chain = chain_from_pem(&bytes).map_err(|error| wrong(&error))?;
+        return Ok(chain.into_iter().map(|der| (der, Provenance::imported(now))).collect());
+    }
+    let mut found = Vec::new();
+    for object in objects::read(name, &bytes)?.objects {
+        let origin = object.origin;
+        let request = CertificateSigningRequest::from_value(object.value)
+            .map_err(|error| wrong(&format!("{origin}: {error}")))?;
+        // One that nobody signed yet is nothing to record.
+        if request.certificate().is_empty() {
+            continue;
+        }
+        let chain = chain_from_pem(request.certificate());
+        let chain =
+            chain.map_err(|error| wrong(&format!("request `{}`: {error}", request.name())))?;
+        // What follows is the chain of the authority.
+        let leaf = chain.into_iter().next().unwrap_or_default();
+        let requester = request.requester();
+        let provenance = Provenance {
+            signer: request.spec().signer_name.clone(),
+            requester: Some(Requester {
+                name: requester.name.clone(),
+                groups: requester.groups.clone(),
+            }),
+            request_name: request.name().to_owned(),
+            ..Provenance::imported(now)
+        };
+        found.push((leaf, provenance));
+    }
+    Ok(found)
 }

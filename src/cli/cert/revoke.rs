@@ -8,7 +8,7 @@ use portcullis::crypto::authority::MAX_PEM_BYTES;
 use portcullis::crypto::certificate::{Certificate, chain_from_pem};
 use portcullis::model::Fingerprint;
 use portcullis::pki::ledger::{CertificateRecord, Ledger, Provenance};
-use portcullis::source::ledger::{LedgerFile, OpenMode, Outcome, Revoke, Saying};
+use portcullis::source::ledger::{OpenMode, Outcome, Revoke, Saying};
 
 use super::clock::{now, utc};
 use super::place::PkiArgs;

@@ -5,6 +5,8 @@ use std::io::Write;
 
 use jiff::Timestamp;
 use portcullis::authn::Proof;
+use portcullis::authn::request_header::RequestHeaderAuthenticator;
+use portcullis::model::User;
 use serde::Serialize;
 
 use crate::cli::args::Format;
@@ -32,6 +34,9 @@ pub(super) struct Outcome {
     expires: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Whom an API server may take it for, which does not have the rule of the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    may_be: Option<UserInfo>,
 }
 
 /// The fields of `UserInfo` in a TokenReview.
@@ -61,6 +66,14 @@ impl Outcome {
         Self { error: Some(error), ..Self::from(None) }
     }
 
+    /// The same, where an API server may take it for this user.
+    pub(super) fn or_perhaps(mut self, user: Option<User>) -> Self {
+        // Only proxies go before certificates.
+        let is_proxied = self.authenticator.as_deref() == Some(RequestHeaderAuthenticator::NAME);
+        self.may_be = user.filter(|_| !is_proxied).map(UserInfo::from);
+        self
+    }
+
     /// Whether it is somebody.
     pub(super) const fn is_somebody(&self) -> bool {
         self.authenticated
@@ -77,26 +90,29 @@ impl From<Option<&Proof>> for Outcome {
                 audiences: Vec::new(),
                 expires: None,
                 error: Some(NO_OPINION.to_owned()),
+                may_be: None,
             };
         };
-        let user = authenticated.user.clone();
         let expires = authenticated.expires.map(|second| {
             Timestamp::from_second(second)
                 .map_or_else(|_| format!("second {second}"), |time| time.to_string())
         });
         Self {
             authenticated: true,
-            user: Some(UserInfo {
-                username: user.name,
-                uid: user.uid,
-                groups: user.groups,
-                extra: user.extra,
-            }),
+            user: Some(UserInfo::from(authenticated.user.clone())),
             authenticator: Some(authenticator.to_string()),
             audiences: authenticated.audiences.clone(),
             expires,
             error: None,
+            may_be: None,
         }
+    }
+}
+
+impl From<User> for UserInfo {
+    fn from(user: User) -> Self {
+        let User { name, uid, groups, extra } = user;
+        Self { username: name, uid, groups, extra }
     }
 }
 
@@ -108,7 +124,7 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     // Why it is nobody may be said in other words; that it is nobody is the same.
-    let differs = ours.user != theirs.user;
+    let differs = ours.user != theirs.user || theirs.may_be.is_some();
     match format {
         Format::Json | Format::Yaml => {
             let kubernetes = differs.then_some(theirs);
@@ -122,6 +138,13 @@ pub(super) fn write(
         }
         Format::Table | Format::Wide => {
             table(ours, out)?;
+            if let Some(user) = &theirs.may_be {
+                writeln!(
+                    out,
+                    "\nAn API server does not have this rule. If it finds nothing else wrong, it says:"
+                )?;
+                return rows(user).write(out);
+            }
             if differs {
                 writeln!(out, "\nAn API server, which does not have this rule, says:")?;
                 table(theirs, out)?;
@@ -137,6 +160,19 @@ fn table(outcome: &Outcome, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "nobody: {}", plain(error))?;
         return Ok(());
     };
+    let mut table = rows(user);
+    let authenticator = outcome.authenticator.as_deref().unwrap_or_default();
+    table.push(vec!["Authenticator".to_owned(), authenticator.to_owned()]);
+    if !outcome.audiences.is_empty() {
+        table.push(vec!["Audiences".to_owned(), list(&outcome.audiences)]);
+    }
+    if let Some(expires) = &outcome.expires {
+        table.push(vec!["Until".to_owned(), expires.clone()]);
+    }
+    table.write(out)
+}
+
+fn rows(user: &UserInfo) -> Table {
     let mut table = Table::new(&["ATTRIBUTE", "VALUE"]);
     let mut push = |name: &str, value: &str| table.push(vec![name.to_owned(), value.to_owned()]);
     push("Username", &user.username);
@@ -147,14 +183,7 @@ fn table(outcome: &Outcome, out: &mut dyn Write) -> Result<(), Failure> {
     for (key, values) in &user.extra {
         push(&format!("Extra: {key}"), &list(values));
     }
-    push("Authenticator", outcome.authenticator.as_deref().unwrap_or_default());
-    if !outcome.audiences.is_empty() {
-        push("Audiences", &list(&outcome.audiences));
-    }
-    if let Some(expires) = &outcome.expires {
-        push("Until", expires);
-    }
-    table.write(out)
+    table
 }
 
 /// As `kubectl auth whoami` writes lists.

@@ -77,7 +77,8 @@ pub(crate) fn run(args: &WhoamiArgs, out: &mut dyn Write) -> Result<Exit, Failur
         ..Presented::default()
     };
     let ours = ask(&trust.authenticator(Strictness::Strict), presented)?;
-    let theirs = ask(&trust.authenticator(Strictness::AsKubernetes), presented)?;
+    let theirs = ask(&trust.authenticator(Strictness::AsKubernetes), presented)?
+        .or_perhaps(trust.perhaps(&certificates, now));
     let exit = if ours.is_somebody() { Exit::Yes } else { Exit::No };
     answer::write(&ours, &theirs, args.output.output, out)?;
     Ok(exit)

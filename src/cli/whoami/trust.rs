@@ -11,11 +11,12 @@ use portcullis::authn::request_header::{RequestHeaderAuthenticator, RequestHeade
 use portcullis::authn::service_account::{BoundObjects, LegacyServiceAccounts, ServiceAccounts};
 use portcullis::authn::token_file::TokenFile;
 use portcullis::authn::x509::{Crls, UnknownStatus, X509Authenticator};
-use portcullis::authn::{Keys, ReservedNames, Secret};
+use portcullis::authn::{CREDENTIAL_ID, ClientCertificates, Keys, ReservedNames, Secret};
+use portcullis::crypto::certificate::Certificate;
 use portcullis::crypto::crl::RevocationList;
 use portcullis::crypto::path::{Strictness, TrustAnchors};
 use portcullis::crypto::{KeySet, pem};
-use portcullis::model::SharedRevocations;
+use portcullis::model::{SharedRevocations, User, groups};
 use portcullis::source::revocations::RevocationFile;
 use portcullis::source::{self, Input, LoadOptions};
 
@@ -113,6 +114,28 @@ impl Trust {
             who = who.with_x509(Arc::new(x509));
         }
         who
+    }
+
+    /// Whom an API server may take the client for, where it is refused by a rule that an API server
+    /// does not have, even when purposes are read as it reads them: who the certificate says. What else
+    /// an API server would find is not known.
+    pub(super) fn perhaps(&self, certificates: &[&[u8]], now: i64) -> Option<User> {
+        let presented = ClientCertificates::presented(certificates, now)?;
+        let refused = self.x509.as_ref()?.as_kubernetes().authenticate(&presented).err()?;
+        if !refused.is_stricter_than_kubernetes() {
+            return None;
+        }
+        let leaf = Certificate::from_der(presented.leaf).ok()?;
+        let mut user = User::new(leaf.common_name().filter(|name| !name.is_empty())?);
+        user.uid = leaf.uid().ok()?.unwrap_or_default();
+        user.groups = leaf.organizations();
+        let authenticated = groups::AUTHENTICATED.to_owned();
+        if !user.groups.contains(&authenticated) {
+            user.groups.push(authenticated);
+        }
+        let id = leaf.fingerprint().credential_id();
+        user.extra.insert(CREDENTIAL_ID.to_owned(), vec![id]);
+        Some(user)
     }
 }
 

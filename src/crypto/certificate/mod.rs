@@ -20,6 +20,7 @@ use x509_parser::prelude::FromDer;
 
 pub use key::{KeyDescription, KeyKind};
 pub use name::{USER_UID, UidError, distinguished_name};
+pub(super) use pem::blocks;
 pub use pem::{ChainError, chain_from_pem};
 pub(super) use usage::{Extended, uris};
 

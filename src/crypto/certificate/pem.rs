@@ -29,8 +29,10 @@ pub enum ChainError {
 /// # Errors
 /// When there is none, a block is broken, or one is no certificate.
 pub fn chain_from_pem(text: &[u8]) -> Result<Vec<Vec<u8>>, ChainError> {
-    let blocks = ::pem::parse_many(text).map_err(|_| ChainError::NotPem)?;
-    let certificates = blocks.into_iter().filter(|block| block.tag() == "CERTIFICATE");
+    let certificates = blocks(text)
+        .ok_or(ChainError::NotPem)?
+        .into_iter()
+        .filter(|block| block.tag() == "CERTIFICATE");
     let mut chain = Vec::new();
     for block in certificates {
         let der = block.into_contents();
@@ -40,3 +42,13 @@ pub fn chain_from_pem(text: &[u8]) -> Result<Vec<Vec<u8>>, ChainError> {
     }
     if chain.is_empty() { Err(ChainError::NoCertificate) } else { Ok(chain) }
 }
+
+/// All blocks of a text. `None` when one is broken or has no end: the parser passes over such a one
+/// without a word, and an authority or a revoked certificate would be missing.
+pub(in crate::crypto) fn blocks(text: &[u8]) -> Option<Vec<::pem::Pem>> {
+    let blocks = ::pem::parse_many(text).ok()?;
+    let begun = text.windows(BEGIN.len()).filter(|window| *window == BEGIN).count();
+    (begun == blocks.len()).then_some(blocks)
+}
+
+const BEGIN: &[u8] = b"-----BEGIN ";

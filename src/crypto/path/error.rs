@@ -1,4 +1,4 @@
-use crate::util::utc::Utc;
+use crate::model::utc::Utc;
 
 /// Why nobody vouches for a certificate. Where the API server has a text for it, this displays as that
 /// text (S-X509-3).

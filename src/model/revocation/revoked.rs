@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::model::Fingerprint;
-use crate::util::utc::Utc;
+use crate::model::utc::Utc;
 
 /// Why a certificate does not count. Displays as one line.
 ///

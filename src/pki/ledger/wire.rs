@@ -85,8 +85,8 @@ pub(super) mod time {
 
     use serde::{Deserialize, Deserializer, Serializer, de};
 
+    use crate::model::utc::Utc;
     use crate::util::rfc3339;
-    use crate::util::utc::Utc;
 
     pub(crate) fn serialize<S: Serializer>(seconds: &i64, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&Utc(*seconds))

@@ -36,6 +36,7 @@ mod file;
 mod follow;
 mod lists;
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
@@ -78,6 +79,9 @@ pub struct CrlStatus {
     /// How many of them failed.
     pub failures: u64,
 }
+
+/// What follows one source, until it is dropped.
+type Follower = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What all sources have brought together.
 #[derive(Debug)]
@@ -127,7 +131,7 @@ impl CrlFeed {
         let slots = Mutex::new(vec![Vec::new(); config.sources.len()]);
         let board = Arc::new(Board { crls, slots });
         let mut feed = Self { status: Vec::new(), tasks: Vec::new() };
-        let mut followers = Vec::new();
+        let mut followers: Vec<Follower> = Vec::new();
         for (index, source) in config.sources.iter().enumerate() {
             let name = source.to_string();
             let issuers = source.issuers.as_deref().map(chain_from_pem).transpose();
@@ -143,7 +147,7 @@ impl CrlFeed {
                     let mut file = FollowedFile::new(path.clone(), config.max_bytes);
                     slot.look(&mut file)
                         .map_err(|error| CrlConfigError::File { path: name, error })?;
-                    Follower::File(FileFollower { slot, file, poll: config.poll })
+                    Box::pin(FileFollower { slot, file, poll: config.poll }.run())
                 }
                 Place::Url(url) | Place::PlainHttp(url) => {
                     let plain_http = match &source.place {
@@ -159,18 +163,12 @@ impl CrlFeed {
                         plain_http,
                     })?;
                     let (refresh, min_refresh) = (config.refresh, config.min_refresh);
-                    Follower::Url(UrlFollower { slot, client, refresh, min_refresh })
+                    Box::pin(UrlFollower { slot, client, refresh, min_refresh }.run())
                 }
             });
         }
         // Nothing runs before everything was found to be in order.
-        feed.tasks = followers
-            .into_iter()
-            .map(|follower| match follower {
-                Follower::File(follower) => runtime.spawn(follower.run()),
-                Follower::Url(follower) => runtime.spawn(follower.run()),
-            })
-            .collect();
+        feed.tasks = followers.into_iter().map(|follower| runtime.spawn(follower)).collect();
         Ok(feed)
     }
 
@@ -194,9 +192,4 @@ impl Drop for CrlFeed {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
-}
-
-enum Follower {
-    File(FileFollower),
-    Url(UrlFollower),
 }

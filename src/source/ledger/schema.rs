@@ -62,7 +62,6 @@ pub(super) struct View {
     pub(super) revoked_serials: ReadOnlyTable<Numbered, &'static [u8]>,
     pub(super) users: ReadOnlyTable<&'static str, &'static [u8]>,
     pub(super) groups: ReadOnlyTable<&'static str, &'static [u8]>,
-    pub(super) spared: ReadOnlyTable<Key, i64>,
     pub(super) entries: ReadOnlyTable<u64, &'static [u8]>,
 }
 
@@ -79,7 +78,6 @@ impl View {
             revoked_serials: read.open_table(REVOKED_SERIALS)?,
             users: read.open_table(USERS)?,
             groups: read.open_table(GROUPS)?,
-            spared: read.open_table(SPARED)?,
             entries: read.open_table(ENTRIES)?,
         })
     }

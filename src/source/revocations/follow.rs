@@ -172,11 +172,10 @@ impl RevocationFollower {
             self.stamp = Stamp::of(&metadata);
             if !is_same {
                 self.place = Place::default();
-                // While a new file is being written nothing of it is lost: it is read whole again.
-                if !self.is_replacing {
-                    let path = self.path.display().to_string();
-                    self.in_place = Some(RevocationFileError::ChangedInPlace { path });
-                }
+                // A file that is being written only grows; this one must not count alone any more.
+                self.is_replacing = false;
+                let path = self.path.display().to_string();
+                self.in_place = Some(RevocationFileError::ChangedInPlace { path });
             }
         } else {
             return self.settle(now);

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::error::LineError;
+use crate::model::utc::Utc;
 use crate::model::{Fingerprint, Revocation, RevocationEntry};
 use crate::util::rfc3339;
-use crate::util::utc::Utc;
 
 /// The first line.
 pub(super) const HEADER: &str =

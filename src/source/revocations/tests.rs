@@ -213,6 +213,16 @@ fn a_file_without_the_header_is_refused() {
     assert!(matches!(RevocationFile::new(&path).entries(), Err(RevocationFileError::Read { .. })));
 }
 
+#[test]
+fn a_time_that_is_written_is_read_back() {
+    // Every 29th hour of eight centuries: every day and, over time, every hour.
+    for second in (-400 * 31_536_000..400 * 31_536_000_i64).step_by(29 * 3600) {
+        let text = crate::model::utc::Utc(second).to_string();
+        let read = crate::util::rfc3339::parse(&text).map(|time| time.seconds);
+        assert_eq!(read, Some(second), "{text}");
+    }
+}
+
 // ---- appending ---------------------------------------------------------------------------------
 
 #[test]
@@ -415,6 +425,21 @@ fn a_file_deleted_and_written_anew_line_by_line_takes_nothing_back_meanwhile() {
     // It rests, so this is all of it.
     file.poll_later();
     assert_eq!((file.refused(), file.problem()), (vec![1], String::new()));
+}
+
+#[test]
+fn a_file_in_the_place_of_another_that_is_shortened_before_it_settled_never_counts_alone() {
+    let mut file = Followed::new(&text(&[&line(1), &line(2)]));
+    file.replace(&text(&[&line(1), &line(3)]));
+    assert_eq!((file.poll(), file.refused()), (EXTENDED, vec![1, 2, 3]));
+    fs::write(&file.path, text(&[])).unwrap();
+    assert_eq!(file.poll(), Change { problem: ProblemChange::New, ..SAME });
+    assert!(file.problem().contains("shortened or changed in place"), "{}", file.problem());
+    assert_eq!((file.poll_later(), file.refused()), (SAME, vec![1, 2, 3]));
+    file.replace(&text(&[]));
+    file.poll();
+    file.poll_later();
+    assert_eq!((file.refused(), file.problem()), (vec![], String::new()));
 }
 
 #[test]

@@ -79,23 +79,26 @@ pub(super) fn single(
     limits: &Limits,
     origin: impl Fn(u32) -> Origin,
 ) -> Result<Whole, LoadError> {
-    let mut documents = every(text, limits, &origin)?.into_iter();
-    let first = documents.next().unwrap_or_default();
-    let Some(Node { line, .. }) = documents.next().and_then(|second| second.root) else {
-        return Ok(first);
-    };
-    let message = "a second document begins here; put everything into one".to_owned();
-    Err(LoadError::Yaml { origin: origin(line), message })
+    let mut whole = Vec::new();
+    each(text, limits, &origin, |document| {
+        if let (false, Some(root)) = (whole.is_empty(), &document.root) {
+            let message = "a second document begins here; put everything into one".to_owned();
+            return Err(LoadError::Yaml { origin: origin(root.line), message });
+        }
+        whole.push(document);
+        Ok(())
+    })?;
+    Ok(whole.pop().unwrap_or_default())
 }
 
-/// The same for every document that is not empty.
+/// Gives every document of a text that holds more than comments, as [`single`] reads it.
 #[cfg(feature = "pki")]
-pub(super) fn every(
+pub(super) fn each(
     text: &str,
     limits: &Limits,
     origin: impl Fn(u32) -> Origin,
-) -> Result<Vec<Whole>, LoadError> {
-    let mut documents = Vec::new();
+    mut take: impl FnMut(Whole) -> Result<(), LoadError>,
+) -> Result<(), LoadError> {
     for piece in Pieces::new(text, 0, 1) {
         let (text, line) = match piece {
             Piece::Document { text, line, .. } => (text, line),
@@ -113,10 +116,10 @@ pub(super) fn every(
         });
         let (document, duplicates) = read.map_err(|broken| explain(broken, limits, &origin))?;
         if let Some(root) = document.root.filter(|root| !root.is_null()) {
-            documents.push(Whole { root: Some(root), duplicates });
+            take(Whole { root: Some(root), duplicates })?;
         }
     }
-    Ok(documents)
+    Ok(())
 }
 
 fn explain(broken: Broken, limits: &Limits, origin: impl Fn(u32) -> Origin) -> LoadError {
