@@ -2,6 +2,7 @@
 
 mod approve;
 mod authority;
+mod bind;
 mod books;
 mod bytes;
 mod ca;
@@ -10,11 +11,15 @@ mod crl;
 mod desk;
 mod export;
 mod inspect;
+mod issuance;
+mod issue;
+mod list;
 mod list;
 mod objects;
 mod permission;
 mod place;
 mod record;
+mod renew;
 mod request;
 mod revoke;
 mod rows;
@@ -46,6 +51,8 @@ enum CertVerb {
     Ca(ca::CaArgs),
     Inspect(inspect::InspectArgs),
     Request(request::RequestArgs),
+    Issue(issue::IssueArgs),
+    Renew(renew::RenewArgs),
     Verify(verify::VerifyArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
@@ -64,6 +71,8 @@ pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         CertVerb::Ca(args) => ca::run(args, out),
         CertVerb::Inspect(args) => inspect::run(args, out),
         CertVerb::Request(args) => request::run(args, out),
+        CertVerb::Issue(args) => issue::run(args),
+        CertVerb::Renew(args) => renew::run(args),
         CertVerb::Verify(args) => verify::run(args, out),
         CertVerb::List(args) => list::run(args, out),
         CertVerb::Show(args) => show::run(args, out),
