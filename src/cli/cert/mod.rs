@@ -14,7 +14,6 @@ mod inspect;
 mod issuance;
 mod issue;
 mod list;
-mod list;
 mod objects;
 mod permission;
 mod place;
