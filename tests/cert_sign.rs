@@ -67,8 +67,6 @@ fn openssl(folder: &Path, args: &[&str]) -> String {
 
 /// A request made by openssl.
 fn request(folder: &Path, subject: &str, more: &[&str]) -> String {
-    let key = "ec:<(openssl genpkey -genparam -algorithm ec -pkeyopt ec_paramgen_curve:P-256)";
-    let _ = key;
     let mut args = vec![
         "req",
         "-new",

@@ -184,9 +184,9 @@ mod tests {
 
     #[test]
     fn an_object_alone_is_no_list_in_either_language() {
-        let value = json!({"kind": "A", "n": [1, 1.5, null, true, "x"], "m": {"a": "1"}});
+        let value = json!({"kind": "A", "list": [1, 1.5, null, true, "x"], "m": {"a": "1"}});
         assert_eq!(values(&value.to_string()), (vec![value.clone()], false));
-        let yaml = "kind: A\nn: [1, 1.5, null, true, x]\nm: {a: '1'}\n";
+        let yaml = "kind: A\nlist: [1, 1.5, null, true, x]\nm: {a: '1'}\n";
         assert_eq!(values(yaml), (vec![value], false));
     }
 

@@ -44,13 +44,13 @@ pub(crate) struct CertArgs {
 
 #[derive(Debug, Subcommand)]
 enum CertVerb {
-    Sign(sign::SignArgs),
-    Approve(approve::ApproveArgs),
-    Deny(approve::DenyArgs),
+    Sign(Box<sign::SignArgs>),
+    Approve(Box<approve::ApproveArgs>),
+    Deny(Box<approve::DenyArgs>),
     Ca(ca::CaArgs),
     Inspect(inspect::InspectArgs),
     Request(request::RequestArgs),
-    Issue(issue::IssueArgs),
+    Issue(Box<issue::IssueArgs>),
     Renew(renew::RenewArgs),
     Verify(verify::VerifyArgs),
     List(list::ListArgs),
