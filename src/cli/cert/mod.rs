@@ -14,7 +14,6 @@ mod inspect;
 mod issuance;
 mod issue;
 mod list;
-mod list;
 mod objects;
 mod permission;
 mod place;
@@ -51,8 +50,8 @@ enum CertVerb {
     Ca(ca::CaArgs),
     Inspect(inspect::InspectArgs),
     Request(request::RequestArgs),
-    Issue(issue::IssueArgs),
-    Renew(renew::RenewArgs),
+    Issue(Box<issue::IssueArgs>),
+    Renew(Box<renew::RenewArgs>),
     Verify(verify::VerifyArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
