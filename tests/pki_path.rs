@@ -3,6 +3,8 @@
 //! `openssl` program.
 
 mod authority;
+#[cfg(all(feature = "cli", feature = "ledger"))]
+mod commands;
 mod names;
 mod openssl;
 mod revocation;

@@ -487,8 +487,8 @@ fn what_nobody_could_know_is_wrong_usage() {
 fn the_tokens_of_a_server_s_configuration_are_known() {
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\n";
-    put(&folder, "rbac.yaml", role);
+    let policy = std::fs::read("policies/rbac/sample-cluster.yaml").unwrap();
+    put(&folder, "rbac.yaml", policy);
     put(&folder, "tls.crt", made.cert.pem());
     put(&folder, "tls.key", made.signing_key.serialize_pem());
     put(&folder, "tokens.csv", "s3cret,jane,7\n");

@@ -319,18 +319,18 @@ impl ChainPrincipal {
 
     /// Answers one request of the user.
     pub fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
-        let ask = |(met, member): (&'a Box<dyn Resolved>, &Member)| {
+        let ask = |(met, member): (&'a dyn Resolved, &Member)| {
             (met.authorize(attributes), self.chain.ends_walk(member))
         };
         let mut errors = Vec::new();
-        let gates = self.gates.iter().zip(&self.chain.gates).map(ask);
+        let gates = self.gates.iter().map(AsRef::as_ref).zip(&self.chain.gates).map(ask);
         if let Some(verdict) = walk(gates, &mut errors) {
             return verdict;
         }
         if self.is_super_user {
             return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes);
         }
-        let members = self.members.iter().zip(&self.chain.members).map(ask);
+        let members = self.members.iter().map(AsRef::as_ref).zip(&self.chain.members).map(ask);
         walk(members, &mut errors).unwrap_or_else(|| {
             Verdict::deferred_for(Decision::NoOpinion, &self.chain, &self.user, attributes)
                 .with_errors(errors)

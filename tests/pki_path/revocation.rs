@@ -47,6 +47,12 @@ fn der_of(authority: &Authority, list: List<'_>) -> Vec<u8> {
     params.signed_by(&authority.issuer()).unwrap().der().to_vec()
 }
 
+/// With nobody on it, DER.
+#[cfg(all(feature = "cli", feature = "ledger"))]
+pub(super) fn empty(authority: &Authority) -> Vec<u8> {
+    der_of(authority, List::default())
+}
+
 fn list_of(authority: &Authority, list: List<'_>) -> Arc<RevocationList> {
     Arc::new(RevocationList::from_pem_or_der(&der_of(authority, list)).unwrap())
 }

@@ -14,7 +14,7 @@ pub enum X509Error {
     #[error("verifying certificate {id} failed: {error}")]
     Unverified {
         /// Which.
-        id: CertificateId,
+        id: Box<CertificateId>,
         /// Why. Part of the text, as it is the API server's.
         error: PathError,
     },

@@ -132,8 +132,10 @@ impl X509Authenticator {
             )
         };
         let trusted: Arc<TrustAnchors> = self.trusted.load();
-        let path = verify(&input, &trusted)
-            .map_err(|error| X509Error::Unverified { id: CertificateId::of(&leaf), error })?;
+        let path = verify(&input, &trusted).map_err(|error| X509Error::Unverified {
+            id: Box::new(CertificateId::of(&leaf)),
+            error,
+        })?;
         let Some(name) = leaf.common_name().filter(|name| !name.is_empty()) else {
             return Ok(None);
         };

@@ -1,5 +1,5 @@
-use jiff::Timestamp;
-use jiff::tz::Offset;
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 
 /// A time as certificates write it (RFC 5280 §4.1.2.5), tag and length included: `UTCTime` from 1950
 /// to 2049, `GeneralizedTime` before and after. `None` outside the years 0 to 9999.
@@ -7,7 +7,10 @@ pub(in crate::crypto) fn time(seconds: i64) -> Option<Vec<u8>> {
     const UTC_TIME: u8 = 0x17;
     const GENERALIZED_TIME: u8 = 0x18;
 
-    let time = Offset::UTC.to_datetime(Timestamp::from_second(seconds).ok()?);
+    const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+    // An instant ends a day before the calendar does, and RFC 5280 names its last second.
+    let time = EPOCH.checked_add(SignedDuration::from_secs(seconds)).ok()?;
     let year = u16::try_from(time.year()).ok()?;
     let (tag, year) = if (1950..=2049).contains(&year) {
         (UTC_TIME, format!("{:02}", year % 100))
@@ -43,7 +46,7 @@ mod tests {
         assert_eq!(text(951_827_696), (0x17, "000229123456Z".to_owned()));
         assert_eq!(text(2_524_607_999), (0x17, "491231235959Z".to_owned()));
         assert_eq!(text(2_524_608_000), (0x18, "20500101000000Z".to_owned()));
-        assert_eq!(text(253_402_300_799 - 86_400), (0x18, "99991230235959Z".to_owned()));
+        assert_eq!(text(253_402_300_799), (0x18, "99991231235959Z".to_owned()));
         assert_eq!(text(-631_152_000), (0x17, "500101000000Z".to_owned()));
         assert_eq!(text(-631_152_001), (0x18, "19491231235959Z".to_owned()));
     }

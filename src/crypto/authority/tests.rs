@@ -135,7 +135,9 @@ fn every_usage_is_written_as_kubernetes_names_it() {
 
 #[test]
 fn a_reason_that_a_list_cannot_have_is_refused() {
-    let authority = Authority::self_signed(key(), &options()).unwrap();
+    // Its signatures are all of one length.
+    let key = PrivateKey::generate(KeyAlgorithm::Ed25519).unwrap();
+    let authority = Authority::self_signed(key, &options()).unwrap();
     let list = |reason| {
         let revoked = [RevokedSerial { serial: &[7], at: NOW, reason }];
         let (this_update, next_update) = (NOW, NOW + 1);

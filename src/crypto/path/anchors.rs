@@ -172,7 +172,7 @@ impl TrustAnchors {
     /// The authority that webpki found. It gives back what it was given, by reference.
     pub(super) fn of(&self, trusted: &TrustAnchor<'_>) -> Option<&Anchor> {
         let same = |known: &&TrustAnchor<'static>| std::ptr::addr_eq(*known, trusted);
-        let found = self.trusted.iter().zip(&self.anchors).find(|(known, _)| same(&known));
+        let found = self.trusted.iter().zip(&self.anchors).find(|(known, _)| same(known));
         found.map(|(_, anchor)| anchor)
     }
 }

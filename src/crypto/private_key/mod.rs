@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 pub use algorithm::{KeyAlgorithm, KeyAlgorithmError};
 pub use error::PrivateKeyError;
 
-use super::asn1::{Oid, bit_string, sequence};
+use super::asn1::{Oid, Reader, bit_string, sequence, tag};
 use crate::util::secret::Secret;
 
 /// A key file has no more bytes than this; one of RSA with 4096 bits has 3,300.
@@ -138,7 +138,12 @@ impl PrivateKey {
             return Err(PrivateKeyError::P521);
         }
         let pair = RsaKeyPair::from_pkcs8(der).or_else(|_| RsaKeyPair::from_der(der));
-        let pair = pair.map_err(|_| PrivateKeyError::Unknown)?;
+        // The back-end does not read short ones at all.
+        let pair = pair.map_err(|_| match modulus_bits(der) {
+            Some(bits @ ..2048) => PrivateKeyError::RsaTooShort { bits },
+            Some(bits @ 4097..) => PrivateKeyError::RsaTooLong { bits },
+            Some(_) | None => PrivateKeyError::Unknown,
+        })?;
         let bits = u32::try_from(pair.public_modulus_len().saturating_mul(8));
         match bits.map_err(|_| PrivateKeyError::Unknown)? {
             bits @ ..2048 => Err(PrivateKeyError::RsaTooShort { bits }),
@@ -240,6 +245,22 @@ impl PrivateKey {
             bit_string(writer.next(), &signature);
         }))
     }
+}
+
+/// How long the modulus of an RSA key in PKCS#1 or PKCS#8 is.
+fn modulus_bits(der: &[u8]) -> Option<u32> {
+    let mut fields = Reader::only(der, tag::SEQUENCE)?;
+    fields.take(tag::INTEGER)?;
+    if fields.peek() == Some(tag::SEQUENCE) {
+        fields.take(tag::SEQUENCE)?;
+        fields = Reader::only(fields.take(tag::OCTET_STRING)?, tag::SEQUENCE)?;
+        fields.take(tag::INTEGER)?;
+    }
+    let modulus = fields.take(tag::INTEGER)?;
+    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+    let (first, rest) = modulus.get(zeros..)?.split_first()?;
+    let rest = u32::try_from(rest.len()).ok()?.checked_mul(8)?;
+    rest.checked_add(u8::BITS.checked_sub(first.leading_zeros())?)
 }
 
 fn public_key_info(

@@ -240,7 +240,7 @@ fn what_a_crash_left_of_a_line_is_cut_off_and_a_whole_line_without_its_end_is_ke
     let path = folder.path().join("revoked.ndjson");
     let whole = text(&[&line(1), &line(2)]);
     for kept in 0..=whole.len() {
-        fs::write(&path, &whole[..kept]).unwrap();
+        fs::write(&path, whole.get(..kept).unwrap()).unwrap();
         let said = RevocationFile::new(&path).append(&[entry(3)]).unwrap();
         let lines: Vec<String> = (1..=2)
             .filter(|last| kept >= text(&[&*line(1), &*line(2)][..usize::from(*last)]).len() - 1)
@@ -292,8 +292,9 @@ fn appended_lines_count_at_once_and_an_unfinished_one_when_it_is_finished() {
     assert_eq!((file.refused(), file.poll()), (vec![1], SAME));
     file.append(&format!("{}\n", line(2)));
     assert_eq!((file.poll(), file.refused()), (EXTENDED, vec![1, 2]));
-    let (head, tail) = (line(3)[..20].to_owned(), line(3)[20..].to_owned());
-    file.append(&head);
+    let unfinished = line(3);
+    let (head, tail) = unfinished.split_at(20);
+    file.append(head);
     assert_eq!((file.poll(), file.refused()), (SAME, vec![1, 2]));
     file.append(&format!("{tail}\n{}\n", line(4)));
     assert_eq!((file.poll(), file.refused()), (EXTENDED, vec![1, 2, 3, 4]));

@@ -170,9 +170,8 @@ impl Folder {
             return Ok(());
         }
         let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
-        let blocks: Vec<Pem> =
-            certificates.into_iter().map(|der| Pem::new("CERTIFICATE", der)).collect();
-        let text = pem::encode_many_config(&blocks, config);
+        let block = |der| pem::encode_config(&Pem::new("CERTIFICATE", der), config);
+        let text: String = certificates.into_iter().map(block).collect();
         replace(&path, text.as_bytes(), Readers::Anybody)
     }
 
