@@ -52,6 +52,7 @@ enum CertVerb {
     Request(request::RequestArgs),
     Issue(Box<issue::IssueArgs>),
     Renew(renew::RenewArgs),
+    Renew(Box<renew::RenewArgs>),
     Verify(verify::VerifyArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
