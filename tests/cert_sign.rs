@@ -247,36 +247,64 @@ fn a_policy_decides_by_who_asks_and_shortens_lives() {
 fn the_authorizers_are_asked_whether_the_approver_may() {
     let Some(place) = place() else { return };
     let folder = place.path();
-    let role = |verbs: &str| {
+    const WRITES: &str = "[certificatesigningrequests/approval, certificatesigningrequests/status]";
+    let role = |verbs: &str, writes: &str| {
         format!(
             "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: ca}}\nrules:\n\
              - {{apiGroups: [certificates.k8s.io], resources: [signers], resourceNames: ['kubernetes.io/*'], verbs: {verbs}}}\n\
-             - {{apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests], verbs: [create]}}\n---\n\
+             - {{apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests], verbs: [create]}}\n\
+             - {{apiGroups: [certificates.k8s.io], resources: {writes}, verbs: [update]}}\n---\n\
              apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: ca}}\n\
              roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ca}}\n\
              subjects: [{{kind: User, name: ca-bot, apiGroup: rbac.authorization.k8s.io}}]\n"
         )
     };
-    fs::write(folder.join("both.yaml"), role("[approve, sign]")).unwrap();
-    fs::write(folder.join("one.yaml"), role("[approve]")).unwrap();
+    fs::write(folder.join("both.yaml"), role("[approve, sign]", WRITES)).unwrap();
+    fs::write(folder.join("one.yaml"), role("[approve]", WRITES)).unwrap();
+    let no_status = role("[approve, sign]", "[certificatesigningrequests/approval]");
+    fs::write(folder.join("no-status.yaml"), no_status).unwrap();
+    // May write all of it, and has no word about signers.
+    let clerk = role("[get]", WRITES).replace("ca-bot", "clerk");
+    fs::write(folder.join("clerk.yaml"), clerk).unwrap();
     let jane = request(folder, "/CN=jane", &[]);
     ends(folder, &["sign", "-", "--as", "ca-bot", "-f", "both.yaml"], &jane, 0);
     let ran = ends(folder, &["sign", "-", "--as", "ca-bot", "-f", "one.yaml"], &jane, 1);
     assert!(ran.err.contains("user not permitted to sign requests with signerName"), "{}", ran.err);
-    let ran = ends(folder, &["sign", "-", "--as", "other", "-f", "both.yaml"], &jane, 1);
+    let ran = ends(folder, &["sign", "-", "--as", "clerk", "-f", "clerk.yaml"], &jane, 1);
     assert!(
         ran.err.contains("user not permitted to approve requests with signerName"),
         "{}",
         ran.err
     );
+    // S-CSR-9: the subresource, too, must be theirs to write.
+    for (who, file, subresource) in
+        [("other", "both.yaml", "approval"), ("ca-bot", "no-status.yaml", "status")]
+    {
+        let ran = ends(folder, &["sign", "-", "--as", who, "-f", file], &jane, 1);
+        let because = format!(
+            "User \"{who}\" cannot update resource \"certificatesigningrequests/{subresource}\""
+        );
+        assert!(ran.err.contains(&because), "{}", ran.err);
+    }
     let args = ["sign", "-", "--requester", "jane", "--as", "ca-bot", "-f", "both.yaml"];
     let ran = ends(folder, &args, &jane, 1);
     assert!(ran.err.contains("cannot create resource"), "{}", ran.err);
     let pending = object("a", &jane, |_| ()).to_string();
-    let ran = ends(folder, &["approve", "--as", "other", "-f", "both.yaml"], &pending, 1);
+    // Whoever may not approve may not deny for ever either.
+    let args = ["approve", "a", "--as", "clerk", "-f", "clerk.yaml", "--deny-refused"];
+    let ran = ends(folder, &args, &pending, 1);
+    assert!(ran.out.is_empty(), "{}", ran.out);
     assert!(ran.err.contains("`a` stays pending: user not permitted to approve"), "{}", ran.err);
-    let ran =
-        ends(folder, &["approve", "--as", "ca-bot", "-f", "both.yaml", "-o", "json"], &pending, 0);
+    // May approve, may not sign: it is approved, and said so.
+    let args = ["approve", "a", "--as", "ca-bot", "-f", "one.yaml", "-o", "json"];
+    let ran = ends(folder, &args, &pending, 1);
+    assert!(ran.err.contains("`a` is approved, and not signed: user not permitted"), "{}", ran.err);
+    assert!(ran.out.contains("PortcullisApprove"), "{}", ran.out);
+    // What was approved before has not changed, and is not printed.
+    let ran = ends(folder, &args, &ran.out, 1);
+    assert!(ran.out.is_empty() && ran.err.contains("is approved, and not signed"), "{}", ran.err);
+    let args = ["approve", "a", "--as", "ca-bot", "-f", "both.yaml", "-o", "json"];
+    let ran = ends(folder, &args, &pending, 0);
     let done: Value = serde_json::from_str(&ran.out).unwrap();
     assert!(done["status"]["conditions"][0]["message"].as_str().unwrap().contains("for ca-bot"));
 }
@@ -431,4 +459,160 @@ fn the_recorded_object_is_signed() {
     assert_eq!(after, before);
     let shown = ends(folder, &["list", "-o", "json"], "", 0).out;
     assert!(shown.contains("alice") || shown.contains("carol"), "{shown}");
+}
+
+#[test]
+fn kubelets_are_approved_as_kubernetes_does_it_by_itself_and_nobody_else_is() {
+    let Some(place) = place() else { return };
+    let folder = place.path();
+    let role = |name: &str, user: &str| {
+        format!(
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: {name}}}\nrules:\n\
+             - {{apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests/{name}], verbs: [create]}}\n---\n\
+             apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {name}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {name}}}\n\
+             subjects: [{{kind: User, name: '{user}', apiGroup: rbac.authorization.k8s.io}}]\n---\n"
+        )
+    };
+    let roles = role("selfnodeclient", "system:node:a") + &role("nodeclient", "system:bootstrap:x");
+    fs::write(folder.join("rbac.yaml"), roles).unwrap();
+    let node = |name: &str, requester: &str, subject: &str| {
+        object(name, &request(folder, subject, &[]), |value| {
+            value["spec"]["signerName"] = "kubernetes.io/kube-apiserver-client-kubelet".into();
+            value["spec"]["username"] = requester.into();
+            value["spec"]["usages"] = json!(["client auth", "digital signature"]);
+        })
+    };
+    let a = "/O=system:nodes/CN=system:node:a";
+    let items = [
+        node("own", "system:node:a", a),
+        node("joins", "system:bootstrap:x", a),
+        node("foreign", "system:node:a", "/O=system:nodes/CN=system:node:b"),
+        node("stranger", "jane", a),
+        node("wrong", "system:node:a", "/O=nodes/CN=system:node:a"),
+        object("jane", &request(folder, "/CN=jane", &[]), |_| ()),
+    ];
+    let args = ["approve", "--kubelets", "-f", "rbac.yaml", "-o", "json", "--sign"];
+    let ran = ends(folder, &args, &list(&items), 1);
+    let out: Value = serde_json::from_str(&ran.out).unwrap();
+    let done: Vec<_> = out["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| {
+            let condition = &item["status"]["conditions"][0];
+            assert_eq!(
+                (&condition["type"], &condition["reason"]),
+                (&"Approved".into(), &"AutoApproved".into())
+            );
+            assert!(item["status"]["certificate"].is_string());
+            (item["metadata"]["name"].as_str().unwrap(), condition["message"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        done,
+        [
+            ("own", "Auto approving self kubelet client certificate after SubjectAccessReview."),
+            ("joins", "Auto approving kubelet client certificate after SubjectAccessReview."),
+        ]
+    );
+    for (name, because) in [
+        ("foreign", "recognized csr \"foreign\" as [selfnodeclient nodeclient] but"),
+        ("stranger", "recognized csr \"stranger\" as [selfnodeclient nodeclient] but"),
+        ("wrong", "subject organization is not system:nodes"),
+    ] {
+        let line = format!("`{name}` stays pending: {because}");
+        assert!(ran.err.contains(&line), "{line}\n{}", ran.err);
+    }
+    assert!(!ran.err.contains("`jane`"), "{}", ran.err);
+    let ran = ends(folder, &["approve", "--kubelets"], &list(&items), 2);
+    assert!(
+        ran.out.is_empty() && ran.err.contains("name roles and bindings with -f"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn nothing_is_approved_or_signed_that_nobody_looked_at() {
+    let Some(place) = place() else { return };
+    let folder = place.path();
+    let pem = request(folder, "/O=system:nodes/CN=system:node:a", &[]);
+    let items = [object("a", &pem, |_| ()), object("b", &pem, |_| ())];
+    // Without a policy and without names all of them would be.
+    let ran = ends(folder, &["approve"], &list(&items), 2);
+    assert!(ran.out.is_empty() && ran.err.contains("name the requests"), "{}", ran.err);
+    let ran = ends(folder, &["approve", "a"], &list(&items), 0);
+    assert!(ran.err.contains("user `system:node:a` is one of Kubernetes itself"), "{}", ran.err);
+    // Two of one name: which of them was approved?
+    let twice = list(&[object("a", &pem, approved), object("a", &pem, approved)]);
+    for args in [&["sign", "-"][..], &["approve", "a"], &["deny", "a"]] {
+        let ran = ends(folder, args, &twice, 2);
+        assert!(ran.out.is_empty(), "{}", ran.out);
+        assert!(ran.err.contains("there is another request of the name `a`"), "{}", ran.err);
+    }
+    // What objects say themselves cannot be said beside them.
+    let one = object("a", &pem, approved).to_string();
+    for flag in [
+        &["--days", "1"][..],
+        &["--expiration-seconds", "600"],
+        &["--usages", "client auth"],
+        &["--signer", "example.com/a"],
+        &["--requester", "x"],
+    ] {
+        let ran = ends(folder, &[&["sign", "-"], flag].concat(), &one, 2);
+        assert!(ran.err.contains(&format!("{} is for bare requests", flag[0])), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_signing_duration_shortens_what_is_approved() {
+    let Some(place) = place() else { return };
+    let folder = place.path();
+    let one = object("a", &request(folder, "/CN=jane", &[]), |_| ()).to_string();
+    let args = ["approve", "a", "--signing-duration", "700", "-o", "json"];
+    let ran = ends(folder, &args, &one, 0);
+    write_certificate(folder, &serde_json::from_str(&ran.out).unwrap());
+    let lasts = |seconds: &str| {
+        let args = ["x509", "-in", "issued.crt", "-noout", "-checkend", seconds];
+        Command::new("openssl").args(args).current_dir(folder).status().unwrap().success()
+    };
+    assert!(lasts("600") && !lasts("701"));
+    ends(folder, &["approve", "a", "--signing-duration", "599"], &one, 2);
+}
+
+#[test]
+fn a_uid_goes_past_no_policy_and_several_past_nobody() {
+    let Some(place) = place() else { return };
+    let folder = place.path();
+    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/signing/team.yaml");
+    let base = ["sign", "-", "--signing-policy", policy, "--requester", "jane"];
+    let args = [&base[..], &["--requester-group", "dev"]].concat();
+    // S-X509-5
+    let with = request(folder, "/O=dev/CN=jane/1.3.6.1.4.1.57683.2=42", &[]);
+    let ran = ends(folder, &args, &with, 1);
+    assert!(ran.err.contains("it does not give uid `42`") && ran.out.is_empty(), "{}", ran.err);
+    ends(folder, &args, &request(folder, "/O=dev/CN=jane", &[]), 0);
+    ends(folder, &["sign", "-"], &with, 0);
+    let subject = "/CN=jane/1.3.6.1.4.1.57683.2=42/1.3.6.1.4.1.57683.2=43";
+    let ran = ends(folder, &["sign", "-"], &request(folder, subject, &[]), 2);
+    assert!(ran.err.contains("has several uids"), "{}", ran.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let Some(place) = place() else { return };
+    let folder = place.path();
+    let pem = request(folder, "/CN=jane", &[]);
+    let key = folder.join("pki/ca.key");
+    let because = "others than its owner can use this key (mode";
+    assert!(!ends(folder, &["sign", "-"], &pem, 0).err.contains(because));
+    for mode in [0o640, 0o604, 0o620] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let ran = ends(folder, &["sign", "-"], &pem, 0);
+        assert!(ran.err.contains(&format!("{because} {mode:o})")), "{}", ran.err);
+    }
 }

@@ -21,6 +21,7 @@ struct Case {
     requester_groups: Vec<String>,
     user: String,
     groups: Vec<String>,
+    uid: Option<String>,
     #[serde(default = "ecdsa")]
     key: String,
     #[serde(default)]
@@ -67,6 +68,7 @@ fn the_sample_policies_answer_as_their_cases_say() {
             let requested = Requested {
                 common_name: &case.user,
                 organizations: &case.groups,
+                uid: case.uid.as_deref(),
                 dns_names: &case.dns_names,
                 ip_addresses: &case.ip_addresses,
                 key: Some(key),

@@ -15,13 +15,48 @@ pub(crate) enum Readers {
     Anybody,
 }
 
+/// Whether a file can be written there: nothing is, and it is not a `-` by which somebody means
+/// standard output.
+pub(crate) fn check_new(path: &Path) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        return Err(Failure::usage(
+            "`-` is no file; what can go to standard output goes there when its flag is left out, and \
+             a file of that name is `./-`",
+        ));
+    }
+    // Also when it is a link to nowhere.
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(is_there_already(path));
+    }
+    Ok(())
+}
+
+fn is_there_already(path: &Path) -> Failure {
+    Failure::usage(format!(
+        "`{}` is there already and was left as it is; name another file, or move it away",
+        path.display()
+    ))
+}
+
+/// The mode of a file, when others than its owner can read or write it.
+pub(crate) fn mode_for_others(path: &Path) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(path).ok()?) & 0o777;
+        (mode & 0o077 != 0).then_some(mode)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 /// Writes a file that must not be there yet.
 pub(crate) fn write_new(path: &Path, content: &[u8], readers: Readers) -> Result<(), Failure> {
+    check_new(path)?;
     write(path, content, readers, None).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::usage(format!(
-            "`{}` is there already and was left as it is; name another file, or move it away",
-            path.display()
-        )),
+        io::ErrorKind::AlreadyExists => is_there_already(path),
         _ => Failure::Write { path: path.display().to_string(), error },
     })
 }

@@ -84,7 +84,10 @@ pub enum IssueRefusal {
     #[error(transparent)]
     Policy(#[from] PolicyRefusal),
     /// The policy has to know who asks.
-    #[error("the signing policy decides by who asks, and nobody is named")]
+    #[error(
+        "the signing policy decides by who asks, and nobody is named; in objects only an API server \
+         writes `spec.username`"
+    )]
     NoRequester,
 }
 
@@ -136,7 +139,8 @@ impl IssuingRules<'_> {
             }
             return Ok(Granted { rule: None, longest: self.signing_duration });
         };
-        let requester = order.requester.ok_or(IssueRefusal::NoRequester)?;
+        let named = order.requester.filter(|requester| !requester.name.is_empty());
+        let requester = named.ok_or(IssueRefusal::NoRequester)?;
         let allowed = policy.decide(&Asked { requester, requested, signer })?;
         let longest = allowed.max_lifetime.unwrap_or(i64::MAX).min(self.signing_duration);
         Ok(Granted { rule: Some(allowed.rule.to_owned()), longest })
@@ -156,6 +160,12 @@ impl IssuingRules<'_> {
         let Order { request, usages, seconds, now, .. } = *order;
         let Validity { not_before, not_after } =
             lifetime(now, seconds, granted.longest, authority.not_after())?;
+        // A signer gives ten minutes to whoever asks for less (S-CSR-16); a policy that gives less
+        // than that means it.
+        let not_after = match granted.rule {
+            Some(_) => not_after.min(now.saturating_add(granted.longest)),
+            None => not_after,
+        };
         let certificate = authority.issue(&Leaf {
             request,
             usages: certificate_usages(usages),

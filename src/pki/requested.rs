@@ -11,6 +11,8 @@ pub struct Requested<'a> {
     pub common_name: &'a str,
     /// The organizations in order, which become the groups.
     pub organizations: &'a [String],
+    /// The uid, which becomes that of the user (S-X509-5).
+    pub uid: Option<&'a str>,
     /// Alternative names that are DNS names.
     pub dns_names: &'a [String],
     /// Alternative names that are addresses.
@@ -28,6 +30,7 @@ impl<'a> From<&'a SigningRequest> for Requested<'a> {
         Self {
             common_name: request.common_name().unwrap_or_default(),
             organizations: request.organizations(),
+            uid: request.uid(),
             dns_names: request.dns_names(),
             ip_addresses: request.ip_addresses(),
             email_addresses: request.email_addresses(),

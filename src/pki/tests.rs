@@ -43,6 +43,7 @@ fn says(signer: &Signer, mut case: Case, change: impl FnOnce(&mut Case)) -> Stri
     let requested = Requested {
         common_name: case.name,
         organizations: &case.groups,
+        uid: None,
         dns_names: &case.dns,
         ip_addresses: &case.ip,
         email_addresses: &case.email,

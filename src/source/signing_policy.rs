@@ -9,6 +9,7 @@
 //!   userNames: [self]               # the requester's own name, and nobody else's
 //!   groups: [self, view-only]       # groups the requester is in, and this one
 //!   requiredGroups: [dev]           # without it there is no certificate
+//!   uids: [self]                    # the requester's own uid
 //!   keys:
 //!   - {algorithm: ecdsa, minBits: 256}
 //!   - {algorithm: rsa, minBits: 3072}
@@ -20,7 +21,8 @@
 //!
 //! A rule has a `name` and `requesters`; what else it leaves out it does not give, but for `keys`
 //! (RSA from 2048 bits, the curves from P-256, Ed25519), `maxLifetime` (the signer's) and `signers`
-//! (the one for users). Names are meant as [`Pattern`] says: one `*` in front or behind, never for
+//! (the one for users). A uid, an alternative name or a wildcard among DNS names is given only by
+//! a rule that says so. Names are meant as [`Pattern`] says: one `*` in front or behind, never for
 //! names that begin with `system:`. `system:masters` is refused wherever it could be given.
 
 use std::path::Path;
@@ -96,6 +98,7 @@ fn rule(object: &Object<'_>) -> Rule {
     if let Some(field) = object.get("requiredGroups") {
         rule.required_groups = field.filled_texts();
     }
+    rule.uids = grants_at("uids");
     if let Some(field) = object.get("keys") {
         let keys = field.filled_list().unwrap_or_default();
         rule.keys = keys.into_iter().filter_map(key).collect();
@@ -205,7 +208,7 @@ mod tests {
     fn every_field_is_read() {
         let policy = read(
             "- name: a\n  requesters: {users: [jane, 'x-*'], groups: [dev]}\n  userNames: [self, 'team-*']\n  \
-             groups: [self, view]\n  requiredGroups: [dev]\n  keys:\n  - {algorithm: rsa, minBits: 3072}\n  \
+             groups: [self, view]\n  requiredGroups: [dev]\n  uids: [self, u-1]\n  keys:\n  - {algorithm: rsa, minBits: 3072}\n  \
              - {algorithm: ecdsa}\n  - {algorithm: ed25519}\n  maxLifetime: 24h\n  maxLifetimeByGroup: {ops: 8h}\n  \
              subjectAltNames: {dnsNames: [a], ipAddresses: [10.0.0.0/8], emailAddresses: [b], uris: [c]}\n  \
              signers: [kubernetes.io/kubelet-serving, example.com/mine]\n",
@@ -220,6 +223,7 @@ mod tests {
             user_names: vec![Grant::Own, Grant::Named(pattern("team-*"))],
             groups: vec![Grant::Own, Grant::Named(pattern("view"))],
             required_groups: vec!["dev".to_owned()],
+            uids: vec![Grant::Own, Grant::Named(pattern("u-1"))],
             keys: vec![
                 KeyRule { kind: KeyKind::Rsa, min_bits: 3072 },
                 KeyRule { kind: KeyKind::Ecdsa, min_bits: 256 },

@@ -73,6 +73,9 @@ pub enum ObjectError {
         /// Of which version.
         api_version: String,
     },
+    /// No object at all.
+    #[error("this is no object of Kubernetes: it has no `kind`; a `{KIND}` is needed")]
+    NoKind,
     /// A field holds what it cannot hold.
     #[error("a field is of the wrong type: {0}")]
     Type(#[source] serde_json::Error),
@@ -89,12 +92,15 @@ impl CertificateSigningRequest {
     pub fn from_value(value: Value) -> Result<Self, ObjectError> {
         let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
         if (text("apiVersion"), text("kind")) != (API_VERSION, KIND) {
+            if text("kind").is_empty() {
+                return Err(ObjectError::NoKind);
+            }
             let (kind, api_version) = (text("kind").to_owned(), text("apiVersion").to_owned());
             return Err(ObjectError::Kind { kind, api_version });
         }
         let wire = Wire::deserialize(&value).map_err(ObjectError::Type)?;
         let Value::Object(mut object) = value else {
-            return Err(ObjectError::Kind { kind: String::new(), api_version: String::new() });
+            return Err(ObjectError::NoKind);
         };
         let status = match object.get_mut("status").map(Value::take) {
             Some(Value::Object(status)) => Some(status),

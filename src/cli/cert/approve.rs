@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use clap::Args;
 use portcullis::api::certificates::{APPROVED, CertificateSigningRequest, Condition, DENIED};
 use portcullis::pki::issue::{IssuingRules, Order};
-use portcullis::pki::validity::DEFAULT_SIGNING_DURATION;
+use portcullis::pki::signer::Signer;
+use portcullis::pki::validation::Valid;
 
 use super::desk::{Desk, NotSigned, read as read_object};
 use super::objects::{ObjectForm, Outcome, Requests, read};
 use super::permission::{Permission, PermissionArgs};
 use super::place::PkiArgs;
-use super::{authority, clock};
+use super::sign::SigningDurationArgs;
+use super::{authority, clock, kubelets};
 use crate::cli::batch;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::speak::Speaker;
@@ -24,31 +26,37 @@ use crate::cli::speak::Speaker;
 /// signed when the authority is here; so are those that were approved before and have no
 /// certificate. The others stay pending, with the reason on standard error. Standard output has the
 /// objects that changed.
+///
+/// With --kubelets the client certificates of kubelets are approved as Kubernetes does it by itself,
+/// and nothing else is: when the roles and policies of -f or --abac allow their requester to create
+/// certificatesigningrequests/selfnodeclient (its own) or /nodeclient (any).
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  kubectl get csr -o yaml | portcullis cert approve --signing-policy signing.yaml
+  # Look first: nothing changes in the cluster.
+  kubectl get csr -o yaml | portcullis cert approve --no-sign --signing-policy signing.yaml
 
-  # Back into the cluster. Approvals go to /approval, which takes one object at a time:
-  kubectl get csr -o json | portcullis cert approve --no-sign -o json | jq -c '.items[]' |
-    while read -r csr; do
-      name=$(printf %s \"$csr\" | jq -r .metadata.name)
-      printf %s \"$csr\" | kubectl replace -f - \\
-        --raw /apis/certificates.k8s.io/v1/certificatesigningrequests/$name/approval
-    done
-  # then certificates to /status, which takes all of them:
-  kubectl get csr -o json | portcullis cert sign - -o json |
+  # Into the cluster: approvals go to /approval, then certificates, of what is approved there, to
+  # /status. (Tried with kubectl 1.32.)
+  kubectl get csr -o json | portcullis cert approve --no-sign -o json --signing-policy signing.yaml |
+    kubectl replace --subresource=approval -f -
+  kubectl get csr -o json | portcullis cert sign - -o json --signing-policy signing.yaml |
     kubectl replace --subresource=status -f -
+
+  # Nodes that join, and those that renew:
+  kubectl get clusterroles,clusterrolebindings -o yaml > rbac.yaml
+  kubectl get csr -o json | portcullis cert approve --kubelets -f rbac.yaml --no-sign -o json |
+    kubectl replace --subresource=approval -f -
 
 In the books it is written who asked, which rule allowed it, and who approved. Only objects that come
 from an API server can be believed in who asked: in a file anybody can write it.
 
 Exit status:
   0  done; nothing was refused
-  1  some were refused and stay pending, or are denied with --deny-refused
+  1  some were refused and stay pending, or are denied with --deny-refused; or some are not signed
   2  wrong usage or unusable input, or something failed")]
 pub(super) struct ApproveArgs {
-    /// Only the objects of these names
+    /// Only the objects of these names; needed when there is no signing policy
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Where the objects are; `-` for standard input
@@ -57,12 +65,17 @@ pub(super) struct ApproveArgs {
     /// Deny what is refused, for ever, instead of leaving it pending
     #[arg(long)]
     deny_refused: bool,
+    /// Only client certificates of kubelets, as Kubernetes approves them by itself
+    #[arg(long, conflicts_with = "deny_refused")]
+    kubelets: bool,
     /// Sign as well, and fail when the authority is not here [default: sign when it is]
     #[arg(long, conflicts_with = "no_sign")]
     sign: bool,
     /// Approve only
     #[arg(long)]
     no_sign: bool,
+    #[command(flatten)]
+    signing: SigningDurationArgs,
     #[command(flatten)]
     permission: PermissionArgs,
     #[command(flatten)]
@@ -82,8 +95,7 @@ pub(super) struct ApproveArgs {
 #[command(after_long_help = "\
 Examples:
   kubectl get csr jane -o json | portcullis cert deny jane -o json |
-    kubectl replace -f - \\
-      --raw /apis/certificates.k8s.io/v1/certificatesigningrequests/jane/approval
+    kubectl replace --subresource=approval -f -
 
 Exit status:
   0  done
@@ -126,36 +138,54 @@ pub(super) fn approve(args: &ApproveArgs, out: &mut dyn Write) -> Result<Exit, F
     }
     let requests = read(&args.from)?;
     requests.find_all(&args.names)?;
-    let permission = args.permission.read(speaker)?;
-    permission.say_what_is_missing(speaker);
-    if requests.is_empty() {
+    let mut permission = args.permission.read(speaker)?;
+    permission.is_automatic = args.kubelets;
+    let is_meant = |object: &CertificateSigningRequest| {
+        (args.names.is_empty() || args.names.iter().any(|name| name == object.name()))
+            && (!args.kubelets || kubelets::is_one(object))
+    };
+    if args.kubelets {
+        kubelets::check(&args.permission)?;
+    } else {
+        permission.say_what_is_missing(speaker);
+        let is_blind = args.names.is_empty() && permission.rules.is_none();
+        if is_blind && requests.requests.iter().any(CertificateSigningRequest::is_pending) {
+            return Err(Failure::usage(
+                "without a signing policy nothing says who may have what, and all of them would be \
+                 approved: name the requests that you looked at, or the policy with --signing-policy",
+            ));
+        }
+    }
+    if !requests.requests.iter().any(is_meant) {
         speaker.note("there is no request to decide about");
     }
-    let desk = desk(args, &requests, speaker)?;
+    let desk = desk(args, &requests, &is_meant, speaker)?;
     let is_list = requests.is_list();
     let mut outcome = Outcome::default();
-    for mut object in requests.requests {
+    for mut object in requests.requests.into_iter().filter(is_meant) {
         let name = object.name().to_owned();
-        if !args.names.is_empty() && !args.names.contains(&name) {
-            continue;
-        }
-        match decide(&mut object, &permission, desk.as_ref()) {
+        let was_pending = object.is_pending();
+        match decide(&mut object, args, &permission, desk.as_ref(), speaker) {
             Ok(false) => {}
             Ok(true) => outcome.changed.push(object),
-            Err(NotSigned::Refused(message)) => {
+            Err(NotSigned::Refused(message)) if args.deny_refused && object.is_pending() => {
+                speaker.doubt(format!("`{name}` is denied: {message}"));
                 outcome.refused = true;
-                if args.deny_refused && object.is_pending() {
-                    speaker.doubt(format!("`{name}` is denied: {message}"));
-                    let denied = Condition::new(DENIED, DENY, message);
-                    object.add_condition(denied, &clock::utc(clock::now()));
-                } else {
+                let denied = Condition::new(DENIED, DENY, message);
+                object.add_condition(denied, &clock::utc(clock::now()));
+                outcome.changed.push(object);
+            }
+            Err(NotSigned::Refused(message) | NotSigned::NotPermitted(message)) => {
+                outcome.refused = true;
+                if object.is_pending() {
                     speaker.doubt(format!("`{name}` stays pending: {message}"));
-                    // It may have been approved, and not signed.
-                    if !object.awaits_certificate() {
-                        continue;
+                } else {
+                    speaker.doubt(format!("`{name}` is approved, and not signed: {message}"));
+                    // Approved just now, or before?
+                    if was_pending {
+                        outcome.changed.push(object);
                     }
                 }
-                outcome.changed.push(object);
             }
             Err(NotSigned::Failed(message)) => {
                 speaker.doubt(format!("`{name}` failed: {message}"));
@@ -175,11 +205,11 @@ pub(super) fn approve(args: &ApproveArgs, out: &mut dyn Write) -> Result<Exit, F
 fn desk(
     args: &ApproveArgs,
     requests: &Requests,
+    is_meant: &dyn Fn(&CertificateSigningRequest) -> bool,
     speaker: Speaker,
 ) -> Result<Option<Desk>, Failure> {
     let wanted = |object: &CertificateSigningRequest| {
-        (object.is_pending() || object.awaits_certificate())
-            && (args.names.is_empty() || args.names.iter().any(|name| name == object.name()))
+        (object.is_pending() || object.awaits_certificate()) && is_meant(object)
     };
     if args.no_sign || !requests.requests.iter().any(wanted) {
         return Ok(None);
@@ -190,47 +220,61 @@ fn desk(
         speaker.note("there is no authority here, so nothing is signed; --pki names its folder");
         return Ok(None);
     }
-    Desk::open(&args.place).map(Some)
+    Desk::open(&args.place, speaker).map(Some)
 }
 
 /// Approves and signs one object; whether it changed.
 fn decide(
     object: &mut CertificateSigningRequest,
+    args: &ApproveArgs,
     permission: &Permission,
     desk: Option<&Desk>,
+    speaker: Speaker,
 ) -> Result<bool, NotSigned> {
     let approver =
         permission.approver.as_ref().map_or("portcullis cert approve", |user| &user.name);
     let mut changed = false;
     if object.is_pending() {
-        let rule = may_be(object, permission).map_err(NotSigned::Refused)?;
-        let by = match &permission.approver {
-            Some(user) => format!(" for {}", user.name),
-            None => String::new(),
+        let (valid, signer) = read_object(object).map_err(NotSigned::Refused)?;
+        permission.may_approve(&signer, object.name()).map_err(NotSigned::NotPermitted)?;
+        let rule = allowed_by(object, &valid, &signer, permission).map_err(NotSigned::Refused)?;
+        let approved = if args.kubelets {
+            kubelets::approval(object, &valid, &signer, permission)?
+        } else {
+            let request = &valid.request;
+            let user = request.common_name().unwrap_or_default();
+            permission.warn_of_names(speaker, user, request.organizations());
+            let by = match &permission.approver {
+                Some(user) => format!(" for {}", user.name),
+                None => String::new(),
+            };
+            let message = format!("This CSR was approved by portcullis cert approve{by}: {rule}.");
+            Condition::new(APPROVED, APPROVE, message)
         };
-        let message = format!("This CSR was approved by portcullis cert approve{by}: {rule}.");
-        let approved = Condition::new(APPROVED, APPROVE, message);
         object.add_condition(approved, &clock::utc(clock::now()));
         changed = true;
     }
     match desk {
         Some(desk) if object.awaits_certificate() => {
-            desk.sign(object, permission, approver, DEFAULT_SIGNING_DURATION)?;
+            desk.sign(object, permission, approver, args.signing.signing_duration)?;
             Ok(true)
         }
         _ => Ok(changed),
     }
 }
 
-/// Whether it may be approved, and what allows it.
-fn may_be(object: &CertificateSigningRequest, permission: &Permission) -> Result<String, String> {
-    let (valid, signer) = read_object(object)?;
-    permission.may_approve(&signer)?;
+/// Which rule allows it; or why none does.
+fn allowed_by(
+    object: &CertificateSigningRequest,
+    valid: &Valid,
+    signer: &Signer,
+    permission: &Permission,
+) -> Result<String, String> {
     let rules = IssuingRules { policy: permission.rules.as_ref(), ..IssuingRules::default() };
     let granted = rules.check(&Order {
         request: &valid.request,
         usages: &valid.usages,
-        signer: &signer,
+        signer,
         seconds: object.spec().expiration_seconds,
         requester: Some(object.requester()),
         request_name: object.name(),
@@ -258,7 +302,7 @@ pub(super) fn deny(args: &DenyArgs, out: &mut dyn Write) -> Result<Exit, Failure
             continue;
         }
         let may = match object.spec().signer_name.parse() {
-            Ok(signer) => permission.may_approve(&signer),
+            Ok(signer) => permission.may_approve(&signer, &name),
             Err(error) => Err(portcullis::pki::signer::SignerNameError::to_string(&error)),
         };
         if let Err(refusal) = may {

@@ -11,13 +11,22 @@ use portcullis::crypto::private_key::{self, PrivateKey, PrivateKeyError};
 use super::ca;
 use super::place::PkiArgs;
 use crate::cli::exit::Failure;
+use crate::cli::speak::Speaker;
+use crate::cli::whole_file::mode_for_others;
 
 /// A passphrase has no more bytes than this.
 const MAX_PASSPHRASE: usize = 4096;
 
 /// Reads the certificate and the key.
-pub(crate) fn load(args: &PkiArgs) -> Result<Authority, Failure> {
+pub(crate) fn load(args: &PkiArgs, speaker: Speaker) -> Result<Authority, Failure> {
     let (certificate, key) = files(args);
+    if let Some(mode) = mode_for_others(&key) {
+        let path = key.display();
+        speaker.warn(format!(
+            "`{path}`: others than its owner can use this key (mode {mode:o}), and with it sign for \
+             anybody; chmod 600 {path}"
+        ));
+    }
     let passphrase = passphrase(args.ca_passphrase_file.as_deref())?;
     load_pair(&certificate, &key, passphrase.as_ref(), "--ca-passphrase-file")
 }

@@ -39,7 +39,7 @@ pub(super) struct CrlArgs {
 
 /// Runs the verb.
 pub(super) fn run(args: &CrlArgs) -> Result<Exit, Failure> {
-    let authority = authority::load(&args.place)?;
+    let authority = authority::load(&args.place, Speaker::new(args.quiet, false))?;
     let failed = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("`{}`: {error}", args.place.ca_cert().display()))
     };

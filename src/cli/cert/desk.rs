@@ -11,6 +11,7 @@ use super::permission::Permission;
 use super::place::PkiArgs;
 use super::{authority, books, clock};
 use crate::cli::exit::{Failure, with_causes};
+use crate::cli::speak::Speaker;
 
 /// The authority and its books.
 pub(super) struct Desk {
@@ -22,6 +23,8 @@ pub(super) struct Desk {
 pub(super) enum NotSigned {
     /// It is not to be, and the object stays as it is.
     Refused(String),
+    /// Whoever decides here may not; that says nothing about the object.
+    NotPermitted(String),
     /// It is not to be, and the object says so now (S-CSR-13).
     Failed(String),
     /// Something failed; what comes after it would fail, too.
@@ -30,8 +33,8 @@ pub(super) enum NotSigned {
 
 impl Desk {
     /// Opens the authority and its books.
-    pub(super) fn open(place: &PkiArgs) -> Result<Self, Failure> {
-        let authority = authority::load(place)?;
+    pub(super) fn open(place: &PkiArgs, speaker: Speaker) -> Result<Self, Failure> {
+        let authority = authority::load(place, speaker)?;
         let ledger = books::open(place, OpenMode::Write)?;
         Ok(Self { authority, ledger })
     }
@@ -55,7 +58,7 @@ impl Desk {
         signing_duration: i64,
     ) -> Result<(), NotSigned> {
         let (valid, signer) = read(object).map_err(NotSigned::Refused)?;
-        permission.may_sign(&signer).map_err(NotSigned::Refused)?;
+        permission.may_sign(&signer, object.name()).map_err(NotSigned::NotPermitted)?;
         let rules = IssuingRules { policy: permission.rules.as_ref(), signing_duration };
         let name = object.name().to_owned();
         let order = Order {

@@ -70,7 +70,7 @@ impl Issuance {
         let permission = permission.read(speaker)?;
         permission.say_what_is_missing(speaker);
         Ok(Self {
-            authority: authority::load(place)?,
+            authority: authority::load(place, speaker)?,
             ledger: books::open(place, OpenMode::Write)?,
             permission,
             seconds: days.seconds(),
@@ -91,8 +91,8 @@ impl Issuance {
         let requester = self.permission.requester.as_ref();
         requester
             .map_or(Ok(()), |requester| self.permission.may_create(requester))
-            .and_then(|()| self.permission.may_approve(&signer))
-            .and_then(|()| self.permission.may_sign(&signer))
+            .and_then(|()| self.permission.may_approve(&signer, ""))
+            .and_then(|()| self.permission.may_sign(&signer, ""))
             .map_err(NotIssued::Refused)?;
         let order = self.order(&request, &signer);
         self.rules().check(&order).map_err(|refusal| NotIssued::Refused(refusal.to_string()))?;

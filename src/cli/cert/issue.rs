@@ -9,7 +9,6 @@ use portcullis::crypto::private_key::{KeyAlgorithm, PrivateKey};
 use portcullis::crypto::subject::Subject;
 use portcullis::source::kubeconfig::Existing;
 
-use super::authority::is_there;
 use super::bind::{BindArgs, Checked};
 use super::clock::utc;
 use super::issuance::{DaysArgs, Issuance, NotIssued, Written};
@@ -18,7 +17,7 @@ use super::place::PkiArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::kubeconfig::{self, ClusterArgs, Place, read_authority};
 use crate::cli::speak::{self, Speaker};
-use crate::cli::whole_file::{Readers, write_new};
+use crate::cli::whole_file::{Readers, check_new, write_new};
 
 /// Make a key and a certificate for a user, and what else the user needs
 ///
@@ -115,13 +114,7 @@ fn issue(args: &IssueArgs, speaker: Speaker) -> Result<(), NotIssued> {
     for path in
         [&paths.key, &paths.certificate].into_iter().chain(binding.as_ref().map(|_| &paths.binding))
     {
-        if is_there(path) {
-            let message = format!(
-                "`{}` is there already and was left as it is; name another file, or move it away",
-                path.display()
-            );
-            return Err(Failure::usage(message).into());
-        }
+        check_new(path)?;
     }
     let issuance = Issuance::open(&args.place, &args.permission, &args.days, speaker)?;
     // What cannot be written into the kubeconfig is found out before there is a certificate.

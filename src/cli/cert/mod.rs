@@ -13,6 +13,7 @@ mod export;
 mod inspect;
 mod issuance;
 mod issue;
+mod kubelets;
 mod list;
 mod objects;
 mod permission;

@@ -1,5 +1,6 @@
 //! CertificateSigningRequest objects on the command line: in, and out again.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -47,9 +48,18 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Requests, Failure> {
         return Err(Failure::usage(format!("`{name}`: there is no object in it")));
     }
     let mut requests = Vec::new();
+    let mut names = HashSet::new();
     for whole in read.objects {
         let request = CertificateSigningRequest::from_value(whole.value)
             .map_err(|error| Failure::usage(format!("{}: {error}", whole.origin)))?;
+        // Both would be signed, and only one of them is in the cluster.
+        let name = request.name();
+        if !name.is_empty() && !names.insert(name.to_owned()) {
+            return Err(Failure::usage(format!(
+                "{}: there is another request of the name `{name}`; leave in the one that is meant",
+                whole.origin
+            )));
+        }
         requests.push(request);
     }
     Ok(Requests { requests, is_list: read.is_list })
@@ -65,11 +75,6 @@ impl Requests {
                 "there is no CertificateSigningRequest `{name}` among what was read"
             ))),
         }
-    }
-
-    /// What is said of this many.
-    pub(super) fn is_empty(&self) -> bool {
-        self.requests.is_empty()
     }
 }
 

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use portcullis::model::{Request, ResourceAttributes, User, Verdict};
-use portcullis::pki::approval::{NotPermitted, may_approve, may_sign};
+use portcullis::pki::Requested;
+use portcullis::pki::approval::{AutoApproval, NotPermitted, auto_approval, may_approve, may_sign};
 use portcullis::pki::policy::SigningPolicy;
 use portcullis::pki::signer::Signer;
+use portcullis::pki::validation::Valid;
 use portcullis::source::signing_policy;
 
 use crate::cli::args::PolicyArgs;
@@ -45,6 +47,8 @@ pub(super) struct Permission {
     pub(super) approver: Option<User>,
     /// The signing policy, when there is one.
     pub(super) rules: Option<SigningPolicy>,
+    /// Nobody approves or signs by name: a controller does.
+    pub(super) is_automatic: bool,
     /// The authorizer chain, when there is one.
     world: Option<World>,
 }
@@ -72,10 +76,10 @@ impl PermissionArgs {
             ));
         }
         let world = has_chain.then(|| load::load(&self.policy, None, speaker)).transpose()?;
-        Ok(Permission { requester, approver, rules, world })
+        Ok(Permission { requester, approver, rules, is_automatic: false, world })
     }
 
-    fn has_chain(&self) -> bool {
+    pub(super) fn has_chain(&self) -> bool {
         let PolicyArgs { files, abac, with_defaults, modes, .. } = &self.policy;
         !files.is_empty() || abac.is_some() || *with_defaults || !modes.is_empty()
     }
@@ -112,40 +116,74 @@ impl Permission {
         if world.snapshot.authorize(&Request::resource(requester, attributes)).is_allowed() {
             return Ok(());
         }
-        Err(format!(
-            "User \"{}\" cannot create resource \"certificatesigningrequests\" in API group \
-             \"certificates.k8s.io\" at the cluster scope",
-            requester.name
-        ))
+        Err(cannot(requester, "create", "certificatesigningrequests"))
     }
 
-    /// Whether whoever approves may approve for this signer (S-CSR-9).
-    pub(super) fn may_approve(&self, signer: &Signer) -> Result<(), String> {
-        self.ask(signer, may_approve)
+    /// Whether whoever approves may write approvals, and approve for this signer (S-CSR-9). `object`
+    /// is the name of the CertificateSigningRequest; empty for a bare request.
+    pub(super) fn may_approve(&self, signer: &Signer, object: &str) -> Result<(), String> {
+        self.ask(signer, ("approval", object), may_approve)
     }
 
-    /// Whether whoever signs may sign for this signer (S-CSR-9).
-    pub(super) fn may_sign(&self, signer: &Signer) -> Result<(), String> {
-        self.ask(signer, may_sign)
+    /// Whether whoever signs may write certificates, and sign for this signer (S-CSR-9).
+    pub(super) fn may_sign(&self, signer: &Signer, object: &str) -> Result<(), String> {
+        self.ask(signer, ("status", object), may_sign)
+    }
+
+    /// Whether Kubernetes would approve this by itself (S-CSR-18); no when there is nobody to ask.
+    pub(super) fn auto_approval(
+        &self,
+        requester: &User,
+        signer: &Signer,
+        valid: &Valid,
+    ) -> Option<AutoApproval> {
+        let world = self.world.as_ref()?;
+        let requested = Requested::from(&valid.request);
+        auto_approval(&asking(world), requester, signer, &requested, &valid.usages)
     }
 
     fn ask(
         &self,
         signer: &Signer,
+        (subresource, object): (&str, &str),
         may: fn(&portcullis::pki::approval::Ask<'_>, &User, &Signer) -> Result<(), NotPermitted>,
     ) -> Result<(), String> {
         let Some(world) = &self.world else { return Ok(()) };
         let Some(approver) = &self.approver else {
+            if self.is_automatic {
+                return Ok(());
+            }
             return Err("nobody is named who approves; say who with --as USER".to_owned());
         };
-        let ask = |request: &Request<'_>| {
-            let verdict = world.snapshot.authorize(request);
-            Verdict::new(verdict.decision, verdict.reason().into_owned())
-                .with_errors(verdict.errors.clone())
-        };
-        may(&ask, approver, signer).map_err(|refusal| {
+        let attributes = ResourceAttributes::new("update", "certificatesigningrequests")
+            .in_group("certificates.k8s.io")
+            .with_subresource(subresource)
+            .named(object);
+        if !world.snapshot.authorize(&Request::resource(approver, attributes)).is_allowed() {
+            let resource = format!("certificatesigningrequests/{subresource}");
+            return Err(cannot(approver, "update", &resource));
+        }
+        may(&asking(world), approver, signer).map_err(|refusal| {
             let errors: String = refusal.errors.iter().map(|error| format!(": {error}")).collect();
             format!("{refusal}{errors}")
         })
     }
+}
+
+/// The chain as a function.
+fn asking(world: &World) -> impl Fn(&Request<'_>) -> Verdict<'static> + '_ {
+    |request| {
+        let verdict = world.snapshot.authorize(request);
+        Verdict::new(verdict.decision, verdict.reason().into_owned())
+            .with_errors(verdict.errors.clone())
+    }
+}
+
+/// The words of the API server.
+fn cannot(user: &User, verb: &str, resource: &str) -> String {
+    format!(
+        "User \"{}\" cannot {verb} resource \"{resource}\" in API group \"certificates.k8s.io\" at the \
+         cluster scope",
+        user.name
+    )
 }

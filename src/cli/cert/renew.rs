@@ -7,15 +7,17 @@ use clap::Args;
 use portcullis::api::kubeconfig::{Context, Credentials, Entries, Kubeconfig, Material, Named};
 use portcullis::authn::SecretBytes;
 use portcullis::crypto::authority::MAX_PEM_BYTES;
-use portcullis::crypto::certificate::{Certificate, chain_from_pem};
+use portcullis::crypto::certificate::{Certificate, chain_from_pem, fingerprint};
 use portcullis::crypto::private_key::{self, KeyAlgorithm, PrivateKey};
 use portcullis::crypto::subject::Subject;
+use portcullis::model::Fingerprint;
 use portcullis::pki::issue::Issued;
 use portcullis::pki::ledger::Ledger;
 use portcullis::source::kubeconfig::{self as file, Existing};
-use portcullis::source::ledger::{Revoke, Saying};
+use portcullis::source::ledger::{LedgerFile, OpenMode, Revoke, Saying};
 
 use super::authority::{is_there, read};
+use super::books;
 use super::clock::{now, utc};
 use super::issuance::{DaysArgs, Issuance, NotIssued, Written};
 use super::permission::PermissionArgs;
@@ -101,8 +103,16 @@ pub(super) fn run(args: &RenewArgs) -> Result<Exit, Failure> {
 fn renew(args: &RenewArgs, speaker: Speaker) -> Result<(), NotIssued> {
     let old = match (&args.cert, &args.key, &args.kubeconfig) {
         (Some(certificate), Some(key), _) => {
+            // Until it is finished, the old certificate still is where it was.
+            let superseded = match args.revoke_old && is_there(&beside(certificate)) {
+                true => Some(Superseded::open(args, certificate)?),
+                false => None,
+            };
             if finish(certificate, key)? {
                 speaker.note("an earlier renewal was interrupted; it is finished now");
+                if let Some(superseded) = superseded {
+                    revoke(&superseded.ledger, superseded.fingerprint, speaker)?;
+                }
                 return Ok(());
             }
             pair(
@@ -179,11 +189,32 @@ fn renew(args: &RenewArgs, speaker: Speaker) -> Result<(), NotIssued> {
         utc(issued.certificate.not_after())
     ));
     if args.revoke_old {
-        let what = Revoke::Certificate(certificate.fingerprint());
-        let saying = Saying { at: now, reason: "superseded", by: "cert renew" };
-        issuance.ledger.revoke(&what, &saying).map_err(Failure::from)?;
-        speaker.note("the old certificate is revoked");
+        revoke(&issuance.ledger, certificate.fingerprint(), speaker)?;
     }
+    Ok(())
+}
+
+/// The old certificate of a renewal that was interrupted, and the books in which it is.
+struct Superseded {
+    ledger: LedgerFile,
+    fingerprint: Fingerprint,
+}
+
+impl Superseded {
+    /// Found before anything is done: afterwards nobody knows which it was.
+    fn open(args: &RenewArgs, certificate: &Path) -> Result<Self, Failure> {
+        let name = certificate.display();
+        let chain = chain_from_pem(&read(certificate, MAX_PEM_BYTES)?)
+            .map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
+        let fingerprint = fingerprint(chain.first().map(Vec::as_slice).unwrap_or_default());
+        Ok(Self { ledger: books::open(&args.place, OpenMode::Write)?, fingerprint })
+    }
+}
+
+fn revoke(ledger: &LedgerFile, old: Fingerprint, speaker: Speaker) -> Result<(), Failure> {
+    let saying = Saying { at: now(), reason: "superseded", by: "cert renew" };
+    ledger.revoke(&Revoke::Certificate(old), &saying)?;
+    speaker.note("the old certificate is revoked");
     Ok(())
 }
 

@@ -10,12 +10,12 @@ use portcullis::crypto::subject::Subject;
 use portcullis::model::groups;
 use serde_json::json;
 
-use super::authority::{is_there, load_key, passphrase};
+use super::authority::{load_key, passphrase};
 use crate::cli::args::Format;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::object;
 use crate::cli::speak::Speaker;
-use crate::cli::whole_file::{Readers, write_new};
+use crate::cli::whole_file::{Readers, check_new, write_new};
 
 const SIGNER: &str = "kubernetes.io/kube-apiserver-client";
 
@@ -75,12 +75,7 @@ pub(super) fn run(args: &RequestArgs, out: &mut dyn Write) -> Result<Exit, Failu
     let passphrase = passphrase(args.passphrase_file.as_deref())?;
     // What would fail at the end fails before there is a key that nobody asked for.
     for path in [&args.key_out, &args.csr_out].into_iter().flatten() {
-        if is_there(path) {
-            return Err(Failure::usage(format!(
-                "`{}` is there already and was left as it is; name another file, or move it away",
-                path.display()
-            )));
-        }
+        check_new(path)?;
     }
     let unusable = |error: &dyn std::error::Error| Failure::usage(error.to_string());
     let key = match &args.key {
@@ -199,6 +194,11 @@ mod tests {
         assert!(run_with(&["--user", "", "--key-out", other.to_str().unwrap()]).is_err());
         assert!(!other.exists());
         assert_eq!(std::fs::read(key).unwrap(), made);
+
+        // `-` is no file, and nobody finds a key of that name again.
+        let failure = run_with(&[&who[..], &["--key-out", "-"]].concat()).unwrap_err();
+        assert!(failure.contains("`-` is no file"), "{failure}");
+        assert!(!std::path::Path::new("-").exists());
 
         // The same key again.
         let again = run_with(&[&who[..], &["--key", key]].concat()).unwrap();

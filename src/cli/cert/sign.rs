@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use portcullis::api::certificates::KeyUsage;
-use portcullis::crypto::request::SigningRequest;
+use portcullis::crypto::request::{RequestError, SigningRequest};
 use portcullis::pki::issue::{IssueError, IssuingRules, Order};
 use portcullis::pki::signer::Signer;
 use portcullis::pki::validity::DEFAULT_SIGNING_DURATION;
@@ -52,8 +52,9 @@ pub(super) struct SignArgs {
     #[arg(value_name = "CSR|-")]
     request: PathBuf,
     /// Who signs a bare request: the rules of Kubernetes for this signer hold
-    #[arg(long, value_name = "NAME", default_value = "kubernetes.io/kube-apiserver-client")]
-    signer: Signer,
+    /// [default: kubernetes.io/kube-apiserver-client]
+    #[arg(long, value_name = "NAME")]
+    signer: Option<Signer>,
     /// What a bare request is for [default: client auth,digital signature]
     #[arg(long, value_name = "USAGE,…", value_delimiter = ',')]
     usages: Vec<KeyUsage>,
@@ -81,7 +82,14 @@ pub(super) struct LifetimeArgs {
     /// The same in seconds, at least 600
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(600..))]
     expiration_seconds: Option<i32>,
-    /// The longest life that is given, in seconds [default: 8760 hours]
+    #[command(flatten)]
+    signing: SigningDurationArgs,
+}
+
+/// How long they last at most.
+#[derive(Debug, Args)]
+pub(super) struct SigningDurationArgs {
+    /// The longest life that is given, in seconds [default: 31536000, 8760 hours]
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_SIGNING_DURATION,
           hide_default_value = true, value_parser = clap::value_parser!(i64).range(600..=3_153_600_000))]
     pub(super) signing_duration: i64,
@@ -94,6 +102,21 @@ impl LifetimeArgs {
     }
 }
 
+impl SignArgs {
+    /// The first flag that says what objects say themselves.
+    fn for_bare_requests(&self) -> Option<&'static str> {
+        let LifetimeArgs { days, expiration_seconds, .. } = &self.lifetime;
+        let flags = [
+            ("--signer", self.signer.is_some()),
+            ("--usages", !self.usages.is_empty()),
+            ("--days", days.is_some()),
+            ("--expiration-seconds", expiration_seconds.is_some()),
+            ("--requester", self.permission.requester.is_some()),
+        ];
+        flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+}
+
 /// Runs the verb.
 pub(super) fn run(args: &SignArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let speaker = Speaker::new(args.quiet, false);
@@ -102,16 +125,25 @@ pub(super) fn run(args: &SignArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let bare = bare(&bytes);
     if let Some(read) = bare {
         let name = args.request.display();
-        let request = read.map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
+        let request = read.map_err(|error| {
+            let found = pem::parse(&bytes).ok().map(|block| format!("; this is a {}", block.tag()));
+            let found = found.filter(|_| matches!(error, RequestError::BlockType));
+            Failure::usage(format!("`{name}`: {error}{}", found.unwrap_or_default()))
+        })?;
         return sign_bare(args, &request, speaker, out);
     }
     let requests = parse(&args.request, &bytes)?;
+    if let Some(flag) = args.for_bare_requests() {
+        return Err(Failure::usage(format!(
+            "{flag} is for bare requests; objects say that themselves, so leave it out"
+        )));
+    }
     let permission = args.permission.read(speaker)?;
     sign_objects(args, requests, &permission, speaker, out)
 }
 
 /// The request, when the bytes are one and no objects.
-fn bare(bytes: &[u8]) -> Option<Result<SigningRequest, portcullis::crypto::request::RequestError>> {
+fn bare(bytes: &[u8]) -> Option<Result<SigningRequest, RequestError>> {
     // DER begins with a SEQUENCE, whose tag no text begins with, save a `0`.
     if bytes.starts_with(&[0x30]) && std::str::from_utf8(bytes).is_err() {
         return Some(SigningRequest::from_der(bytes));
@@ -139,12 +171,13 @@ fn sign_bare(
     let user = request.common_name().unwrap_or_default();
     permission.warn_of_names(speaker, user, request.organizations());
     say_what_is_dropped(request, speaker);
+    let signer = args.signer.as_ref().unwrap_or(&Signer::KubeApiserverClient);
     let may = permission
         .requester
         .as_ref()
         .map_or(Ok(()), |requester| permission.may_create(requester))
-        .and_then(|()| permission.may_approve(&args.signer))
-        .and_then(|()| permission.may_sign(&args.signer));
+        .and_then(|()| permission.may_approve(signer, ""))
+        .and_then(|()| permission.may_sign(signer, ""));
     if let Err(refusal) = may {
         speak::error(&refusal);
         return Ok(Exit::No);
@@ -155,13 +188,13 @@ fn sign_bare(
     };
     let rules = IssuingRules {
         policy: permission.rules.as_ref(),
-        signing_duration: args.lifetime.signing_duration,
+        signing_duration: args.lifetime.signing.signing_duration,
     };
     let approver = permission.approver.as_ref().map_or("", |user| user.name.as_str());
     let order = Order {
         request,
         usages,
-        signer: &args.signer,
+        signer,
         seconds: args.lifetime.seconds(),
         requester: permission.requester.as_ref(),
         request_name: "",
@@ -173,7 +206,7 @@ fn sign_bare(
         speak::error(&refusal.to_string());
         return Ok(Exit::No);
     }
-    match Desk::open(&args.place)?.issue(&rules, &order) {
+    match Desk::open(&args.place, speaker)?.issue(&rules, &order) {
         Ok(issued) => {
             let certificate = &issued.certificate;
             out.write_all(certificate.pem().as_bytes())?;
@@ -221,18 +254,18 @@ fn sign_objects(
     if awaiting.is_empty() {
         return outcome.write(out, args.output, is_list);
     }
-    let desk = Desk::open(&args.place)?;
+    let desk = Desk::open(&args.place, speaker)?;
     for mut object in awaiting {
         let name = object.name().to_owned();
         let by = approved_by(&object);
-        match desk.sign(&mut object, permission, &by, args.lifetime.signing_duration) {
+        match desk.sign(&mut object, permission, &by, args.lifetime.signing.signing_duration) {
             Ok(()) => outcome.changed.push(object),
             Err(NotSigned::Failed(message)) => {
                 speaker.doubt(format!("`{name}` failed: {message}"));
                 outcome.refused = true;
                 outcome.changed.push(object);
             }
-            Err(NotSigned::Refused(message)) => {
+            Err(NotSigned::Refused(message) | NotSigned::NotPermitted(message)) => {
                 speaker.doubt(format!("`{name}` is not signed: {message}"));
                 outcome.refused = true;
             }

@@ -9,7 +9,7 @@ use portcullis::source::kubeconfig::{self, Existing, How};
 
 use crate::cli::exit::Failure;
 use crate::cli::speak::Speaker;
-use crate::cli::whole_file::{Readers, replace, write_new};
+use crate::cli::whole_file::{Readers, mode_for_others, replace, write_new};
 
 /// Where a kubeconfig goes.
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +98,14 @@ fn merge(
         }
     }
     replace(path, merged.text.expose_secret().as_bytes(), Readers::Owner)?;
+    if entries.user.value.embeds_secret()
+        && let Some(mode) = mode_for_others(path)
+    {
+        speaker.warn(format!(
+            "`{shown}` has a secret in it, and others than its owner can read it (mode {mode:o}); \
+             chmod 600 {shown}"
+        ));
+    }
     for replaced in &merged.replaced {
         speaker.note(format!("{replaced} of `{shown}` was replaced"));
     }

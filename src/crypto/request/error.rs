@@ -40,6 +40,9 @@ pub enum RequestError {
     /// An API server refuses such a certificate (S-X509-5).
     #[error("the uid is empty; give one, or leave it out")]
     EmptyUid,
+    /// An API server refuses such a certificate, too (S-X509-5).
+    #[error("the subject has several uids; give one, or leave it out")]
+    SeveralUids,
     /// A name that could not be shown or compared safely.
     #[error("`{0:?}` holds a control character; names are plain text")]
     ControlCharacter(String),

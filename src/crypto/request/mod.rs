@@ -54,6 +54,7 @@ pub struct SigningRequest {
     public_key_info: Vec<u8>,
     common_name: Option<String>,
     organizations: Vec<String>,
+    uid: Option<String>,
     names: AlternativeNames,
     other_extensions: Vec<String>,
 }
@@ -160,6 +161,12 @@ impl SigningRequest {
         &self.organizations
     }
 
+    /// The uid that the user is to have (S-X509-5).
+    #[must_use]
+    pub fn uid(&self) -> Option<&str> {
+        self.uid.as_deref()
+    }
+
     /// The DNS names among the alternative names, as they are written.
     #[must_use]
     pub fn dns_names(&self) -> &[String] {
@@ -216,6 +223,7 @@ impl fmt::Debug for SigningRequest {
         f.debug_struct("SigningRequest")
             .field("common_name", &self.common_name)
             .field("organizations", &self.organizations)
+            .field("uid", &self.uid)
             .field("names", &self.names)
             .field("other_extensions", &self.other_extensions)
             .finish_non_exhaustive()

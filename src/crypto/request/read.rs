@@ -43,6 +43,7 @@ pub(super) fn request(der: &[u8]) -> Result<SigningRequest, RequestError> {
         public_key_info: key.whole.to_vec(),
         common_name: who.common_name,
         organizations: who.organizations,
+        uid: who.uid,
         names: AlternativeNames::default(),
         other_extensions: Vec::new(),
     };
@@ -57,6 +58,7 @@ pub(super) fn request(der: &[u8]) -> Result<SigningRequest, RequestError> {
 struct Names {
     common_name: Option<String>,
     organizations: Vec<String>,
+    uid: Option<String>,
 }
 
 impl Names {
@@ -83,7 +85,14 @@ impl Names {
                 } else if Oid::ORGANIZATION.is(id) {
                     names.organizations.push(text("organization")?);
                 } else if Oid::KUBERNETES_UID.is(id) {
-                    text("uid")?;
+                    // API servers refuse certificates with several or an empty one (S-X509-5).
+                    let uid = text("uid")?;
+                    if uid.is_empty() {
+                        return Err(RequestError::EmptyUid);
+                    }
+                    if names.uid.replace(uid).is_some() {
+                        return Err(RequestError::SeveralUids);
+                    }
                 }
             }
         }

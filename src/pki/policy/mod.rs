@@ -49,6 +49,8 @@ pub struct Rule {
     pub groups: Vec<Grant>,
     /// Organizations without which there is no certificate.
     pub required_groups: Vec<String>,
+    /// The uids that they may ask for (S-X509-5); a request without one needs none.
+    pub uids: Vec<Grant>,
     /// The keys that may be certified.
     pub keys: Vec<KeyRule>,
     /// The alternative names that they may ask for.
@@ -71,6 +73,7 @@ impl Default for Rule {
             user_names: Vec::new(),
             groups: Vec::new(),
             required_groups: Vec::new(),
+            uids: Vec::new(),
             keys: KeyRule::DEFAULT.to_vec(),
             alternative_names: AlternativeNames::default(),
             max_lifetime: None,
@@ -82,7 +85,7 @@ impl Default for Rule {
 /// A name that may be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
-    /// What the requester has: its own name, or a group it is in.
+    /// What the requester has: its own name, a group it is in, its uid.
     Own,
     /// Any name that is meant.
     Named(Pattern),
@@ -144,6 +147,8 @@ pub enum Misfit {
     Group(String),
     /// This group must be asked for.
     MissingGroup(String),
+    /// This uid may not be asked for.
+    Uid(String),
     /// Such a key is not certified.
     Key(String),
     /// This alternative name may not be asked for.
@@ -163,6 +168,7 @@ impl fmt::Display for Misfit {
             Self::MissingGroup(name) => {
                 write!(f, "it is only for members of group `{name}`, which is not asked for")
             }
+            Self::Uid(uid) => write!(f, "it does not give uid `{uid}`"),
             Self::Key(key) => write!(f, "it does not take {key} keys"),
             Self::AlternativeName(name) => {
                 write!(f, "it does not give the alternative name `{name}`")
@@ -241,8 +247,9 @@ impl Misfit {
             Self::UserName(_) => 2,
             Self::Group(_) => 3,
             Self::MissingGroup(_) => 4,
-            Self::Key(_) => 5,
-            Self::AlternativeName(_) => 6,
+            Self::Uid(_) => 5,
+            Self::Key(_) => 6,
+            Self::AlternativeName(_) => 7,
         }
     }
 }
@@ -265,6 +272,9 @@ impl Rule {
         }
         if let Some(group) = self.required_groups.iter().find(|group| !groups.contains(group)) {
             return Some(Misfit::MissingGroup(group.clone()));
+        }
+        if let Some(uid) = requested.uid.filter(|uid| !self.gives_uid(requester, uid)) {
+            return Some(Misfit::Uid(uid.to_owned()));
         }
         let takes = |key: &KeyDescription| self.keys.iter().any(|rule| rule.takes(key));
         if !requested.key.as_ref().is_some_and(takes) {
@@ -300,6 +310,13 @@ impl Rule {
                     && !group.starts_with(pattern::RESERVED)
                     && requester.is_member(group)
             }
+        })
+    }
+
+    fn gives_uid(&self, requester: &User, uid: &str) -> bool {
+        self.uids.iter().any(|grant| match grant {
+            Grant::Named(pattern) => pattern.matches(uid),
+            Grant::Own => !uid.is_empty() && requester.uid == uid,
         })
     }
 

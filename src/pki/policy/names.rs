@@ -8,7 +8,8 @@ use crate::pki::requested::Requested;
 /// The alternative names that may be asked for; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlternativeNames {
-    /// DNS names, as they are written.
+    /// DNS names, as they are written. A certificate for a wildcard, `*.example.com`, stands for
+    /// every host there: of the patterns with a star only the one for everything means it.
     pub dns_names: Vec<Pattern>,
     /// Addresses.
     pub ip_addresses: Vec<AddressRange>,
@@ -25,7 +26,12 @@ impl AlternativeNames {
             let mut names = names.iter();
             names.find(|name| !patterns.iter().any(|pattern| pattern.matches(name))).cloned()
         };
-        other(requested.dns_names, &self.dns_names)
+        let wildcard = requested.dns_names.iter().find(|name| {
+            name.contains('*') && !self.dns_names.iter().any(Pattern::is_for_everything)
+        });
+        wildcard
+            .cloned()
+            .or_else(|| other(requested.dns_names, &self.dns_names))
             .or_else(|| {
                 let mut addresses = requested.ip_addresses.iter();
                 let range = |address| self.ip_addresses.iter().any(|range| range.holds(address));

@@ -10,6 +10,9 @@ pub(super) const RESERVED: &str = "system:";
 /// every name that ends so, and `*` every name. The whole name is looked at, case counts, and the
 /// star stands for nothing as well. There is no other place for a star.
 ///
+/// A star stands for nothing that hides what a name is: no name with a character that is not seen, or
+/// with a space in front or behind, is meant by the way.
+///
 /// Names that begin with `system:` belong to Kubernetes and are not meant by the way: only a text
 /// that itself begins with `system:` and goes on means any.
 ///
@@ -81,12 +84,23 @@ impl Pattern {
         if name.is_empty() || name.starts_with(RESERVED) && !self.is_reserved() {
             return false;
         }
+        if let Shape::Exact(text) = &self.0 {
+            return text == name;
+        }
+        if name.trim() != name || name.contains(is_hidden) {
+            return false;
+        }
         match &self.0 {
             Shape::All => true,
-            Shape::Exact(text) => text == name,
+            Shape::Exact(_) => false,
             Shape::Prefix(begin) => name.starts_with(begin.as_str()),
             Shape::Suffix(end) => name.ends_with(end.as_str()),
         }
+    }
+
+    /// Whether it is the star alone.
+    pub(super) const fn is_for_everything(&self) -> bool {
+        matches!(self.0, Shape::All)
     }
 
     /// Whether it says that it means names of Kubernetes.
@@ -94,6 +108,17 @@ impl Pattern {
     pub fn is_reserved(&self) -> bool {
         matches!(&self.0, Shape::Exact(text) | Shape::Prefix(text) if text.starts_with(RESERVED))
     }
+}
+
+/// Characters that are not seen, or change how others are: controls, marks of zero width, and those
+/// that turn the direction of writing.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
 }
 
 impl fmt::Display for Pattern {
@@ -134,6 +159,15 @@ mod tests {
             ),
             ("s*", "sam", "system:admin"),
             ("*:masters", "my:masters", "system:masters"),
+            // Names that look like others.
+            ("*", "system", " system:masters"),
+            ("*", "jane doe", "jane "),
+            ("robot-*", "robot-1", "robot-1\u{a0}"),
+            ("robot-*", "robot-1", "robot-\u{1b}[2Kjane"),
+            ("*", "jane", "jane\nsystem:masters"),
+            ("*", "jane", "ja\u{200b}ne"),
+            ("*", "jane", "\u{202e}enaj"),
+            ("jane ", "jane ", "jane"),
         ] {
             assert!(matches(pattern, name), "{pattern} {name}");
             assert!(!matches(pattern, twin), "{pattern} {twin}");

@@ -28,6 +28,7 @@ fn rule() -> Rule {
 struct Case {
     requester: User,
     name: &'static str,
+    uid: Option<&'static str>,
     groups: Vec<String>,
     key: Option<KeyDescription>,
     dns: Vec<String>,
@@ -45,6 +46,7 @@ fn good() -> Case {
     Case {
         requester: User::new("jane").with_groups(["dev", "ops", "system:authenticated"]),
         name: "jane",
+        uid: None,
         groups: vec!["dev".to_owned()],
         key: key(KeyKind::Rsa, 2048),
         dns: Vec::new(),
@@ -65,6 +67,7 @@ fn decide(
     let requested = Requested {
         common_name: case.name,
         organizations: &case.groups,
+        uid: case.uid,
         dns_names: &case.dns,
         ip_addresses: &case.ip,
         email_addresses: &case.email,
@@ -268,4 +271,39 @@ fn the_first_rule_that_fits_allows_and_the_nearest_is_told() {
     let refusal = decide(&[serving, rule(), twin], |case| case.name = "joe").unwrap_err();
     assert!(refusal.to_string().contains("`dev`"));
     assert_eq!(decide(&[], |_| ()), Err(PolicyRefusal::Empty));
+}
+
+#[test]
+fn a_uid_is_given_by_a_rule_that_says_so_and_by_no_other() {
+    // S-X509-5: an API server takes it for the user's.
+    assert_eq!(misfit(|case| case.uid = Some("42")), Misfit::Uid("42".to_owned()));
+    let with_uid = |case: &mut Case, own: &str| {
+        case.requester.uid = own.to_owned();
+        case.uid = Some("42");
+    };
+    let own = Rule { uids: vec![Grant::Own], ..rule() };
+    assert!(decide(&[own.clone()], |case| with_uid(case, "42")).is_ok());
+    assert!(decide(&[own.clone()], |_| ()).is_ok());
+    assert!(decide(&[own.clone()], |case| with_uid(case, "43")).is_err());
+    assert!(decide(&[own], |case| with_uid(case, "")).is_err());
+    let named = Rule { uids: named(&["4*"]), ..rule() };
+    assert!(decide(&[named.clone()], |case| with_uid(case, "")).is_ok());
+    assert!(decide(&[named], |case| case.uid = Some("52")).is_err());
+}
+
+#[test]
+fn a_star_gives_hosts_and_no_wildcard_for_all_of_them() {
+    let with = |patterns_: &[&str]| {
+        let mut with = rule();
+        with.alternative_names.dns_names = patterns(patterns_);
+        with
+    };
+    let ask = |rule: &Rule, name: &str| {
+        decide(std::slice::from_ref(rule), |case| case.dns = strings(&[name])).is_ok()
+    };
+    let hosts = with(&["*.example.com"]);
+    assert!(ask(&hosts, "a.example.com"));
+    assert!(!ask(&hosts, "*.example.com"));
+    assert!(!ask(&hosts, "*.a.example.com"));
+    assert!(ask(&with(&["*"]), "*.example.com"));
 }

@@ -15,6 +15,7 @@ use super::*;
 use crate::cli::cert::authority;
 use crate::cli::cert::clock::now;
 use crate::cli::cert::place::PkiArgs;
+use crate::cli::speak::Speaker;
 
 #[derive(Parser)]
 struct Line {
@@ -75,7 +76,7 @@ fn load(folder: &Path) -> Authority {
         ledger: None,
         revocations: None,
     };
-    authority::load(&args).unwrap()
+    authority::load(&args, Speaker::new(true, false)).unwrap()
 }
 
 /// The authority loads, and API servers that have the bundle trust what it signs.
@@ -128,10 +129,10 @@ fn a_key_under_a_passphrase_needs_it() {
         ledger: None,
         revocations: None,
     };
-    let missing = authority::load(&args).unwrap_err().to_string();
+    let missing = authority::load(&args, Speaker::new(true, false)).unwrap_err().to_string();
     assert!(missing.contains("give its passphrase with --ca-passphrase-file FILE"), "{missing}");
     args.ca_passphrase_file = Some(secret);
-    assert!(authority::load(&args).is_ok());
+    assert!(authority::load(&args, Speaker::new(true, false)).is_ok());
 }
 
 #[test]
