@@ -95,8 +95,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         (user.name.as_str(), user.groups.first().map(String::as_str)),
         ("jane", Some("dev"))
     );
-    let request = || Request::resource(&user, ResourceAttributes::new("get", "pods"));
-    let before = chain.authorize(&request());
+    let request = Request::resource(&user, ResourceAttributes::new("get", "pods"));
+    let before = chain.authorize(&request);
     assert!(before.is_allowed());
     writeln!(out, "{} may get pods", user.name)?;
 
@@ -108,7 +108,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let refusal = authenticate(NOW + 61).err().ok_or("a revoked certificate was believed")?;
     writeln!(out, "at the next handshake: {refusal}")?;
     // A connection that was open, or a webhook that never sees the certificate: the gate knows it.
-    let after = chain.authorize(&request());
+    let after = chain.authorize(&request);
     assert!(!after.is_allowed());
     writeln!(out, "at the next request: {}", after.reason())?;
     Ok(())
