@@ -38,10 +38,10 @@ impl Digits<'_> {
     /// The first eight bytes of the fingerprint.
     pub(super) fn prefix(&self) -> u64 {
         match self {
-            Self::Plain(digits) => digits
-                .iter()
-                .take(16)
-                .fold(0, |prefix, &digit| (prefix << 4) | u64::from(nibble(digit))),
+            Self::Plain(digits) => match digits.as_chunks() {
+                ([first, second, ..], _) => (four_bytes(*first) << 32) | four_bytes(*second),
+                _ => 0,
+            },
             Self::Read(fingerprint) => prefix_of(fingerprint),
         }
     }
@@ -71,6 +71,16 @@ fn are_hexadecimal(digits: &[u8; 64]) -> bool {
         u8::from(!(is_number | is_letter))
     };
     digits.iter().fold(0, |found, &digit| found | bad(digit)) == 0
+}
+
+/// Four bytes from eight hexadecimal digits, all at once.
+const fn four_bytes(digits: [u8; 8]) -> u64 {
+    let digits = u64::from_be_bytes(digits);
+    // As in `nibble`, in each of eight bytes.
+    let nibbles = (digits & 0x0f0f_0f0f_0f0f_0f0f) + 9 * ((digits >> 6) & 0x0101_0101_0101_0101);
+    let bytes = (nibbles | (nibbles >> 4)) & 0x00ff_00ff_00ff_00ff;
+    let pairs = (bytes | (bytes >> 8)) & 0x0000_ffff_0000_ffff;
+    (pairs | (pairs >> 16)) & 0xffff_ffff
 }
 
 /// The value of a hexadecimal digit of either case.
