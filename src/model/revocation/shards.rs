@@ -109,7 +109,7 @@ fn entry<E>(entries: &[E], at: u32) -> Option<&E> {
 }
 
 /// A Bloom filter each of whose entries has three bits of one word. When it is as full as it gets, one
-/// of 28 things that are not there passes it; half as full, one of 150.
+/// of 27 things that are not there passes it; half as full, one of 127.
 #[derive(Debug, Clone, Default)]
 struct Filter {
     // INVARIANT: none, or a power of two of them.
