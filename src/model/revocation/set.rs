@@ -110,7 +110,16 @@ impl Revocations {
     /// well for users whom no certificate proved (S-X509-6).
     #[must_use]
     pub fn of_user<'a>(&'a self, user: &'a User) -> Option<Revoked<'a>> {
-        user.extra.get(CREDENTIAL_ID)?.iter().find_map(|id| match CredentialId::of(id) {
+        self.of_credential_ids(user.extra.get(CREDENTIAL_ID)?, user)
+    }
+
+    /// The same for those who hold the user's credential ids already.
+    pub(crate) fn of_credential_ids<'a>(
+        &'a self,
+        ids: &'a [String],
+        user: &User,
+    ) -> Option<Revoked<'a>> {
+        ids.iter().find_map(|id| match CredentialId::of(id) {
             CredentialId::Other => None,
             CredentialId::Unreadable => {
                 Some(Revoked { by: RevokedBy::Unreadable(id), at: 0, reason: "" })
