@@ -5,6 +5,7 @@
 mod authority;
 #[cfg(all(feature = "cli", feature = "ledger"))]
 mod commands;
+mod forms;
 mod names;
 mod openssl;
 mod revocation;
