@@ -15,12 +15,23 @@ use super::kit::*;
 
 const PODS: &str = "/api/v1/namespaces/team/pods";
 
-/// Grants what `cert issue --bind` binds.
+/// The role that `cert issue --bind` binds, and who may grant it.
 const VIEW: &str = "\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: view}
 rules: [{apiGroups: [''], resources: [pods], verbs: [get, list]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: admin}
+rules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: admins}
+subjects: [{kind: User, name: root, apiGroup: rbac.authorization.k8s.io}]
+roleRef: {kind: ClusterRole, name: admin, apiGroup: rbac.authorization.k8s.io}
 ";
 
 /// Runs `portcullis` in the folder; what it said.
@@ -106,7 +117,7 @@ async fn a_certificate_is_issued_used_revoked_and_refused_within_a_second_and_af
             &kubeconfig,
             "--server",
             &url,
-            "--ca-file",
+            "--server-ca",
             "ca.crt",
             "--bind",
             "clusterrole/view",
@@ -114,6 +125,8 @@ async fn a_certificate_is_issued_used_revoked_and_refused_within_a_second_and_af
             "team",
             "-f",
             "policy",
+            "--requester",
+            "root",
             "--bind-out",
             &format!("policy/{user}.yaml"),
         ];

@@ -227,13 +227,14 @@ fn another_object_is_none_and_says_why() {
         read(|o| o["status"]["certificate"] = json!("x")),
         "`status.certificate` is not base64"
     );
-    for change in [
-        (|o| o["spec"]["usages"] = json!("client auth")) as fn(&mut Value),
+    let changes: [fn(&mut Value); 5] = [
+        |o| o["spec"]["usages"] = json!("client auth"),
         |o| o["spec"]["expirationSeconds"] = json!(4_000_000_000_i64),
         |o| o["spec"]["groups"] = json!([7]),
         |o| o["spec"] = json!(["LS0tLQ=="]),
         |o| o["status"]["conditions"] = json!({}),
-    ] {
+    ];
+    for change in changes {
         assert!(read(change).starts_with("a field is of the wrong type"), "{}", read(change));
     }
 }

@@ -168,7 +168,7 @@ fn line_breaks_indentation_marks_and_other_scripts_are_kept() {
     );
     let deep = "users:\n    -   name: bob\n        user: {}\n    # more\n    -\n        # who\n        name: eve\n\n\ncontexts:\n";
     let new = spliced(deep);
-    assert!(new.starts_with(&deep[..deep.len() - "\n\ncontexts:\n".len()]), "{new}");
+    assert!(new.starts_with(deep.strip_suffix("\n\ncontexts:\n").unwrap()), "{new}");
     assert!(new.contains("\n    - name: jane\n      user:\n        client"), "{new}");
     assert!(new.contains("contexts:\n    - name: jane@example\n"), "{new}");
     let within = "  kind: Config\n  users:\n  - name: bob\n";

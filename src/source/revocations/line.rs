@@ -33,21 +33,33 @@ struct Line<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    fingerprint: Option<Cow<'a, str>>,
+    fingerprint: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    issuer: Option<Cow<'a, str>>,
+    issuer: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    serial: Option<Cow<'a, str>>,
+    serial: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    name: Option<Cow<'a, str>>,
+    name: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    issued_before: Option<Cow<'a, str>>,
+    issued_before: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    at: Option<Cow<'a, str>>,
+    at: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    reason: Option<Cow<'a, str>>,
+    reason: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    by: Option<Cow<'a, str>>,
+    by: Option<Text<'a>>,
+}
+
+/// Text that is borrowed from the line where it stands there as it is. Serde would copy an optional
+/// `Cow`.
+#[derive(Deserialize, Serialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
 }
 
 /// Whether a line is the header.
@@ -73,6 +85,9 @@ pub(in crate::source) fn write(
 ) -> serde_json::Result<()> {
     let time = |second: i64| Some(Cow::Owned(Utc(second).to_string()));
     let text = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
+pub(super) fn write(entry: &RevocationEntry, to: &mut Vec<u8>) -> serde_json::Result<()> {
+    let time = |second: i64| Some(Text::from(Utc(second).to_string()));
+    let text = |text: &str| (!text.is_empty()).then(|| Text::from(text.to_owned()));
     let mut line = Line {
         at: time(entry.at),
         reason: text(&entry.reason),
@@ -91,12 +106,12 @@ pub(in crate::source) fn write(
         }
         Revocation::User { name, issued_before } => {
             line.kind = "User".into();
-            line.name = Some(name.into());
+            line.name = Some(name.clone().into());
             line.issued_before = time(*issued_before);
         }
         Revocation::Group { name, issued_before } => {
             line.kind = "Group".into();
-            line.name = Some(name.into());
+            line.name = Some(name.clone().into());
             line.issued_before = time(*issued_before);
         }
         Revocation::Issued { fingerprint, at } => {
@@ -111,7 +126,7 @@ pub(in crate::source) fn write(
 }
 
 /// What a line's fields mean. Each is taken; what is left over belongs to another kind.
-fn entry(mut line: Line<'_>) -> Result<RevocationEntry, LineError> {
+fn entry<'a>(mut line: Line<'a>) -> Result<RevocationEntry, LineError> {
     let kind = match &*line.kind {
         "Certificate" => "Certificate",
         "Serial" => "Serial",
@@ -120,8 +135,8 @@ fn entry(mut line: Line<'_>) -> Result<RevocationEntry, LineError> {
         "Issued" => "Issued",
         other => return Err(LineError::Kind(excerpt(other))),
     };
-    let need = |field: &'static str, value: Option<Cow<'_, str>>| {
-        value.map(Cow::into_owned).ok_or(LineError::Missing { kind, field })
+    let need = |field: &'static str, value: Option<Text<'a>>| {
+        value.map(|Text(text)| text).ok_or(LineError::Missing { kind, field })
     };
     let at = Rounding::Down.read("at", &need("at", line.at.take())?)?;
     let what = match kind {
@@ -138,7 +153,7 @@ fn entry(mut line: Line<'_>) -> Result<RevocationEntry, LineError> {
             serial: serial(&need("serial", line.serial.take())?)?,
         },
         _ => {
-            let name = need("name", line.name.take())?;
+            let name = need("name", line.name.take())?.into_owned();
             if name.is_empty() {
                 return Err(value("name", "not empty", &name));
             }
@@ -160,7 +175,8 @@ fn entry(mut line: Line<'_>) -> Result<RevocationEntry, LineError> {
     if let Some((field, _)) = left.into_iter().find(|(_, value)| value.is_some()) {
         return Err(LineError::Surplus { kind, field });
     }
-    let text = |value: Option<Cow<'_, str>>| value.map(Cow::into_owned).unwrap_or_default();
+    let text =
+        |value: Option<Text<'a>>| value.map(|Text(text)| text.into_owned()).unwrap_or_default();
     Ok(RevocationEntry { what, at, reason: text(line.reason), by: text(line.by) })
 }
 
