@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use portcullis::authn::x509::Crls;
+use portcullis::crypto::crl::RevocationListError;
 use portcullis::source::crl::{
     CrlConfig, CrlConfigError, CrlFeed, CrlSource, CrlSourceError, CrlStatus,
 };
@@ -232,6 +233,16 @@ async fn what_cannot_serve_at_the_start_is_refused() {
     let ca = Authority::new("ca");
     std::fs::write(&path, &ca.pem).unwrap();
     assert_eq!(refused(quick([CrlSource::file(&path)])), file(CrlSourceError::NoList));
+    let pem = ca.list(-10, 3600, &[1]).pem().unwrap();
+    // The second list has no end: what it revokes would pass.
+    std::fs::write(&path, format!("{pem}{}", &pem[..pem.len() / 2])).unwrap();
+    let cut = CrlSourceError::List(RevocationListError::Malformed);
+    assert_eq!(refused(quick([CrlSource::file(&path)])), file(cut));
+    std::fs::write(&path, pem.repeat(257)).unwrap();
+    let too_many = CrlSourceError::TooMany { found: 257, most: 256 };
+    assert_eq!(refused(quick([CrlSource::file(&path)])), file(too_many));
+    std::fs::write(&path, pem.repeat(256)).unwrap();
+    assert!(CrlFeed::start(quick([CrlSource::file(&path)]), Crls::default()).is_ok());
     let list = ca.der(-10, 3600, &[1]);
     std::fs::write(&path, &list).unwrap();
     let max_bytes = list.len() - 1;

@@ -10,12 +10,8 @@ use super::anchors;
 use super::authority::{Authority, NOW};
 
 /// The order of P-256 (SEC 2), most significant part first.
-const ORDER: [u64; 4] = [
-    0xffff_ffff_0000_0000,
-    0xffff_ffff_ffff_ffff,
-    0xbce6_faad_a717_9e84,
-    0xf3b9_cac2_fc63_2551,
-];
+const ORDER: [u64; 4] =
+    [0xffff_ffff_0000_0000, 0xffff_ffff_ffff_ffff, 0xbce6_faad_a717_9e84, 0xf3b9_cac2_fc63_2551];
 
 /// Where the signature of a short certificate begins: the bytes of its bit string.
 fn signature_at(der: &[u8]) -> usize {

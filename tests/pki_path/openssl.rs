@@ -115,6 +115,10 @@ fn signatures_with_md5_and_sha_1_are_refused_and_with_sha_2_they_are_good() {
     assert_eq!(files.strict("rsa-md5", &[], "ca"), old("MD5-RSA"));
     assert_eq!(files.strict("rsa-sha1", &[], "ca"), old("SHA1-RSA"));
     assert_eq!(files.strict("ec-sha1", &[], "ec"), old("ECDSA-SHA1"));
+    // An API server refuses them, too.
+    assert!(!old("MD5-RSA").unwrap_err().is_stricter_than_kubernetes());
+    // But not a signature by a key that is not known here, such as one on P-224.
+    assert!(old("ECDSA-SHA256").unwrap_err().is_stricter_than_kubernetes());
     for digest in ["sha256", "sha384", "sha512"] {
         assert_eq!(files.strict(&format!("rsa-{digest}"), &[], "ca"), Ok(()), "{digest}");
         assert_eq!(files.strict(&format!("ec-{digest}"), &[], "ec"), Ok(()), "{digest}");

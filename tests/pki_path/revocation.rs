@@ -249,6 +249,27 @@ fn a_list_of_some_certificates_says_nothing_of_others() {
 }
 
 #[test]
+fn a_list_of_one_place_does_not_vouch_for_a_certificate_that_names_none() {
+    let root = root();
+    let here = "http://crl.example/here";
+    let placed = root.issue(|params| {
+        params.serial_number = Some(SerialNumber::from_slice(&[7]));
+        params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![here.to_owned()] }];
+    });
+    let plain = issue(&root, &[7]);
+    let point = Some(CrlIssuingDistributionPoint {
+        distribution_point: CrlDistributionPoint { uris: vec![here.to_owned()] },
+        scope: None,
+    });
+    // Another certificate stands on it.
+    let part = [list_of(&root, List { serials: &[&[8]], point, ..List::default() })];
+    assert_eq!(ask(&placed, &[&root], &part), [Ok(()), Ok(())]);
+    assert_eq!(ask(&plain, &[&root], &part)[0], unknown());
+    let whole = [list_of(&root, List { serials: &[&[8]], ..List::default() })];
+    assert_eq!(ask(&plain, &[&root], &whole), [Ok(()), Ok(())]);
+}
+
+#[test]
 fn a_list_is_read_from_pem_and_der_and_tells_its_number_and_its_times() {
     let root = root();
     let der = der_of(&root, List { serials: &[&[7], &[8]], ..List::default() });
