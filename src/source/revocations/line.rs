@@ -83,9 +83,6 @@ pub(in crate::source) fn write(
     entry: &RevocationEntry,
     to: &mut Vec<u8>,
 ) -> serde_json::Result<()> {
-    let time = |second: i64| Some(Cow::Owned(Utc(second).to_string()));
-    let text = |text: &str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
-pub(super) fn write(entry: &RevocationEntry, to: &mut Vec<u8>) -> serde_json::Result<()> {
     let time = |second: i64| Some(Text::from(Utc(second).to_string()));
     let text = |text: &str| (!text.is_empty()).then(|| Text::from(text.to_owned()));
     let mut line = Line {
