@@ -242,7 +242,7 @@ mod tests {
         let good = "{name: a, requesters: {users: [jane]}, userNames: [self]}";
         assert!(read(&format!("- {good}\n")).is_ok());
         for (rules, problem) in [
-            (" []", "p.yaml:4: `rules`: must not be empty"),
+            (" []", "p.yaml:3: `rules`: must not be empty"),
             ("- {}", "`rules[0]`: `name` is missing"),
             ("- {name: a, userNames: [self]}", "`requesters` is missing"),
             ("- {name: a, requesters: {}, userNames: [self]}", "name `users` or `groups`"),

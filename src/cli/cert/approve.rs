@@ -139,7 +139,7 @@ pub(super) fn approve(args: &ApproveArgs, out: &mut dyn Write) -> Result<Exit, F
         if !args.names.is_empty() && !args.names.contains(&name) {
             continue;
         }
-        match decide(args, &mut object, &permission, desk.as_ref()) {
+        match decide(&mut object, &permission, desk.as_ref()) {
             Ok(false) => {}
             Ok(true) => outcome.changed.push(object),
             Err(NotSigned::Refused(message)) => {
@@ -195,7 +195,6 @@ fn desk(
 
 /// Approves and signs one object; whether it changed.
 fn decide(
-    args: &ApproveArgs,
     object: &mut CertificateSigningRequest,
     permission: &Permission,
     desk: Option<&Desk>,
@@ -214,7 +213,6 @@ fn decide(
         object.add_condition(approved, &clock::utc(clock::now()));
         changed = true;
     }
-    let _ = args;
     match desk {
         Some(desk) if object.awaits_certificate() => {
             desk.sign(object, permission, approver, DEFAULT_SIGNING_DURATION)?;

@@ -51,7 +51,6 @@ enum CertVerb {
     Inspect(inspect::InspectArgs),
     Request(request::RequestArgs),
     Issue(Box<issue::IssueArgs>),
-    Renew(renew::RenewArgs),
     Renew(Box<renew::RenewArgs>),
     Verify(verify::VerifyArgs),
     List(list::ListArgs),
