@@ -156,16 +156,15 @@ fn names_are_trimmed_and_empty_ones_refused() {
     assert_eq!(config.checked().unwrap_err(), RequestHeaderConfigError::NoUserNameHeader);
 
     let blank = || vec!["X-A".to_owned(), " ".to_owned()];
-    for (list, change) in [
-        (
-            "requestheader-username-headers",
-            (|config, names| config.username_headers = names) as fn(&mut RequestHeaderConfig, _),
-        ),
+    type Change = fn(&mut RequestHeaderConfig, Vec<String>);
+    let lists: [(&str, Change); 5] = [
+        ("requestheader-username-headers", |config, names| config.username_headers = names),
         ("requestheader-uid-headers", |config, names| config.uid_headers = names),
         ("requestheader-group-headers", |config, names| config.group_headers = names),
         ("requestheader-extra-headers-prefix", |config, names| config.extra_prefixes = names),
         ("requestheader-allowed-names", |config, names| config.allowed_names = names),
-    ] {
+    ];
+    for (list, change) in lists {
         let mut config = self::config();
         change(&mut config, blank());
         let refused = config.checked().unwrap_err();
