@@ -7,6 +7,8 @@ use portcullis::crypto::path::{PathInput, Usage, verify};
 use portcullis::model::{Revocation, RevocationEntry, Revocations, SharedRevocations};
 
 use super::anchors;
+#[cfg(feature = "webhook")]
+use super::authority::leaf_params;
 use super::authority::{Authority, NOW};
 
 /// The order of P-256 (SEC 2), most significant part first.
@@ -100,7 +102,8 @@ fn a_revoked_certificate_with_its_signature_written_anew_is_refused_and_another_
     let (anew, sub_anew) = (negated(&jane), negated(&sub.der));
     assert_ne!(fingerprint(&anew), fingerprint(&jane));
     // Its signature is good, without anybody's key.
-    let input = PathInput { ..PathInput::new(&anew, &[&sub_anew], NOW, Usage::ClientAuth) };
+    let above: [&[u8]; 1] = [&sub_anew];
+    let input = PathInput::new(&anew, &above, NOW, Usage::ClientAuth);
     assert!(verify(&input, &anchors(&[&root])).is_ok());
     for (leaf, above, revoked) in [
         (&jane, &sub.der, &jane),
@@ -133,5 +136,79 @@ fn the_aliases_of_a_certificate_are_all_forms_that_go_takes() {
             expected.sort_unstable();
             assert_eq!(known, expected);
         }
+    }
+}
+
+/// A server's certificate goes the same way through Go as a client's.
+#[cfg(feature = "webhook")]
+#[test]
+fn go_takes_every_form_and_none_with_another_signature() {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::process::Command;
+    use std::sync::Arc;
+
+    use rcgen::{KeyPair, SanType};
+    use rustls::crypto::aws_lc_rs;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::sign::{CertifiedKey, SingleCertAndKey};
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+    let root = Authority::new("root");
+    let key = KeyPair::generate().unwrap();
+    let mut params = leaf_params("server");
+    params.subject_alt_names = vec![SanType::IpAddress([127, 0, 0, 1].into())];
+    let leaf = root.sign(&params, &key);
+    let anew = negated(&leaf);
+    let mut wrong = leaf.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("ca.crt");
+    std::fs::write(&bundle, root.pem()).unwrap();
+    for (form, is_taken) in [
+        (leaf.clone(), true),
+        (anew.clone(), true),
+        (moved(&leaf, 1), true),
+        (moved(&leaf, 2), true),
+        (moved(&anew, 2), true),
+        (wrong, false),
+    ] {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let private = provider.key_provider.load_private_key(private).unwrap();
+        let certified = CertifiedKey::new(vec![CertificateDer::from(form)], private);
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = format!("https://{}", listener.local_addr().unwrap());
+        // It ends with the process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+                let mut stream = StreamOwned::new(connection, stream);
+                // A client that breaks off is the refusal.
+                let _ = stream.read(&mut [0; 4096]);
+                let answer =
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nreached";
+                let _ = stream.write_all(answer);
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        });
+        let mut kubectl = Command::new("kubectl");
+        kubectl.args(["--server", &server, "--token", "x", "get", "--raw", "/"]);
+        kubectl.arg("--certificate-authority").arg(&bundle);
+        kubectl.env("HOME", folder.path()).env_remove("KUBECONFIG");
+        let Ok(ran) = kubectl.output() else {
+            eprintln!("skipped: there is no kubectl");
+            return;
+        };
+        let told = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.stdout == b"reached", is_taken, "{told}");
+        assert_eq!(told.contains("signed by unknown authority"), !is_taken, "{told}");
     }
 }
