@@ -235,7 +235,7 @@ async fn what_cannot_serve_at_the_start_is_refused() {
     assert_eq!(refused(quick([CrlSource::file(&path)])), file(CrlSourceError::NoList));
     let pem = ca.list(-10, 3600, &[1]).pem().unwrap();
     // The second list has no end: what it revokes would pass.
-    std::fs::write(&path, format!("{pem}{}", &pem[..pem.len() / 2])).unwrap();
+    std::fs::write(&path, format!("{pem}{}", pem.get(..pem.len() / 2).unwrap())).unwrap();
     let cut = CrlSourceError::List(RevocationListError::Malformed);
     assert_eq!(refused(quick([CrlSource::file(&path)])), file(cut));
     std::fs::write(&path, pem.repeat(257)).unwrap();
@@ -294,14 +294,13 @@ async fn an_older_list_and_one_of_another_signer_do_not_push_out_the_good_one() 
     let feed = CrlFeed::start(quick([source]), crls.clone()).unwrap();
     tokio::time::timeout(PATIENCE, feed.wait_ready()).await.expect("a list in time");
 
-    for (body, is_expected) in [
-        (
-            ca.der(-101, 3600, &[]),
-            (|error| matches!(error, CrlSourceError::Older { .. })) as fn(_) -> _,
-        ),
+    type IsExpected = fn(CrlSourceError) -> bool;
+    let refused: [(Vec<u8>, IsExpected); 3] = [
+        (ca.der(-101, 3600, &[]), |error| matches!(error, CrlSourceError::Older { .. })),
         (forger.der(-50, 3600, &[]), |error| matches!(error, CrlSourceError::NotSigned { .. })),
         (b"<html>sign in</html>".to_vec(), |error| matches!(error, CrlSourceError::List(_))),
-    ] {
+    ];
+    for (body, is_expected) in refused {
         server.answer(200, body);
         until(&feed, || only(&feed).last_error.is_some_and(is_expected)).await;
         assert_eq!(revoked(&crls), [1]);
