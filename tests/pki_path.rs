@@ -156,7 +156,7 @@ fn intermediates_are_taken_in_any_order_amid_others_that_are_of_no_use() {
 fn an_intermediate_that_does_not_say_to_be_an_authority_is_none() {
     let root = Authority::new("root");
     for is_ca in [IsCa::NoCa, IsCa::ExplicitNoCa] {
-        let user = root.subordinate("user", |params| params.is_ca = is_ca.clone());
+        let user = root.subordinate("user", |params| params.is_ca = is_ca);
         let refused = ask(&user.issue(|_| {}), &[&user.der], &[&root]).unwrap_err();
         assert_eq!(refused, PathError::NotAnAuthority { subject: "CN=user".to_owned() });
     }
@@ -514,7 +514,7 @@ fn a_bundle_without_a_certificate_or_with_a_broken_one_is_refused() {
     }
     let broken = pem.replace("MII", "AAA");
     assert!(TrustAnchors::from_pem(format!("{pem}{broken}").as_bytes()).is_err());
-    let cut = &pem[..pem.len() / 2];
+    let cut = pem.get(..pem.len() / 2).unwrap();
     assert!(TrustAnchors::from_pem(format!("{pem}{cut}").as_bytes()).is_err());
 }
 

@@ -139,6 +139,7 @@ pub(crate) fn placeholder(index: u64) -> DnType {
 }
 
 /// Turns the placeholders into organisations.
+#[expect(clippy::ptr_arg, reason = "it is passed where the length may change")]
 pub(crate) fn to_organizations(signed: &mut Vec<u8>) {
     retype(signed, 10);
 }

@@ -25,7 +25,7 @@ impl Default for List<'_> {
 }
 
 fn second(second: i64) -> std::time::Duration {
-    std::time::Duration::from_secs(second as u64)
+    std::time::Duration::from_secs(second.try_into().unwrap())
 }
 
 fn der_of(authority: &Authority, list: List<'_>) -> Vec<u8> {
