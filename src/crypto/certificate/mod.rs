@@ -3,6 +3,7 @@
 //! Absent on purpose: whether anybody vouches for it. That is [`path`](super::path)'s to find out,
 //! and nothing here is to be believed of a client before that.
 
+mod aliases;
 mod key;
 mod name;
 mod pem;
@@ -89,6 +90,27 @@ impl<'a> Certificate<'a> {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         fingerprint(self.der)
+    }
+
+    /// The fingerprints of the same certificate in other bytes. Whoever has a certificate can write its
+    /// signature in other ways, which an API server takes as well and calls by other credential ids
+    /// (S-X509-6): to take a certificate back is to take back all of these with it.
+    ///
+    /// Mostly five with ECDSA, up to seven with others, and often none with RSA.
+    ///
+    /// ```
+    /// use portcullis::crypto::certificate::Certificate;
+    ///
+    /// // ECDSA on P-256.
+    /// let issued = rcgen::generate_simple_self_signed(["review.example".to_owned()])?;
+    /// let certificate = Certificate::from_der(issued.cert.der())?;
+    /// assert_eq!(certificate.aliases().len(), 5);
+    /// assert!(!certificate.aliases().contains(&certificate.fingerprint()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn aliases(&self) -> Vec<Fingerprint> {
+        aliases::of(self.der)
     }
 
     /// The common name of the subject; of several the last (S-X509-4).

@@ -160,6 +160,15 @@ impl Revocations {
         self.of_names(presented.user, presented.groups, Some(issued))
     }
 
+    /// Whether the list names this certificate. Entries for users and groups are not looked at, so
+    /// what it does not name may be revoked all the same: for other forms of one that
+    /// [`of_certificate`](Self::of_certificate) was asked about.
+    #[must_use]
+    pub fn of_fingerprint(&self, fingerprint: &Fingerprint) -> Option<Revoked<'_>> {
+        let is = |one: &Certificate| one.fingerprint == *fingerprint;
+        self.certificates.find(prefix_of(fingerprint), is)?.revoked()
+    }
+
     fn of_names(&self, user: &str, groups: &[String], issued: Option<i64>) -> Option<Revoked<'_>> {
         let is_late = |named: &&Named| issued.is_none_or(|at| at < named.issued_before);
         if !self.users.is_empty()
