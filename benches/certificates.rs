@@ -93,6 +93,12 @@ fn authenticate(c: &mut Criterion) {
                 let found = authenticator.authenticate(&presented).unwrap().unwrap();
                 assert_eq!(found.user.name, "jane");
                 found
+            });
+        });
+    }
+    group.finish();
+}
+
 /// The same with the ledger: signed, read back for its record, and recorded before it is handed out.
 /// `durable` waits for the disk; in `/dev/shm` there is none, which leaves the work itself.
 #[cfg(feature = "ledger")]
@@ -195,9 +201,8 @@ impl Signer {
     }
 }
 
-criterion_group!(benches, sign, authenticate);
 #[cfg(not(feature = "ledger"))]
 fn issue(_: &mut Criterion) {}
 
-criterion_group!(benches, issue, sign);
+criterion_group!(benches, authenticate, issue, sign);
 criterion_main!(benches);

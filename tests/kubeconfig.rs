@@ -283,7 +283,7 @@ fn whatever_a_file_looks_like_kubectl_finds_the_user_and_all_that_was_there() {
             folder,
             &[&JANE[..], &SERVER, &["--merge", &name, "--no-current-context"]].concat(),
         );
-        assert!(again.err.contains("left as it was"), "{}", again.err);
+        assert!(again.err.contains("left as it is"), "{}", again.err);
         assert_eq!(fs::read_to_string(folder.join(&name)).unwrap(), new);
     }
 }
@@ -365,4 +365,260 @@ fn a_file_that_is_none_or_that_another_command_writes_stays_as_it_is() {
     fs::remove_file(folder.join("config.lock")).unwrap();
     done(folder, &merge);
     assert!(!folder.join("config.lock").exists());
+}
+
+// ---- cert issue, cert renew --------------------------------------------------------------------
+
+/// A folder with an authority of ours.
+fn authority() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["cert", "ca", "init"]);
+    folder
+}
+
+const POLICY: &str = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: view}
+rules:
+- {apiGroups: [''], resources: [pods], verbs: [get, list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: lead}
+rules:
+- {apiGroups: [''], resources: [pods], verbs: ['*']}
+- {apiGroups: [rbac.authorization.k8s.io], resources: [rolebindings], verbs: [create]}
+- {apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests], verbs: [create]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: secrets}
+rules:
+- {apiGroups: [''], resources: [secrets], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: lead}
+subjects: [{kind: User, name: lead}]
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: lead}
+";
+
+fn records(folder: &Path) -> Vec<Value> {
+    let listed = done(folder, &["cert", "list", "--all", "-o", "json"]);
+    let listed: Value = serde_json::from_str(&listed.out).unwrap();
+    listed["certificates"].as_array().unwrap_or_else(|| panic!("{listed}")).clone()
+}
+
+#[test]
+fn one_step_makes_key_certificate_record_binding_and_kubeconfig() {
+    let folder = authority();
+    let folder = folder.path();
+    fs::write(folder.join("policy.yaml"), POLICY).unwrap();
+    let issue = [
+        "cert",
+        "issue",
+        "--user",
+        "jane",
+        "--group",
+        "dev",
+        "--group",
+        "ops",
+        "--out-dir",
+        "out",
+        "--days",
+        "30",
+        "--kubeconfig",
+        "config",
+        "--server",
+        "https://api.example:6443",
+        "--bind",
+        "clusterrole/view",
+        "-n",
+        "team",
+        "-f",
+        "policy.yaml",
+        "--requester",
+        "lead",
+        "--as",
+        "root",
+        "--as-group",
+        "system:masters",
+    ];
+    let ran = done(folder, &issue);
+    assert!(
+        ran.err.contains(r#"{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}"#),
+        "{}",
+        ran.err
+    );
+    #[cfg(unix)]
+    assert_eq!(mode(&folder.join("out/jane.key")), 0o600);
+    let binding = fs::read_to_string(folder.join("out/jane.binding.yaml")).unwrap();
+    assert!(
+        binding.contains("kind: RoleBinding\n") && binding.contains("namespace: team\n"),
+        "{binding}"
+    );
+    let all = records(folder);
+    assert_eq!((all.len(), &all[0]["user"]), (1, &Value::from("jane")));
+    if let Some(config) = kubectl(folder, "config") {
+        let user = &entry(&config, "users", "jane")["user"];
+        let certificate = fs::read(folder.join("out/jane.crt")).unwrap();
+        assert_eq!(user["client-certificate-data"], base64(&certificate));
+    }
+    // Nothing is overwritten, and nothing is left of the attempt.
+    refused(folder, &issue, "was left as it is");
+    assert_eq!(records(folder).len(), 1);
+}
+
+#[test]
+fn a_binding_that_the_requester_may_not_grant_refuses_the_whole_step() {
+    let folder = authority();
+    let folder = folder.path();
+    fs::write(folder.join("policy.yaml"), POLICY).unwrap();
+    let issue = ["cert", "issue", "--user", "jane", "--out-dir", "out", "--bind"];
+    let who = [
+        "-f",
+        "policy.yaml",
+        "--requester",
+        "lead",
+        "--as",
+        "root",
+        "--as-group",
+        "system:masters",
+    ];
+    let ran = run(folder, &[&issue[..], &["clusterrole/secrets", "-n", "team"], &who].concat());
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(
+        ran.err.contains("is attempting to grant RBAC permissions not currently held")
+            && ran.err.contains(r#"{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}"#),
+        "{}",
+        ran.err
+    );
+    let ran = run(folder, &[&issue[..], &["clusterrole/view", "--cluster-wide"], &who].concat());
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    refused(folder, &[&issue[..], &["clusterrole/view"], &who].concat(), "--cluster-wide");
+    refused(folder, &[&issue[..], &["clusterrole/view", "-n", "team"]].concat(), "--unchecked");
+    assert!(!folder.join("out").exists());
+    let ran = done(folder, &[&issue[..], &["role/x", "-n", "team", "--unchecked"]].concat());
+    assert!(ran.err.contains("nobody checked"), "{}", ran.err);
+}
+
+#[test]
+fn the_rules_of_the_signer_refuse_masters_before_there_is_a_key() {
+    let folder = authority();
+    let folder = folder.path();
+    let ran = run(
+        folder,
+        &["cert", "issue", "--user", "x", "--group", "system:masters", "--out-dir", "out"],
+    );
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(!folder.join("out").exists() && records(folder).is_empty());
+}
+
+#[test]
+fn a_certificate_is_renewed_when_it_is_due_and_not_before() {
+    let folder = authority();
+    let folder = folder.path();
+    done(
+        folder,
+        &[
+            "cert",
+            "issue",
+            "--user",
+            "jane",
+            "--group",
+            "b",
+            "--group",
+            "a",
+            "--group",
+            "b",
+            "--out-dir",
+            "out",
+            "--days",
+            "30",
+        ],
+    );
+    let path = |name: &str| folder.join("out").join(name);
+    let (key, certificate) =
+        (fs::read(path("jane.key")).unwrap(), fs::read(path("jane.crt")).unwrap());
+    let renew = ["cert", "renew", "--cert", "out/jane.crt", "--key", "out/jane.key"];
+    let ran = done(folder, &renew);
+    assert!(ran.err.contains("not due"), "{}", ran.err);
+    assert_eq!(fs::read(path("jane.crt")).unwrap(), certificate);
+
+    done(folder, &[&renew[..], &["--if-within", "31", "--keep-key"]].concat());
+    assert_eq!(fs::read(path("jane.key")).unwrap(), key);
+    assert_ne!(fs::read(path("jane.crt")).unwrap(), certificate);
+
+    let ran = done(folder, &[&renew[..], &["--if-within", "400", "--revoke-old"]].concat());
+    assert!(ran.err.contains("the old certificate is revoked"), "{}", ran.err);
+    assert_ne!(fs::read(path("jane.key")).unwrap(), key);
+    #[cfg(unix)]
+    assert_eq!(mode(&path("jane.key")), 0o600);
+    assert!(!path("jane.key.new").exists() && !path("jane.crt.new").exists());
+    let all = records(folder);
+    assert_eq!(all.len(), 3);
+    // Every group in its order, the one that stands twice included.
+    assert!(
+        all.iter().all(|record| record["groups"] == serde_json::json!(["b", "a", "b"])),
+        "{all:?}"
+    );
+
+    // The old one is revoked, and is not renewed any more.
+    fs::write(path("old.crt"), &certificate).unwrap();
+    fs::write(path("old.key"), &key).unwrap();
+    let old =
+        ["cert", "renew", "--cert", "out/old.crt", "--key", "out/old.key", "--if-within", "400"];
+    done(folder, &["cert", "revoke", "--cert", "out/old.crt"]);
+    let ran = run(folder, &old);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("was revoked"), "{}", ran.err);
+}
+
+#[test]
+fn a_renewal_that_was_interrupted_is_finished_by_the_next() {
+    let folder = authority();
+    let folder = folder.path();
+    for user in ["old", "new"] {
+        done(folder, &["cert", "issue", "--user", user, "--out-dir", "out"]);
+    }
+    let path = |name: &str| folder.join("out").join(name);
+    let new = (fs::read(path("new.key")).unwrap(), fs::read(path("new.crt")).unwrap());
+    // The key is in place, the certificate is not.
+    fs::rename(path("new.key"), path("old.key")).unwrap();
+    fs::rename(path("new.crt"), path("old.crt.new")).unwrap();
+    let renew = ["cert", "renew", "--cert", "out/old.crt", "--key", "out/old.key"];
+    let ran = done(folder, &renew);
+    assert!(ran.err.contains("is finished now"), "{}", ran.err);
+    assert_eq!((fs::read(path("old.key")).unwrap(), fs::read(path("old.crt")).unwrap()), new);
+    // A key without a certificate is nobody's.
+    fs::write(path("old.key.new"), "x").unwrap();
+    refused(folder, &renew, "old.key.new");
+    fs::remove_file(path("old.key.new")).unwrap();
+    // New files that do not belong together are not put in place.
+    fs::write(path("old.crt.new"), fs::read(folder.join("pki/ca.crt")).unwrap()).unwrap();
+    refused(folder, &renew, "do not belong together");
+}
+
+#[test]
+fn a_user_of_a_kubeconfig_is_renewed_and_nothing_else_of_it_changes() {
+    let folder = authority();
+    let folder = folder.path();
+    fs::write(folder.join("config"), "# mine\ncurrent-context: x # keep\nusers:\n- name: bob\n")
+        .unwrap();
+    let server = ["--kubeconfig", "config", "--server", "https://a", "--no-current-context"];
+    done(folder, &[&["cert", "issue", "--user", "jane", "--out-dir", "out"][..], &server].concat());
+    let before = fs::read_to_string(folder.join("config")).unwrap();
+    assert!(
+        before
+            .starts_with("# mine\ncurrent-context: x # keep\nusers:\n- name: bob\n- name: jane\n"),
+        "{before}"
+    );
+    let renew =
+        ["cert", "renew", "--kubeconfig", "config", "--user", "jane", "--if-within", "9999"];
+    done(folder, &renew);
+    let after = fs::read_to_string(folder.join("config")).unwrap();
+    let changed = before.lines().zip(after.lines()).filter(|(a, b)| a != b).count();
+    assert_eq!((changed, before.lines().count()), (2, after.lines().count()), "{after}");
+    refused(folder, &[&renew[..5], &["bob"]].concat(), "`bob`");
 }

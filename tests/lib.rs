@@ -8,6 +8,9 @@ mod bad;
 #[cfg(all(feature = "cli", feature = "ledger"))]
 mod cert_ledger;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "ledger"))]
+mod cert_sign;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod churn_rbac;
 #[cfg(test)]
@@ -42,6 +45,9 @@ mod golden_rbac;
 mod golden_real_cluster;
 #[cfg(test)]
 mod golden_review;
+#[cfg(test)]
+#[cfg(all(feature = "ledger", feature = "files"))]
+mod golden_signing;
 #[cfg(test)]
 #[cfg(feature = "authn")]
 mod golden_token_review;

@@ -6,10 +6,16 @@
 //! caller passes.
 
 pub mod approval;
+pub mod issue;
 pub mod ledger;
 pub mod policy;
 mod requested;
 pub mod signer;
+#[cfg(test)]
+mod tests;
+mod usages;
+pub mod validation;
 pub mod validity;
 
 pub use requested::Requested;
+pub use usages::certificate_usages;

@@ -1,8 +1,11 @@
 use std::net::IpAddr;
 
+use crate::crypto::certificate::KeyDescription;
+use crate::crypto::request::SigningRequest;
+
 /// What somebody wants to have in a certificate, as far as rules look at it. Made of a signing
 /// request, whose signature was verified; rules see nothing else of it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Requested<'a> {
     /// The common name, which becomes the user name; empty when there is none.
     pub common_name: &'a str,
@@ -16,4 +19,20 @@ pub struct Requested<'a> {
     pub email_addresses: &'a [String],
     /// Alternative names that are URIs.
     pub uris: &'a [String],
+    /// What kind of key; `None` when that is not known, which no policy takes.
+    pub key: Option<KeyDescription>,
+}
+
+impl<'a> From<&'a SigningRequest> for Requested<'a> {
+    fn from(request: &'a SigningRequest) -> Self {
+        Self {
+            common_name: request.common_name().unwrap_or_default(),
+            organizations: request.organizations(),
+            dns_names: request.dns_names(),
+            ip_addresses: request.ip_addresses(),
+            email_addresses: request.email_addresses(),
+            uris: request.uris(),
+            key: Some(request.key()),
+        }
+    }
 }

@@ -63,6 +63,8 @@ mod report;
 pub mod revocations;
 #[cfg(feature = "authn")]
 mod secret;
+#[cfg(feature = "pki")]
+pub mod signing_policy;
 mod text;
 mod wire;
 mod yaml;

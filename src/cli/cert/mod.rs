@@ -1,20 +1,29 @@
 //! `cert`: user certificates from request to revocation.
 
+mod approve;
 mod authority;
+mod bind;
 mod books;
 mod bytes;
 mod ca;
 mod clock;
 mod crl;
+mod desk;
 mod export;
 mod inspect;
+mod issuance;
+mod issue;
 mod list;
+mod objects;
+mod permission;
 mod place;
 mod record;
+mod renew;
 mod request;
 mod revoke;
 mod rows;
 mod show;
+mod sign;
 mod verify;
 
 pub(crate) use authority::read;
@@ -35,9 +44,14 @@ pub(crate) struct CertArgs {
 
 #[derive(Debug, Subcommand)]
 enum CertVerb {
+    Sign(sign::SignArgs),
+    Approve(approve::ApproveArgs),
+    Deny(approve::DenyArgs),
     Ca(ca::CaArgs),
     Inspect(inspect::InspectArgs),
     Request(request::RequestArgs),
+    Issue(issue::IssueArgs),
+    Renew(renew::RenewArgs),
     Verify(verify::VerifyArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
@@ -50,9 +64,14 @@ enum CertVerb {
 /// Runs the verb.
 pub(crate) fn run(args: &CertArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     match &args.verb {
+        CertVerb::Sign(args) => sign::run(args, out),
+        CertVerb::Approve(args) => approve::approve(args, out),
+        CertVerb::Deny(args) => approve::deny(args, out),
         CertVerb::Ca(args) => ca::run(args, out),
         CertVerb::Inspect(args) => inspect::run(args, out),
         CertVerb::Request(args) => request::run(args, out),
+        CertVerb::Issue(args) => issue::run(args),
+        CertVerb::Renew(args) => renew::run(args),
         CertVerb::Verify(args) => verify::run(args, out),
         CertVerb::List(args) => list::run(args, out),
         CertVerb::Show(args) => show::run(args, out),

@@ -112,7 +112,7 @@ fn found(name: &str, bytes: Vec<u8>, now: i64) -> Result<Vec<(Vec<u8>, Provenanc
         return Ok(chain.into_iter().map(|der| (der, Provenance::imported(now))).collect());
     }
     let mut found = Vec::new();
-    for object in objects::read(name, bytes)? {
+    for object in objects::read(name, &bytes)?.objects {
         let origin = object.origin;
         let request = CertificateSigningRequest::from_value(object.value)
             .map_err(|error| wrong(&format!("{origin}: {error}")))?;

@@ -6,8 +6,8 @@ mod place;
 #[cfg(feature = "webhook")]
 mod webhook;
 
-pub(crate) use material::{checked_pair, read_authority};
-pub(crate) use place::{Place, put, reference};
+pub(crate) use material::read_authority;
+pub(crate) use place::{Place, put, would_put};
 #[cfg(feature = "webhook")]
 pub(crate) use webhook::{Webhook, webhook};
 
@@ -22,6 +22,8 @@ use portcullis::source::kubeconfig::{self, Existing};
 use super::cert::now;
 use super::exit::{Exit, Failure};
 use super::speak::Speaker;
+use material::checked_pair;
+use place::reference;
 
 /// Write a kubeconfig for a user, or put the user into one that is there
 ///

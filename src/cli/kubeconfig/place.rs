@@ -65,6 +65,18 @@ pub(crate) fn put(
     Ok(())
 }
 
+/// Whether entries of these names could be put there, whatever is in them. Nothing is written.
+pub(crate) fn would_put(entries: &Entries, path: &Path) -> Result<(), Failure> {
+    let shown = path.display().to_string();
+    let old = match fs::read(path) {
+        Ok(old) => old,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Failure::Read { path: shown, error }),
+    };
+    kubeconfig::merge(&shown, &old, entries, Existing::Refuse)?;
+    Ok(())
+}
+
 fn merge(
     entries: &Entries,
     existing: Existing,

@@ -7,15 +7,22 @@
 //! Absent on purpose: files (see `source::signing_policy`), the rules of Kubernetes' signers, which
 //! hold besides, and any engine: who may approve and sign is asked elsewhere.
 
+mod key;
+mod names;
 mod pattern;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use key::KeyRule;
+pub use names::{AddressRange, AddressRangeError, AlternativeNames};
 pub use pattern::{Pattern, PatternError};
 
 use super::requested::Requested;
 use super::signer::Signer;
+use crate::crypto::certificate::KeyDescription;
 use crate::model::{User, groups};
 
 /// A list of rules.
@@ -26,7 +33,7 @@ pub struct SigningPolicy {
 }
 
 /// What certain requesters may have.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// What refusals and the ledger call it.
     pub name: String,
@@ -42,10 +49,34 @@ pub struct Rule {
     pub groups: Vec<Grant>,
     /// Organizations without which there is no certificate.
     pub required_groups: Vec<String>,
+    /// The keys that may be certified.
+    pub keys: Vec<KeyRule>,
+    /// The alternative names that they may ask for.
+    pub alternative_names: AlternativeNames,
     /// The longest life in seconds; `None` leaves it to the signer.
     pub max_lifetime: Option<i64>,
     /// The longest life in seconds of certificates with this organization.
     pub max_lifetime_by_group: BTreeMap<String, i64>,
+}
+
+impl Default for Rule {
+    /// A rule that is for nobody and gives nothing; keys are those of [`KeyRule::DEFAULT`], and the
+    /// signer is the one for users.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            signers: vec![Signer::KubeApiserverClient],
+            requesters: Vec::new(),
+            requester_groups: Vec::new(),
+            user_names: Vec::new(),
+            groups: Vec::new(),
+            required_groups: Vec::new(),
+            keys: KeyRule::DEFAULT.to_vec(),
+            alternative_names: AlternativeNames::default(),
+            max_lifetime: None,
+            max_lifetime_by_group: BTreeMap::new(),
+        }
+    }
 }
 
 /// A name that may be asked for.
@@ -58,7 +89,7 @@ pub enum Grant {
 }
 
 /// What is asked of a policy.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Asked<'a> {
     /// Who wants the certificate.
     pub requester: &'a User,
@@ -113,6 +144,10 @@ pub enum Misfit {
     Group(String),
     /// This group must be asked for.
     MissingGroup(String),
+    /// Such a key is not certified.
+    Key(String),
+    /// This alternative name may not be asked for.
+    AlternativeName(String),
 }
 
 impl fmt::Display for Misfit {
@@ -125,13 +160,49 @@ impl fmt::Display for Misfit {
             }
             Self::UserName(name) => write!(f, "it does not give user name `{name}`"),
             Self::Group(name) => write!(f, "it does not give group `{name}`"),
-            Self::MissingGroup(name) => write!(f, "it asks for group `{name}`, which is missing"),
+            Self::MissingGroup(name) => {
+                write!(f, "it is only for members of group `{name}`, which is not asked for")
+            }
+            Self::Key(key) => write!(f, "it does not take {key} keys"),
+            Self::AlternativeName(name) => {
+                write!(f, "it does not give the alternative name `{name}`")
+            }
         }
     }
 }
 
 impl SigningPolicy {
     /// Decides one request.
+    ///
+    /// ```
+    /// use portcullis::crypto::certificate::{KeyDescription, KeyKind};
+    /// use portcullis::model::User;
+    /// use portcullis::pki::Requested;
+    /// use portcullis::pki::policy::{Asked, Grant, Rule, SigningPolicy};
+    /// use portcullis::pki::signer::Signer;
+    ///
+    /// let rule = Rule {
+    ///     name: "developers".to_owned(),
+    ///     requester_groups: vec!["dev".parse()?],
+    ///     user_names: vec![Grant::Own],
+    ///     ..Rule::default()
+    /// };
+    /// let policy = SigningPolicy { rules: vec![rule] };
+    /// let jane = User::new("jane").with_groups(["dev"]);
+    /// let ask = |common_name| {
+    ///     let key = KeyDescription { algorithm: KeyKind::Ed25519, bits: 256, curve: None };
+    ///     let requested = Requested { common_name, key: Some(key), ..Requested::default() };
+    ///     let signer = &Signer::KubeApiserverClient;
+    ///     policy.decide(&Asked { requester: &jane, requested, signer })
+    /// };
+    /// assert!(ask("jane").is_ok());
+    /// assert_eq!(
+    ///     ask("joe").unwrap_err().to_string(),
+    ///     "no rule of the signing policy allows it; the nearest is `developers`: \
+    ///      it does not give user name `joe`"
+    /// );
+    /// # Ok::<(), portcullis::pki::policy::PatternError>(())
+    /// ```
     ///
     /// # Errors
     /// The refusal, with the rule that came nearest.
@@ -170,6 +241,8 @@ impl Misfit {
             Self::UserName(_) => 2,
             Self::Group(_) => 3,
             Self::MissingGroup(_) => 4,
+            Self::Key(_) => 5,
+            Self::AlternativeName(_) => 6,
         }
     }
 }
@@ -193,7 +266,12 @@ impl Rule {
         if let Some(group) = self.required_groups.iter().find(|group| !groups.contains(group)) {
             return Some(Misfit::MissingGroup(group.clone()));
         }
-        None
+        let takes = |key: &KeyDescription| self.keys.iter().any(|rule| rule.takes(key));
+        if !requested.key.as_ref().is_some_and(takes) {
+            let key = requested.key.as_ref().map_or("unknown".to_owned(), ToString::to_string);
+            return Some(Misfit::Key(key));
+        }
+        self.alternative_names.first_other(requested).map(Misfit::AlternativeName)
     }
 
     fn is_for(&self, requester: &User) -> bool {

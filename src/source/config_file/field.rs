@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::problem::Problem;
 use super::{NamedPath, scalar};
+use crate::api::Str;
 use crate::model::Origin;
 use crate::source::document::{Node, Value};
 use crate::util::nearest::nearest;
@@ -95,6 +96,21 @@ impl<'a> Field<'a> {
             problems: self.problems,
         };
         Some(items.iter().enumerate().map(item).collect())
+    }
+
+    /// The fields of an object whose names are the user's own.
+    #[cfg(feature = "pki")]
+    pub(crate) fn entries(&self) -> Option<Vec<(&'a str, Field<'a>)>> {
+        let Value::Map(fields) = &self.node.value else {
+            self.must_be("an object");
+            return None;
+        };
+        let entry = |(name, node): &'a (_, Node)| {
+            let name: &Str = name;
+            let path = format!("{}.{}", self.path, excerpt(name));
+            (name.as_str(), Field { node, path, problems: self.problems })
+        };
+        Some(fields.iter().map(entry).collect())
     }
 
     /// A list with something in it.

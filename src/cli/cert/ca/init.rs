@@ -1,13 +1,18 @@
 use clap::Args;
+use portcullis::source::revocations::RevocationFile;
 
 use super::folder::{BUNDLE, CA_CERT, CA_KEY, Folder};
 use super::{FolderArgs, NewArgs};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, with_causes};
+
+/// Where revocations are, unless somebody says otherwise.
+const REVOCATIONS: &str = "revocations.ndjson";
 
 /// Make a certificate authority
 ///
 /// Writes ca.key (readable by its owner only), ca.crt, and bundle.crt, the file that API servers take
-/// as --client-ca-file. An authority that is there is never replaced.
+/// as --client-ca-file; and an empty revocations.ndjson, so that a server that is to read it can start.
+/// An authority that is there is never replaced.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
     /// Its name, as certificates show it
@@ -38,6 +43,9 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         folder.remove(BUNDLE)?;
         folder.bundle(&[authority.certificate_der()], None)
     })?;
+    RevocationFile::new(folder.at(REVOCATIONS))
+        .append(&[])
+        .map_err(|error| Failure::usage(with_causes(&error)))?;
     speaker.note(format!(
         "the authority `{}` is in `{}`; API servers trust it with --client-ca-file={}",
         args.common_name,
