@@ -4,7 +4,8 @@
 //! calls them (see `README.md` beside), and so does the test suite with all saved inputs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Once};
 
 use portcullis::api::authentication::TokenReview;
@@ -26,12 +27,15 @@ use portcullis::crypto::path::{self, PathInput, RevocationCheck, Strictness, Tru
 use portcullis::crypto::private_key::PrivateKey;
 use portcullis::crypto::request::SigningRequest;
 use portcullis::crypto::{jwk, pem};
-use portcullis::model::Fingerprint;
+use portcullis::model::{Fingerprint, User};
 use portcullis::pki::ledger::{CertificateRecord, Ledger, Provenance};
+use portcullis::pki::policy::Asked;
+use portcullis::pki::Requested;
+use portcullis::pki::signer::Signer;
 use portcullis::source::kubeconfig::{self, Existing};
 use portcullis::source::ledger::{LedgerFile, LedgerPaths, OpenMode};
 use portcullis::source::revocations::RevocationFile;
-use portcullis::source::{self, Limits, LoadOptions, objects};
+use portcullis::source::{self, Limits, LoadOptions, objects, signing_policy};
 use portcullis::webhook::config::ServerConfig;
 
 /// A parser by name, and what is done with the bytes.
@@ -58,6 +62,7 @@ pub(crate) const TARGETS: &[Target] = &[
     ("revocation_file", revocation_file),
     ("revocation_list", revocation_list),
     ("server_config", server_config),
+    ("signing_policy", signing_policy),
     ("signing_request", signing_request),
     ("signing_request_object", signing_request_object),
     ("subject_access_review", subject_access_review),
@@ -422,6 +427,28 @@ pub(crate) fn revocation_list(bytes: &[u8]) {
     let _ = list.is_by(bytes);
 }
 
+/// A signing policy, YAML or JSON, and what it says to somebody.
+pub(crate) fn signing_policy(bytes: &[u8]) {
+    let Ok(policy) = signing_policy::parse(Path::new("fuzz.yaml"), bytes) else { return };
+    let mut jane = User::new("jane");
+    jane.groups = vec!["dev".to_owned(), "ops".to_owned()];
+    let names = ["a.example".to_owned(), "*.example".to_owned(), String::new()];
+    let requested = Requested {
+        common_name: "jane",
+        organizations: &jane.groups,
+        dns_names: &names,
+        ip_addresses: &[IpAddr::from([127, 0, 0, 1]), IpAddr::from([0; 16])],
+        email_addresses: &names,
+        uris: &names,
+        key: None,
+    };
+    let signer = Signer::KubeApiserverClient;
+    match policy.decide(&Asked { requester: &jane, requested, signer: &signer }) {
+        Ok(allowed) => assert!(policy.rules.iter().any(|rule| rule.name == allowed.rule)),
+        Err(refusal) => assert!(!refusal.to_string().is_empty()),
+    }
+}
+
 /// A signing request, PEM or DER.
 pub(crate) fn signing_request(bytes: &[u8]) {
     for read in [SigningRequest::from_pem(bytes), SigningRequest::from_der(bytes)] {
@@ -437,8 +464,8 @@ pub(crate) fn signing_request(bytes: &[u8]) {
 
 /// CertificateSigningRequest objects, and other objects of YAML and JSON. Nothing is lost of them.
 pub(crate) fn signing_request_object(bytes: &[u8]) {
-    let Ok(found) = objects::read("fuzz", bytes.to_vec()) else { return };
-    for object in found {
+    let Ok(found) = objects::read("fuzz", bytes) else { return };
+    for object in found.objects {
         let Ok(mut read) = CertificateSigningRequest::from_value(object.value.clone()) else {
             continue;
         };
