@@ -165,10 +165,15 @@ impl<'a> Certificate<'a> {
         without_zeros(self.read.tbs_certificate.raw_serial())
     }
 
-    /// The serial number in decimal digits.
+    /// The serial number in decimal digits. One of more than 64 bytes, where RFC 5280 §4.1.2.2 allows
+    /// 20, is given as `0x` and its first 64 bytes in hexadecimal digits: to count in tens takes time
+    /// that grows with the square, and anybody can present a certificate.
     #[must_use]
     pub fn serial_decimal(&self) -> String {
-        self.read.tbs_certificate.serial.to_string()
+        match self.serial().split_at_checked(64) {
+            Some((first, [_, ..])) => format!("0x{}…", hexadecimal(first)),
+            _ => self.read.tbs_certificate.serial.to_string(),
+        }
     }
 
     /// The identifier of its key, as it says itself.
@@ -357,6 +362,10 @@ pub fn fingerprint(der: &[u8]) -> Fingerprint {
         *byte = *digest;
     }
     Fingerprint::from_bytes(bytes)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A number without the zero bytes that stand before it.
