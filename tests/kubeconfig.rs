@@ -591,6 +591,15 @@ fn a_renewal_that_was_interrupted_is_finished_by_the_next() {
     let ran = done(folder, &renew);
     assert!(ran.err.contains("is finished now"), "{}", ran.err);
     assert_eq!((fs::read(path("old.key")).unwrap(), fs::read(path("old.crt")).unwrap()), new);
+    // With --revoke-old the old one is revoked then, too; before, it was in force for good.
+    assert!(!done(folder, &["cert", "list", "--revoked"]).out.contains("new"));
+    done(folder, &["cert", "issue", "--user", "newer", "--out-dir", "out"]);
+    fs::rename(path("newer.key"), path("old.key.new")).unwrap();
+    fs::rename(path("newer.crt"), path("old.crt.new")).unwrap();
+    let ran = done(folder, &[&renew[..], &["--revoke-old"]].concat());
+    assert!(ran.err.contains("the old certificate is revoked"), "{}", ran.err);
+    let revoked = done(folder, &["cert", "list", "--revoked"]).out;
+    assert!(revoked.contains("new ") && !revoked.contains("newer"), "{revoked}");
     // A key without a certificate is nobody's.
     fs::write(path("old.key.new"), "x").unwrap();
     refused(folder, &renew, "old.key.new");

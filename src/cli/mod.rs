@@ -99,6 +99,8 @@ enum Verb {
 
 /// Runs the command.
 pub(crate) fn main() -> ExitCode {
+    #[cfg(feature = "ledger")]
+    leave_damage_to_the_ledger();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -145,4 +147,17 @@ pub(crate) fn main() -> ExitCode {
             Exit::Unusable.into()
         }
     }
+}
+
+/// The store of the ledger panics when it walks through damaged pages. The ledger catches that and says
+/// what to do; the trace on top would only hide it.
+#[cfg(feature = "ledger")]
+fn leave_damage_to_the_ledger() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |about| {
+        let is_of_the_store = about.location().is_some_and(|at| at.file().contains("/redb-"));
+        if !is_of_the_store {
+            usual(about);
+        }
+    }));
 }

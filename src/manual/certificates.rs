@@ -4,10 +4,11 @@
 //!
 //! ```text
 //! portcullis cert ca init --pki pki                          # once: an authority for users
-//! portcullis cert issue --pki pki --user jane --group dev \
-//!     --kubeconfig jane.kubeconfig --server https://api.example:6443 --ca-file cluster-ca.crt \
-//!     --bind clusterrole/view -n team -f cluster.yaml        # key, certificate, kubeconfig, RoleBinding
-//! portcullis whoami --cert jane.crt --ca-file pki/bundle.crt # whom an API server takes it for
+//! portcullis cert issue --pki pki --user jane --group dev --out-dir jane \
+//!     --kubeconfig jane/config --server https://api.example:6443 --server-ca cluster-ca.crt \
+//!     --bind clusterrole/view -n team --requester lead -f cluster.yaml
+//!                                                            # key, certificate, kubeconfig, RoleBinding
+//! portcullis whoami --cert jane/jane.crt --ca-file pki/bundle.crt # whom an API server takes it for
 //! portcullis cert list --pki pki                             # what is out there, and until when
 //! portcullis cert revoke --pki pki --user jane --reason keyCompromise
 //! ```
@@ -72,8 +73,12 @@
 //! 1. The rules of the signer, those of Kubernetes' own controllers (S-CSR-12 to S-CSR-17).
 //! 2. A signing policy, `--signing-policy FILE`: which requesters may ask for which names, groups, keys and
 //!    lifetimes. With one, what no rule allows is refused. `policies/signing/` has a sample.
-//! 3. The authorizers, `-f`, `--abac`: the verbs `approve` and `sign` on `signers`, as the API server asks
-//!    them (S-CSR-9). An error of theirs is a no (S-CSR-11).
+//! 3. The authorizers, `-f`, `--abac`: the verbs `approve` and `sign` on `signers`, and `update` on
+//!    `certificatesigningrequests/approval` and `/status`, as the API server asks them (S-CSR-9). An error
+//!    of theirs is a no (S-CSR-11).
+//!
+//! `cert approve` without a policy approves only requests that are named. With `--kubelets` it approves what
+//! Kubernetes approves by itself, client certificates of kubelets, by its question (S-CSR-18).
 //!
 //! # Stricter than the API server
 //!

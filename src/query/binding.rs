@@ -156,20 +156,41 @@ impl BindingPlan {
         snapshot.rbac()?.role_rules(self.role.kind, namespace, &self.role.name)
     }
 
-    /// The same in few lines: what is on one resource stands together, in the form of the API
-    /// server's refusals.
+    /// The same in few lines, in the form of the API server's refusals: resources of a group on which
+    /// the same is granted stand together.
     #[must_use]
     pub fn grants(&self, snapshot: &Snapshot) -> Option<Vec<String>> {
         let rules = self.rules(snapshot)?;
         let atoms: Vec<PolicyRule> = rules.iter().flat_map(break_down).collect();
+        let mut merged: Vec<PolicyRule> = Vec::new();
+        for rule in escalation::compact(&atoms) {
+            match merged.iter_mut().find(|other| differ_in_resources(other, &rule)) {
+                Some(other) => {
+                    let new =
+                        rule.resources.into_iter().filter(|new| !other.resources.contains(new));
+                    let new: Vec<_> = new.collect();
+                    other.resources.extend(new);
+                }
+                None => merged.push(rule),
+            }
+        }
         let mut lines: Vec<String> = Vec::new();
-        for line in escalation::compact(&atoms).iter().map(escalation::render) {
+        for line in merged.iter().map(escalation::render) {
             if !lines.contains(&line) {
                 lines.push(line);
             }
         }
         Some(lines)
     }
+}
+
+/// Whether two rules say the same of resources, be they others.
+fn differ_in_resources(one: &PolicyRule, other: &PolicyRule) -> bool {
+    !one.resources.is_empty()
+        && !other.resources.is_empty()
+        && one.verbs == other.verbs
+        && one.api_groups == other.api_groups
+        && one.resource_names == other.resource_names
 }
 
 /// Why a requester may not make a binding. The texts are the API server's.
@@ -357,10 +378,7 @@ mod tests {
     fn what_it_grants_is_said_in_few_lines() {
         assert_eq!(
             in_team("clusterrole/view").grants(&world()).unwrap(),
-            [
-                r#"{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}"#,
-                r#"{APIGroups:[""], Resources:["services"], Verbs:["get" "list"]}"#,
-            ]
+            [r#"{APIGroups:[""], Resources:["pods" "services"], Verbs:["get" "list"]}"#]
         );
     }
 

@@ -74,7 +74,7 @@ pub enum ObjectError {
         api_version: String,
     },
     /// No object at all.
-    #[error("this is no object of Kubernetes: it has no `kind`; a `{KIND}` is needed")]
+    #[error("it is no object of Kubernetes, and must be `{KIND}` of `{API_VERSION}`")]
     NoKind,
     /// A field holds what it cannot hold.
     #[error("a field is of the wrong type: {0}")]

@@ -41,11 +41,11 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     folder.make_authority([CA_CERT, CA_KEY], &args.common_name, &args.new, |authority| {
         // A bundle that an interrupted run left holds a certificate that nobody has the rest of.
         folder.remove(BUNDLE)?;
-        folder.bundle(&[authority.certificate_der()], None)
+        folder.bundle(&[authority.certificate_der()], None)?;
+        RevocationFile::new(folder.at(REVOCATIONS))
+            .append(&[])
+            .map_err(|error| Failure::usage(with_causes(&error)))
     })?;
-    RevocationFile::new(folder.at(REVOCATIONS))
-        .append(&[])
-        .map_err(|error| Failure::usage(with_causes(&error)))?;
     speaker.note(format!(
         "the authority `{}` is in `{}`; API servers trust it with --client-ca-file={}",
         args.common_name,

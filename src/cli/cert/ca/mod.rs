@@ -13,7 +13,7 @@
 //!
 //! | verb | steps, in order | after an interruption |
 //! |---|---|---|
-//! | `init` | `ca.key`, `bundle.crt`, `ca.crt` | without `ca.crt` there is no authority yet; the key that is there is used |
+//! | `init` | `ca.key`, `bundle.crt`, `revocations.ndjson`, `ca.crt` | without `ca.crt` there is no authority yet; the key that is there is used |
 //! | `next` | `next.key`, `next.crt`, `bundle.crt` | the old authority signs; what is there of the next one is used |
 //! | `activate` | `bundle.crt`, `retiring.crt`, `retiring.key`, `next.key` → `ca.key`, `next.crt` → `ca.crt` | `next.crt` without `next.key` says that `ca.key` is the next one's already: with that certificate it signs ([`certificate_in`]) |
 //! | `retire` | `bundle.crt`, `retiring.key`, `retiring.crt` | the new authority signs; `retiring.crt` goes last |

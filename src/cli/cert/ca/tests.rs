@@ -98,7 +98,7 @@ fn a_new_authority_is_its_owners_and_never_replaced() {
     let above = tempfile::tempdir().unwrap();
     let folder = above.path().join("a/pki");
     done(&folder, &["init", "--common-name", "users of example", "--days", "10"]);
-    assert_eq!(names(&folder), ["bundle.crt", "ca.crt", "ca.key"]);
+    assert_eq!(names(&folder), ["bundle.crt", "ca.crt", "ca.key", "revocations.ndjson"]);
     assert_eq!(text(&folder, "bundle.crt"), text(&folder, "ca.crt"));
     let authority = load(&folder);
     assert_eq!(authority.common_name(), Some("users of example"));
@@ -163,7 +163,7 @@ fn a_rotation_goes_through_three_steps() {
     refused(folder, &["activate"], "there is no next authority");
 
     done(folder, &["retire"]);
-    assert_eq!(names(folder), ["bundle.crt", "ca.crt", "ca.key"]);
+    assert_eq!(names(folder), ["bundle.crt", "ca.crt", "ca.key", "revocations.ndjson"]);
     assert_eq!(text(folder, "bundle.crt"), guest + &second);
     assert_usable(folder);
     done(folder, &["next"]);
