@@ -598,6 +598,9 @@ fn a_uid_goes_past_no_policy_and_several_past_nobody() {
     assert!(ran.err.contains("it does not give uid `42`") && ran.out.is_empty(), "{}", ran.err);
     ends(folder, &args, &request("/O=dev/CN=jane"), 0);
     ends(folder, &["sign", "-"], &with, 0);
+    // Programs that take the first common name would see somebody else.
+    let ran = ends(folder, &args, &request("/O=dev/CN=admin/CN=jane"), 1);
+    assert!(ran.err.contains("it does not give user name `admin`"), "{}", ran.err);
     let ran = ends(folder, &["sign", "-"], &request("/CN=jane/kuid=42/kuid=43"), 2);
     assert!(ran.err.contains("has several uids"), "{}", ran.err);
 }

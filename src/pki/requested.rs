@@ -9,6 +9,9 @@ use crate::crypto::request::SigningRequest;
 pub struct Requested<'a> {
     /// The common name, which becomes the user name; empty when there is none.
     pub common_name: &'a str,
+    /// Common names before that one. They make nobody of the bearer to Kubernetes, and somebody to
+    /// programs that take the first.
+    pub earlier_common_names: &'a [String],
     /// The organizations in order, which become the groups.
     pub organizations: &'a [String],
     /// The uid, which becomes that of the user (S-X509-5).
@@ -29,6 +32,7 @@ impl<'a> From<&'a SigningRequest> for Requested<'a> {
     fn from(request: &'a SigningRequest) -> Self {
         Self {
             common_name: request.common_name().unwrap_or_default(),
+            earlier_common_names: request.earlier_common_names(),
             organizations: request.organizations(),
             uid: request.uid(),
             dns_names: request.dns_names(),

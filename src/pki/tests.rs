@@ -42,6 +42,7 @@ fn says(signer: &Signer, mut case: Case, change: impl FnOnce(&mut Case)) -> Stri
     change(&mut case);
     let requested = Requested {
         common_name: case.name,
+        earlier_common_names: &[],
         organizations: &case.groups,
         uid: None,
         dns_names: &case.dns,

@@ -441,6 +441,7 @@ pub(crate) fn signing_policy(bytes: &[u8]) {
         email_addresses: &names,
         uris: &names,
         key: None,
+        ..Requested::default()
     };
     let signer = Signer::KubeApiserverClient;
     match policy.decide(&Asked { requester: &jane, requested, signer: &signer }) {

@@ -61,7 +61,6 @@ impl PermissionArgs {
             name => Ok(name.map(|name| User::impersonated(name, groups))),
         };
         let requester = user(&self.requester, &self.requester_groups, "--requester")?;
-        let approver = user(&self.approver, &self.approver_groups, "--as")?.or(requester.clone());
         let rules = match &self.signing_policy {
             None => None,
             Some(path) => {
@@ -70,6 +69,9 @@ impl PermissionArgs {
             }
         };
         let has_chain = self.has_chain();
+        // Where nobody is asked nobody approved, and the books must not say so.
+        let approver = user(&self.approver, &self.approver_groups, "--as")?
+            .or_else(|| requester.clone().filter(|_| has_chain));
         if self.approver.is_some() && !has_chain {
             return Err(Failure::usage(
                 "--as needs somebody to ask: name roles and bindings with -f, or a policy with --abac",

@@ -211,7 +211,7 @@ fn sign_bare(
             let certificate = &issued.certificate;
             out.write_all(certificate.pem().as_bytes())?;
             speaker.note(format!(
-                "certificate {} of `{user}`, good until {}, by {}",
+                "certificate {} of `{user}`, good until {} ({})",
                 certificate.fingerprint(),
                 clock::utc(certificate.not_after()),
                 issued.decision

@@ -53,6 +53,7 @@ pub struct SigningRequest {
     subject: Vec<u8>,
     public_key_info: Vec<u8>,
     common_name: Option<String>,
+    earlier_common_names: Vec<String>,
     organizations: Vec<String>,
     uid: Option<String>,
     names: AlternativeNames,
@@ -153,6 +154,13 @@ impl SigningRequest {
     #[must_use]
     pub fn common_name(&self) -> Option<&str> {
         self.common_name.as_deref()
+    }
+
+    /// The common names before that one. Kubernetes does not look at them; other programs take the
+    /// first.
+    #[must_use]
+    pub fn earlier_common_names(&self) -> &[String] {
+        &self.earlier_common_names
     }
 
     /// Every organization, in order; duplicates and empty ones are kept (S-X509-4).

@@ -42,6 +42,7 @@ pub(super) fn request(der: &[u8]) -> Result<SigningRequest, RequestError> {
         subject: subject.whole.to_vec(),
         public_key_info: key.whole.to_vec(),
         common_name: who.common_name,
+        earlier_common_names: who.earlier_common_names,
         organizations: who.organizations,
         uid: who.uid,
         names: AlternativeNames::default(),
@@ -57,6 +58,7 @@ pub(super) fn request(der: &[u8]) -> Result<SigningRequest, RequestError> {
 #[derive(Default)]
 struct Names {
     common_name: Option<String>,
+    earlier_common_names: Vec<String>,
     organizations: Vec<String>,
     uid: Option<String>,
 }
@@ -81,7 +83,8 @@ impl Names {
                 };
                 let text = |name| text(value.tag, value.content).ok_or(RequestError::Text(name));
                 if Oid::COMMON_NAME.is(id) {
-                    names.common_name = Some(text("common name")?);
+                    let last = names.common_name.replace(text("common name")?);
+                    names.earlier_common_names.extend(last);
                 } else if Oid::ORGANIZATION.is(id) {
                     names.organizations.push(text("organization")?);
                 } else if Oid::KUBERNETES_UID.is(id) {

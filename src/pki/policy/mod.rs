@@ -263,8 +263,10 @@ impl Rule {
         if !self.is_for(requester) {
             return Some(Misfit::Requester(requester.name.clone()));
         }
-        if !self.gives_name(requester, requested.common_name) {
-            return Some(Misfit::UserName(requested.common_name.to_owned()));
+        let earlier = requested.earlier_common_names.iter().map(String::as_str);
+        let mut names = [requested.common_name].into_iter().chain(earlier);
+        if let Some(name) = names.find(|name| !self.gives_name(requester, name)) {
+            return Some(Misfit::UserName(name.to_owned()));
         }
         let groups = requested.organizations;
         if let Some(group) = groups.iter().find(|group| !self.gives_group(requester, group)) {

@@ -66,6 +66,7 @@ fn decide(
     let policy = SigningPolicy { rules: rules.to_vec() };
     let requested = Requested {
         common_name: case.name,
+        earlier_common_names: &[],
         organizations: &case.groups,
         uid: case.uid,
         dns_names: &case.dns,
