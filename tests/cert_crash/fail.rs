@@ -143,7 +143,7 @@ fn a_folder_that_cannot_be_written_to_is_named_before_there_is_a_certificate() {
 #[test]
 fn books_that_cannot_be_written_issue_nothing_and_a_revocation_is_caught_up_on() {
     let Some(site) = site() else { return };
-    site.done(&["cert", "request", "--user", "joe", "--key-out", "joe.key", "--out", "joe.csr"]);
+    site.request("joe");
     let sign = ["cert", "sign", "joe.csr"];
     let ledger = site.path("pki/ledger.redb");
     set_mode(&ledger, 0o444);
@@ -176,12 +176,12 @@ fn a_disk_that_is_full_leaves_everything_as_it_was() {
     let kubeconfig = ["--kubeconfig", "config", "--no-current-context"];
     let issue = |user| ["cert", "issue", "--user", user, "--out-dir", "users"];
     site.done(&[&issue("jane")[..], &kubeconfig].concat());
-    site.done(&["cert", "request", "--user", "joe", "--key-out", "joe.key", "--out", "joe.csr"]);
+    site.request("joe");
     let sign = ["cert", "sign", "joe.csr"];
     let pair = ["cert", "renew", "--cert", "users/jane.crt", "--key", "users/jane.key"];
     let within = ["--if-within", "9999"];
     let in_place = ["cert", "renew", "--kubeconfig", "config", "--user", "jane"];
-    let request = ["cert", "request", "--user", "j", "--key-out", "j.key", "--out", "j.csr"];
+    let request = ["cert", "request", "--user", "j", "--key-out", "j.key"];
     for (args, named) in [
         (issue("joe").to_vec(), ""),
         (sign.to_vec(), "pki/ledger.redb"),
@@ -196,6 +196,17 @@ fn a_disk_that_is_full_leaves_everything_as_it_was() {
     ] {
         site.nothing_is_written(|site| site.run_with_blocks(0, &args), named);
     }
+
+    // Room for the ledger as it is, and soon not for what it grows by.
+    let length = fs::metadata(site.path("pki/ledger.redb")).unwrap().len();
+    let blocks = u32::try_from(length / 512).unwrap();
+    let failed =
+        (0..20).map(|_| site.run_with_blocks(blocks, &sign)).find(|ran| ran.code != Some(0));
+    let failed = failed.expect("the ledger never grows");
+    assert_eq!((failed.code, failed.out.as_str()), (Some(2), ""), "{}", failed.err);
+    assert!(failed.err.contains("`pki/ledger.redb`"), "{}", failed.err);
+    site.check().agree();
+    site.done(&sign);
 
     // Now there is room for everything but the kubeconfig.
     let long = "# one more line of somebody's remarks\n".repeat(9000);
@@ -223,7 +234,7 @@ fn a_disk_that_is_full_leaves_everything_as_it_was() {
 #[test]
 fn a_certificate_that_cannot_be_printed_is_no_success_and_is_in_the_ledger() {
     let site = Site::new();
-    site.done(&["cert", "request", "--user", "joe", "--key-out", "joe.key", "--out", "joe.csr"]);
+    site.request("joe");
     let into_full = |args: &[&str]| {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         Ran::from(site.command(args).stdout(full).output().unwrap())

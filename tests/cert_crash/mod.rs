@@ -103,6 +103,13 @@ impl Site {
         ran
     }
 
+    /// A key and a signing request of somebody.
+    fn request(&self, user: &str) {
+        let key = format!("{user}.key");
+        let request = self.done(&["cert", "request", "--user", user, "--key-out", &key]).out;
+        fs::write(self.path(&format!("{user}.csr")), request).unwrap();
+    }
+
     /// The files, with the path in the folder as their name, in order.
     fn files(&self) -> Vec<(String, PathBuf)> {
         let mut files = Vec::new();
