@@ -1,4 +1,4 @@
-//! The binary, killed at any point ([`kill`]) and unable to write ([`fail`]): what was handed out is in
+//! The binary, killed at any point ([`kill`], [`renewal`]) and unable to write ([`fail`]): what was handed out is in
 //! the ledger, every file is whole or absent, and the same verb run again goes on or says what is in
 //! its way.
 //!
@@ -7,6 +7,7 @@
 
 mod fail;
 mod kill;
+mod renewal;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
