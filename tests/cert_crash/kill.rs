@@ -250,7 +250,7 @@ impl Killer {
     }
 
     fn sign(&mut self, round: usize) {
-        let into = (round % 2 == 0).then_some("signed.out");
+        let into = round.is_multiple_of(2).then_some("signed.out");
         let ran = self.cut_off(&SIGN, into);
         assert!(ran.code != Some(0) || !ran.out.is_empty());
         self.printed(&ran.out);
