@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use portcullis::authn::x509::Crls;
+use portcullis::crypto::crl::RevocationListError;
 use portcullis::source::crl::{
     CrlConfig, CrlConfigError, CrlFeed, CrlSource, CrlSourceError, CrlStatus,
 };
@@ -232,6 +233,16 @@ async fn what_cannot_serve_at_the_start_is_refused() {
     let ca = Authority::new("ca");
     std::fs::write(&path, &ca.pem).unwrap();
     assert_eq!(refused(quick([CrlSource::file(&path)])), file(CrlSourceError::NoList));
+    let pem = ca.list(-10, 3600, &[1]).pem().unwrap();
+    // The second list has no end: what it revokes would pass.
+    std::fs::write(&path, format!("{pem}{}", pem.get(..pem.len() / 2).unwrap())).unwrap();
+    let cut = CrlSourceError::List(RevocationListError::Malformed);
+    assert_eq!(refused(quick([CrlSource::file(&path)])), file(cut));
+    std::fs::write(&path, pem.repeat(257)).unwrap();
+    let too_many = CrlSourceError::TooMany { found: 257, most: 256 };
+    assert_eq!(refused(quick([CrlSource::file(&path)])), file(too_many));
+    std::fs::write(&path, pem.repeat(256)).unwrap();
+    assert!(CrlFeed::start(quick([CrlSource::file(&path)]), Crls::default()).is_ok());
     let list = ca.der(-10, 3600, &[1]);
     std::fs::write(&path, &list).unwrap();
     let max_bytes = list.len() - 1;
@@ -283,14 +294,13 @@ async fn an_older_list_and_one_of_another_signer_do_not_push_out_the_good_one() 
     let feed = CrlFeed::start(quick([source]), crls.clone()).unwrap();
     tokio::time::timeout(PATIENCE, feed.wait_ready()).await.expect("a list in time");
 
-    for (body, is_expected) in [
-        (
-            ca.der(-101, 3600, &[]),
-            (|error| matches!(error, CrlSourceError::Older { .. })) as fn(_) -> _,
-        ),
+    type IsExpected = fn(CrlSourceError) -> bool;
+    let refused: [(Vec<u8>, IsExpected); 3] = [
+        (ca.der(-101, 3600, &[]), |error| matches!(error, CrlSourceError::Older { .. })),
         (forger.der(-50, 3600, &[]), |error| matches!(error, CrlSourceError::NotSigned { .. })),
         (b"<html>sign in</html>".to_vec(), |error| matches!(error, CrlSourceError::List(_))),
-    ] {
+    ];
+    for (body, is_expected) in refused {
         server.answer(200, body);
         until(&feed, || only(&feed).last_error.is_some_and(is_expected)).await;
         assert_eq!(revoked(&crls), [1]);

@@ -5,6 +5,7 @@
 mod authority;
 #[cfg(all(feature = "cli", feature = "ledger"))]
 mod commands;
+mod forms;
 mod names;
 mod openssl;
 mod revocation;
@@ -155,7 +156,7 @@ fn intermediates_are_taken_in_any_order_amid_others_that_are_of_no_use() {
 fn an_intermediate_that_does_not_say_to_be_an_authority_is_none() {
     let root = Authority::new("root");
     for is_ca in [IsCa::NoCa, IsCa::ExplicitNoCa] {
-        let user = root.subordinate("user", |params| params.is_ca = is_ca.clone());
+        let user = root.subordinate("user", |params| params.is_ca = is_ca);
         let refused = ask(&user.issue(|_| {}), &[&user.der], &[&root]).unwrap_err();
         assert_eq!(refused, PathError::NotAnAuthority { subject: "CN=user".to_owned() });
     }
@@ -344,6 +345,32 @@ fn a_critical_extension_that_nobody_knows_is_refused_in_the_leaf_and_above_it() 
 }
 
 #[test]
+fn critical_policies_are_refused_as_what_an_api_server_reads_and_others_are_passed_over() {
+    let policies = |is_critical| {
+        move |params: &mut CertificateParams| {
+            // anyPolicy.
+            let any = vec![0x30, 8, 0x30, 6, 6, 4, 0x55, 0x1d, 0x20, 0];
+            let mut policies = CustomExtension::from_oid_content(&[2, 5, 29, 32], any);
+            policies.set_criticality(is_critical);
+            params.custom_extensions = vec![policies];
+        }
+    };
+    for is_critical in [true, false] {
+        let refused = Err(PathError::CriticalPolicies);
+        let expected = if is_critical { refused } else { Ok(()) };
+        let root = Authority::new("root");
+        assert_eq!(ask(&root.issue(policies(is_critical)), &[], &[&root]), expected);
+        let sub = root.subordinate("sub", policies(is_critical));
+        assert_eq!(ask(&sub.issue(|_| {}), &[&sub.der], &[&root]), expected);
+        // Of those of the trusted one nothing follows.
+        let top = Authority::with("top", policies(is_critical));
+        assert_eq!(ask(&top.issue(|_| {}), &[], &[&top]), Ok(()));
+    }
+    assert!(PathError::CriticalPolicies.is_stricter_than_kubernetes());
+    assert!(!PathError::UnhandledCriticalExtension.is_stricter_than_kubernetes());
+}
+
+#[test]
 fn a_certificate_that_is_cut_off_or_goes_on_is_malformed() {
     let root = Authority::new("root");
     let mut leaf = root.issue(|_| {});
@@ -487,7 +514,7 @@ fn a_bundle_without_a_certificate_or_with_a_broken_one_is_refused() {
     }
     let broken = pem.replace("MII", "AAA");
     assert!(TrustAnchors::from_pem(format!("{pem}{broken}").as_bytes()).is_err());
-    let cut = &pem[..pem.len() / 2];
+    let cut = pem.get(..pem.len() / 2).unwrap();
     assert!(TrustAnchors::from_pem(format!("{pem}{cut}").as_bytes()).is_err());
 }
 

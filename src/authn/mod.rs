@@ -20,6 +20,8 @@ pub mod request;
 #[cfg(feature = "request-header")]
 pub mod request_header;
 mod reserved;
+#[cfg(feature = "x509")]
+mod revoked;
 #[cfg(feature = "service-account")]
 pub mod service_account;
 #[cfg(feature = "token-file")]
@@ -37,6 +39,8 @@ pub use client_certificate::{CertificateAuthenticator, CertifiedRequest, ClientC
 pub use error::AuthnError;
 pub use keys::Keys;
 pub use reserved::{CREDENTIAL_ID, RESERVED_PREFIX, Reserved, ReservedNames, reserved_name};
+#[cfg(feature = "x509")]
+use revoked::why_revoked;
 
 use crate::model::{User, groups, names};
 

@@ -1,7 +1,10 @@
 //! Was the certificate of whoever asks taken back?
 
 use super::{Authorizer, Rules};
-use crate::model::{Decision, Explain, Request, SharedRevocations, Step, User, Verdict};
+use crate::model::{
+    CREDENTIAL_ID, Decision, Explain, Request, SharedRevocations, Step, User, Verdict,
+    X509_CREDENTIAL_PREFIX,
+};
 
 /// Denies requests of users whose client certificate is revoked, and has no opinion on others. To be
 /// put before everything else: see [`Chain::with_gate`](super::Chain::with_gate).
@@ -47,7 +50,11 @@ impl RevocationGate {
 
 impl Authorizer for RevocationGate {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        if self.revocations.load().of_user(request.user).is_some() {
+        let ids = request.user.extra.get(CREDENTIAL_ID).map_or(&[][..], Vec::as_slice);
+        // Most users have no certificate, and then nobody needs the list.
+        let has_certificate = ids.iter().any(|id| id.starts_with(X509_CREDENTIAL_PREFIX));
+        if has_certificate && self.revocations.load().of_credential_ids(ids, request.user).is_some()
+        {
             Verdict::deferred(Decision::Deny, self, request)
         } else {
             Verdict::no_opinion("")
@@ -86,8 +93,7 @@ mod tests {
     use super::*;
     use crate::authz::{AlwaysAllow, Chain};
     use crate::model::{
-        Attributes, CREDENTIAL_ID, Fingerprint, NonResourceAttributes, Revocation, RevocationEntry,
-        Revocations,
+        Attributes, Fingerprint, NonResourceAttributes, Revocation, RevocationEntry, Revocations,
     };
 
     fn list<const N: usize>(what: [Revocation; N]) -> Revocations {

@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use pki_types::UnixTime;
 use webpki::{BorrowedCertRevocationList, RevocationReason};
@@ -18,8 +18,11 @@ use x509_parser::extensions::{IssuingDistributionPoint, ParsedExtension};
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use super::certificate::{Certificate, blocks, distinguished_name, uris, without_zeros};
+use super::certificate::{
+    Certificate, blocks, distinguished_name, fingerprint, uris, without_zeros,
+};
 use super::signed::Signed;
+use crate::model::Fingerprint;
 
 /// What becomes of a certificate of which no revocation list says anything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,6 +58,9 @@ pub enum RevocationListError {
     CriticalExtension,
 }
 
+/// So many keys of one name are remembered that did not sign a list; an authority has two or three.
+const MOST_STRANGERS: usize = 64;
+
 /// A certificate on a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RevokedCertificate {
@@ -78,6 +84,8 @@ pub struct RevocationList {
     revoked: HashMap<Box<[u8]>, RevokedCertificate>,
     /// The key that was found to have signed it.
     signer: OnceLock<Box<[u8]>>,
+    /// Keys that were found not to have: looking again means reading the whole list.
+    strangers: Mutex<Vec<Fingerprint>>,
 }
 
 /// About which certificates of its issuer a list is (RFC 5280 §5.2.5).
@@ -141,6 +149,7 @@ impl RevocationList {
             scope,
             revoked,
             signer: OnceLock::new(),
+            strangers: Mutex::default(),
             der,
         })
     }
@@ -211,21 +220,38 @@ impl RevocationList {
         }
         match (&self.scope.uris, certificate.crl_uris()) {
             (Some(ours), Some(theirs)) => ours.iter().any(|uri| theirs.contains(&uri.as_str())),
-            // A certificate that names no place is content with any list of its issuer.
+            // A certificate that names no place is revoked by any list of its issuer.
             (_, None) | (None, _) => true,
         }
     }
 
-    /// Whether this key signed it. Right answers are remembered.
+    /// Whether one that it is about, and that does not stand on it, is good: not when the list is that
+    /// of one place among several, and the certificate does not say that the place is its own
+    /// (RFC 5280 §6.3.3 (b) (2)).
+    pub(super) fn vouches_for(&self, certificate: &Certificate<'_>) -> bool {
+        self.scope.uris.is_none() || certificate.crl_uris().is_some()
+    }
+
+    /// Whether this key signed it. Answers are remembered.
     #[must_use]
     pub fn is_by(&self, public_key_info: &[u8]) -> bool {
         if let Some(signer) = self.signer.get() {
             return **signer == *public_key_info;
         }
+        let key = fingerprint(public_key_info);
+        let strangers = || self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        if strangers().contains(&key) {
+            return false;
+        }
         let is_by = Signed::from_der(&self.der).is_some_and(|signed| signed.is_by(public_key_info));
         if is_by {
             // Another thread may have been first; it found the same.
             let _ = self.signer.set(public_key_info.into());
+        } else {
+            let mut strangers = strangers();
+            if strangers.len() < MOST_STRANGERS {
+                strangers.push(key);
+            }
         }
         is_by
     }

@@ -31,7 +31,7 @@
 //!
 //! | `cert revoke` by | refused by the webhook and by `authn::x509` | in a CRL |
 //! |---|---|---|
-//! | `--cert`, `--fingerprint` | this certificate | yes |
+//! | `--cert`, `--fingerprint` | this certificate; with `--fingerprint`, in all forms only when the ledger knows it (see below) | when the ledger knows it |
 //! | `--serial` | this certificate, when the ledger knows it; else by `authn::x509` only: a webhook is never told numbers | yes |
 //! | `--user`, `--group` | everything issued before now (`--issued-before`), also what the ledger does not know | what the ledger knows |
 //!
@@ -84,7 +84,24 @@
 //! | extended key usage `any` without client authentication | accepted (S-X509-2) | refused |
 //! | the certificate of an authority as a client | accepted | refused |
 //! | a leaf that itself stands in the bundle | accepted | refused unless an authority of the bundle signed it |
-//! | RSA keys under 2048 bits, X.509 versions 1 and 2 | accepted | refused |
-//! | critical certificate policies | accepted | refused |
-//! | revoked, by list or CRL | not known to it | refused; with CRLs, an unknown or outdated status too unless it is allowed explicitly |
-//! | chains of more than 16 certificates or 64 KiB | accepted | refused before they are parsed |
+//! | RSA keys under 2048 bits | accepted from 1024 on; the key of a leaf is not looked at | refused, in the leaf and above it |
+//! | X.509 versions 1 and 2, below the bundle | accepted as a leaf | refused |
+//! | signatures by keys on P-224 | accepted | refused (MD5 and SHA-1 both refuse) |
+//! | critical certificate policies | accepted | refused, below the bundle |
+//! | name constraints of mail addresses, URIs or directory names | followed; those of directory names passed over when not critical | refused where the certificate has such a name |
+//! | revoked, by list or CRL | not known to it | refused, a proxy's by the list only; with CRLs, an unknown or outdated status too unless it is allowed explicitly |
+//! | a CRL of one distribution point | not known to it | vouches only for certificates that name a distribution point of it; refuses all that stand on it |
+//! | a signature whose bit string has unused bits | accepted | refused |
+//! | chains of more than 16 certificates or 64 KiB | accepted | refused before a signature is checked |
+//! | headers of a proxy that are not UTF-8 | taken as they are | refused |
+//!
+//! # One certificate, several fingerprints
+//!
+//! A signature does not cover itself. The owner of a certificate can write its signature in another way,
+//! without any key: an ECDSA signature (r, s) as (r, n − s), and, since Go moves bit strings with unused
+//! bits, one that begins with zero bits a few bits further left. An API server takes these forms, and tells
+//! its webhooks the fingerprint of the form that the client sent. So `cert revoke` writes an entry for each
+//! form (`Certificate::aliases`) into the revocation file: six for a certificate that was signed with
+//! ECDSA. It needs the certificate for that. With `--fingerprint` alone and a certificate that the
+//! ledger does not know, its owner gets around the entry: give the file with `--cert`, `cert record` it later,
+//! or revoke by `--user`, which reaches every form. The same holds for entries that other tools write.

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::hex::{are_hexadecimal, nibble};
+
 /// The extra key under which an API server says which credential proved a user (S-X509-6,
 /// S-SAJWT-10, S-OIDC-16).
 pub const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
@@ -72,6 +74,15 @@ impl FromStr for Fingerprint {
     /// -fingerprint` writes them, are passed over.
     fn from_str(text: &str) -> Result<Self, FingerprintError> {
         let mut bytes = [0; 32];
+        if let Ok(digits) = <&[u8; 64]>::try_from(text.as_bytes())
+            && are_hexadecimal(digits)
+        {
+            let (pairs, _) = digits.as_chunks();
+            for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+                *byte = (nibble(*high) << 4) | nibble(*low);
+            }
+            return Ok(Self(bytes));
+        }
         let mut digits = text.bytes().filter(|byte| *byte != b':');
         let mut digit = || {
             let digit = char::from(digits.next()?).to_digit(16)?;

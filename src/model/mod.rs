@@ -5,6 +5,7 @@
 
 mod credential;
 mod decision;
+mod hex;
 mod origin;
 mod request;
 mod revocation;

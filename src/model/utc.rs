@@ -10,6 +10,14 @@ pub(crate) struct Utc(pub(crate) i64);
 /// The first second of year 0 and the last of year 9999.
 const WRITABLE: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
+#[cfg(any(feature = "files", feature = "pki"))]
+impl Utc {
+    /// Whether RFC 3339 can write it, so that it can be read again.
+    pub(crate) fn is_writable(self) -> bool {
+        WRITABLE.contains(&self.0)
+    }
+}
+
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !WRITABLE.contains(&self.0) {

@@ -13,12 +13,12 @@ pub(crate) const DAY: i64 = 86_400;
 
 /// Sets the first good second.
 pub(crate) fn from(params: &mut CertificateParams, second: i64) {
-    params.not_before = date_time_ymd(1970, 1, 1) + Duration::from_secs(second as u64);
+    params.not_before = date_time_ymd(1970, 1, 1) + Duration::from_secs(second.try_into().unwrap());
 }
 
 /// Sets the last good second.
 pub(crate) fn until(params: &mut CertificateParams, second: i64) {
-    params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(second as u64);
+    params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(second.try_into().unwrap());
 }
 
 pub(crate) struct Authority {
@@ -139,12 +139,13 @@ pub(crate) fn placeholder(index: u64) -> DnType {
 }
 
 /// Turns the placeholders into organisations.
+#[expect(clippy::ptr_arg, reason = "it is passed where the length may change")]
 pub(crate) fn to_organizations(signed: &mut Vec<u8>) {
     retype(signed, 10);
 }
 
 /// Turns the placeholders into attributes 2.5.4.x.
-pub(crate) fn retype(signed: &mut Vec<u8>, to: u8) {
+pub(crate) fn retype(signed: &mut [u8], to: u8) {
     for at in 0..signed.len() - 5 {
         if signed[at..at + 4] == [6, 3, 0x55, 4] && (100..120).contains(&signed[at + 4]) {
             signed[at + 4] = to;

@@ -60,7 +60,8 @@ fn every_kind_of_text_that_go_reads_is_read() {
 fn tagged(tag: u8, text: &str) -> Vec<u8> {
     with_values(vec![DnValue::Utf8String(text.to_owned())], |signed| {
         to_organizations(signed);
-        let place = [&[6, 3, 0x55, 4, 10, 12, text.len() as u8], text.as_bytes()].concat();
+        let place =
+            [&[6, 3, 0x55, 4, 10, 12, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
         let at = signed.windows(place.len()).position(|window| window == place).unwrap();
         signed[at + 5] = tag;
     })

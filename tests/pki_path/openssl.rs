@@ -115,6 +115,10 @@ fn signatures_with_md5_and_sha_1_are_refused_and_with_sha_2_they_are_good() {
     assert_eq!(files.strict("rsa-md5", &[], "ca"), old("MD5-RSA"));
     assert_eq!(files.strict("rsa-sha1", &[], "ca"), old("SHA1-RSA"));
     assert_eq!(files.strict("ec-sha1", &[], "ec"), old("ECDSA-SHA1"));
+    // An API server refuses them, too.
+    assert!(!old("MD5-RSA").unwrap_err().is_stricter_than_kubernetes());
+    // But not a signature by a key that is not known here, such as one on P-224.
+    assert!(old("ECDSA-SHA256").unwrap_err().is_stricter_than_kubernetes());
     for digest in ["sha256", "sha384", "sha512"] {
         assert_eq!(files.strict(&format!("rsa-{digest}"), &[], "ca"), Ok(()), "{digest}");
         assert_eq!(files.strict(&format!("ec-{digest}"), &[], "ec"), Ok(()), "{digest}");
@@ -132,13 +136,14 @@ fn an_old_digest_above_the_leaf_is_refused_and_on_the_root_itself_it_is_of_no_ma
 #[test]
 fn rsa_keys_below_2048_bits_are_refused_wherever_they_are() {
     let Some(files) = Files::get() else { return };
-    let weak = Err(PathError::WeakKey { bits: 1024 });
+    let short = PathError::WeakKey { bits: 1024 };
+    let weak = Err(short.clone());
     assert_eq!(files.strict("of-weak", &[], "weak"), weak);
     assert_eq!(files.strict("of-weak", &["weak-sub"], "ca"), weak);
     assert_eq!(files.strict("short", &[], "ca"), weak);
     // An API server does not look at the key of a leaf.
     assert_eq!(files.ask("short", &[], "ca", Strictness::AsKubernetes), Ok(()));
-    assert!(weak.unwrap_err().is_stricter_than_kubernetes());
+    assert!(short.is_stricter_than_kubernetes());
 }
 
 #[test]

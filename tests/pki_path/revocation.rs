@@ -25,7 +25,7 @@ impl Default for List<'_> {
 }
 
 fn second(second: i64) -> std::time::Duration {
-    std::time::Duration::from_secs(second as u64)
+    std::time::Duration::from_secs(second.try_into().unwrap())
 }
 
 fn der_of(authority: &Authority, list: List<'_>) -> Vec<u8> {
@@ -246,6 +246,27 @@ fn a_list_of_some_certificates_says_nothing_of_others() {
         let asked = |leaf: &[u8]| ask(leaf, &[&root], &lists)[0].clone();
         assert_eq!((asked(&placed), asked(&plain)), (of_placed, of_plain), "{scope:?} {uri}");
     }
+}
+
+#[test]
+fn a_list_of_one_place_does_not_vouch_for_a_certificate_that_names_none() {
+    let root = root();
+    let here = "http://crl.example/here";
+    let placed = root.issue(|params| {
+        params.serial_number = Some(SerialNumber::from_slice(&[7]));
+        params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![here.to_owned()] }];
+    });
+    let plain = issue(&root, &[7]);
+    let point = Some(CrlIssuingDistributionPoint {
+        distribution_point: CrlDistributionPoint { uris: vec![here.to_owned()] },
+        scope: None,
+    });
+    // Another certificate stands on it.
+    let part = [list_of(&root, List { serials: &[&[8]], point, ..List::default() })];
+    assert_eq!(ask(&placed, &[&root], &part), [Ok(()), Ok(())]);
+    assert_eq!(ask(&plain, &[&root], &part)[0], unknown());
+    let whole = [list_of(&root, List { serials: &[&[8]], ..List::default() })];
+    assert_eq!(ask(&plain, &[&root], &whole), [Ok(()), Ok(())]);
 }
 
 #[test]

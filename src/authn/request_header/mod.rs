@@ -37,8 +37,9 @@
 //!
 //! Absent on purpose: deleting the headers from the request, which is the caller's;
 //! [`CertificateAuthenticator::reads_header`] says which (S-RH-6). Audiences, which headers do not
-//! have; see [`request`](super::request). Revocation of the proxy's certificate: a proxy that must
-//! stop is taken out of the allowed names, or its authority replaced.
+//! have; see [`request`](super::request). The revocation lists of issuers: a proxy that must stop is put
+//! on the list of [`with_revocations`](RequestHeaderAuthenticator::with_revocations), taken out of the
+//! allowed names, or its authority replaced.
 
 mod config;
 mod headers;
@@ -48,11 +49,14 @@ mod tests;
 pub use config::{RequestHeaderConfig, RequestHeaderConfigError};
 pub use headers::NotText;
 
-use super::{Authenticated, AuthnError, CertificateAuthenticator, CertifiedRequest, Outcome};
+use super::{
+    Authenticated, AuthnError, CertificateAuthenticator, CertifiedRequest, Outcome, why_revoked,
+};
 use crate::crypto::certificate::{Certificate, NotACertificate};
 use crate::crypto::path::{
     self, PathError, PathInput, SharedTrustAnchors, Strictness, TrustAnchors, Usage,
 };
+use crate::model::SharedRevocations;
 
 /// Why the client of a connection is no proxy, or what it says is of no use.
 ///
@@ -72,6 +76,9 @@ pub enum RequestHeaderError {
         /// The common name; empty for none.
         common_name: String,
     },
+    /// Its certificate, or an authority above it, is on the list of revocations.
+    #[error("{0}")]
+    Revoked(String),
     /// Its headers cannot be read.
     #[error(transparent)]
     NotText(#[from] NotText),
@@ -83,6 +90,7 @@ pub struct RequestHeaderAuthenticator {
     authorities: SharedTrustAnchors,
     config: RequestHeaderConfig,
     strictness: Strictness,
+    revocations: Option<SharedRevocations>,
 }
 
 impl RequestHeaderAuthenticator {
@@ -99,7 +107,12 @@ impl RequestHeaderAuthenticator {
         config: RequestHeaderConfig,
     ) -> Result<Self, RequestHeaderConfigError> {
         let config = config.checked()?;
-        Ok(Self { authorities: authorities.into(), config, strictness: Strictness::Strict })
+        Ok(Self {
+            authorities: authorities.into(),
+            config,
+            strictness: Strictness::Strict,
+            revocations: None,
+        })
     }
 
     /// The same where these authorities issue the certificates of users: refused when one of them
@@ -121,10 +134,19 @@ impl RequestHeaderAuthenticator {
         Ok(made)
     }
 
-    /// The same with proxies' certificates read in another way, to tell what an API server says.
+    /// The same with proxies' certificates read in another way, to tell what an API server says. It
+    /// knows no revocation either.
     #[must_use]
     pub const fn with_strictness(mut self, strictness: Strictness) -> Self {
         self.strictness = strictness;
+        self
+    }
+
+    /// The same without the proxies whose certificates are on this list. Their common names and
+    /// organizations count as those of users do.
+    #[must_use]
+    pub fn with_revocations(mut self, revocations: SharedRevocations) -> Self {
+        self.revocations = Some(revocations);
         self
     }
 
@@ -148,8 +170,14 @@ impl RequestHeaderAuthenticator {
             )
         };
         let authorities = self.authorities.load();
-        let not_after = path::verify(&input, &authorities)?.not_after();
+        let path = path::verify(&input, &authorities)?;
         self.check_name(&Certificate::from_der(certificates.leaf)?)?;
+        if let (Strictness::Strict, Some(revocations)) = (self.strictness, &self.revocations)
+            && let Some(why) = why_revoked(&revocations.load(), &path)?
+        {
+            return Err(RequestHeaderError::Revoked(why));
+        }
+        let not_after = path.not_after();
         let user = headers::user(&self.config, headers)?;
         let expires = Some(not_after.saturating_add(1));
         Ok(user.map(|user| Authenticated { user, audiences: Vec::new(), expires }))

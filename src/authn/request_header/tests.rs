@@ -156,16 +156,15 @@ fn names_are_trimmed_and_empty_ones_refused() {
     assert_eq!(config.checked().unwrap_err(), RequestHeaderConfigError::NoUserNameHeader);
 
     let blank = || vec!["X-A".to_owned(), " ".to_owned()];
-    for (list, change) in [
-        (
-            "requestheader-username-headers",
-            (|config, names| config.username_headers = names) as fn(&mut RequestHeaderConfig, _),
-        ),
+    type Change = fn(&mut RequestHeaderConfig, Vec<String>);
+    let lists: [(&str, Change); 5] = [
+        ("requestheader-username-headers", |config, names| config.username_headers = names),
         ("requestheader-uid-headers", |config, names| config.uid_headers = names),
         ("requestheader-group-headers", |config, names| config.group_headers = names),
         ("requestheader-extra-headers-prefix", |config, names| config.extra_prefixes = names),
         ("requestheader-allowed-names", |config, names| config.allowed_names = names),
-    ] {
+    ];
+    for (list, change) in lists {
         let mut config = self::config();
         change(&mut config, blank());
         let refused = config.checked().unwrap_err();
@@ -187,7 +186,6 @@ fn what_no_header_is_called_is_refused() {
 
 // ---- who may speak for others --------------------------------------------------------------------
 
-#[cfg(feature = "pki")]
 mod proxies {
     use rcgen::{
         BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -196,6 +194,8 @@ mod proxies {
 
     use super::super::*;
     use crate::authn::ClientCertificates;
+    use crate::crypto::certificate::fingerprint;
+    use crate::model::{Revocation, RevocationEntry};
 
     /// 2026-11-26.
     const NOW: i64 = 1_795_651_200;
@@ -341,5 +341,25 @@ mod proxies {
         shared.publish(new.anchors());
         assert!(ask(&proxies, &leaf, JANE).is_err());
         assert!(ask(&proxies, &new.issue("front", |_| {}), JANE).is_ok());
+    }
+
+    #[test]
+    fn a_revoked_proxy_speaks_for_nobody_and_its_neighbour_goes_on() {
+        let authority = Authority::new("proxies");
+        let (bad, good) = (authority.issue("front", |_| {}), authority.issue("front", |_| {}));
+        let config = RequestHeaderConfig::new(["front"]);
+        let proxies = RequestHeaderAuthenticator::new(authority.anchors(), config).unwrap();
+        let list = SharedRevocations::default();
+        let checked = proxies.clone().with_revocations(list.clone());
+        assert!(ask(&checked, &bad, JANE).is_ok());
+        let what = Revocation::Certificate { fingerprint: fingerprint(&bad) };
+        let entry = RevocationEntry { what, at: 0, reason: "lost".into(), by: String::new() };
+        list.publish([entry].into_iter().collect());
+        let refused = ask(&checked, &bad, JANE).unwrap_err();
+        assert!(refused.to_string().ends_with("was revoked at 1970-01-01T00:00:00Z: lost"));
+        assert!(ask(&checked, &good, JANE).is_ok());
+        // To an API server nothing is revoked.
+        let kubernetes = checked.with_strictness(Strictness::AsKubernetes);
+        assert!(ask(&kubernetes, &bad, JANE).is_ok());
     }
 }

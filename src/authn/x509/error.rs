@@ -29,7 +29,7 @@ pub enum X509Error {
 impl X509Error {
     /// Whether this is a rule that the API server does not have: it might take the certificate.
     #[must_use]
-    pub const fn is_stricter_than_kubernetes(&self) -> bool {
+    pub fn is_stricter_than_kubernetes(&self) -> bool {
         match self {
             Self::Malformed(_) | Self::Uid(_) => false,
             Self::Unverified { error, .. } => error.is_stricter_than_kubernetes(),

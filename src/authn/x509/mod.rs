@@ -41,15 +41,14 @@ pub use error::{CertificateId, X509Error};
 
 use super::{
     Authenticated, AuthnError, CREDENTIAL_ID, CertificateAuthenticator, CertifiedRequest,
-    ClientCertificates, Outcome,
+    ClientCertificates, Outcome, why_revoked,
 };
 use crate::crypto::certificate::Certificate;
 pub use crate::crypto::crl::UnknownStatus;
 use crate::crypto::path::{
-    PathInput, RevocationCheck, SharedTrustAnchors, Strictness, TrustAnchors, Usage, VerifiedPath,
-    verify,
+    PathInput, RevocationCheck, SharedTrustAnchors, Strictness, TrustAnchors, Usage, verify,
 };
-use crate::model::{PresentedCertificate, Revocations, SharedRevocations, User};
+use crate::model::{SharedRevocations, User};
 
 /// Tells whose a client certificate is.
 #[derive(Debug, Clone)]
@@ -149,7 +148,8 @@ impl X509Authenticator {
             )]),
         };
         if let Some(revocations) = &self.revocations {
-            check_revoked(&revocations.load(), &leaf, &path, &user)?;
+            let why = why_revoked(&revocations.load(), &path)?;
+            why.map_or(Ok(()), |why| Err(X509Error::Revoked(why)))?;
         }
         Ok(Some(Authenticated {
             user,
@@ -157,31 +157,6 @@ impl X509Authenticator {
             expires: Some(path.not_after().saturating_add(1)),
         }))
     }
-}
-
-/// The leaf as whose it is, and the authorities above as themselves; the trusted one is trusted.
-fn check_revoked(
-    revocations: &Revocations,
-    leaf: &Certificate<'_>,
-    path: &VerifiedPath<'_>,
-    user: &User,
-) -> Result<(), X509Error> {
-    let check = |certificate: &Certificate<'_>, user: &str, groups: &[String]| {
-        let revoked = revocations.of_certificate(&PresentedCertificate {
-            fingerprint: certificate.fingerprint(),
-            issuer: certificate.issuer_der(),
-            serial: certificate.serial(),
-            user,
-            groups,
-            not_before: certificate.not_before(),
-        });
-        revoked.map_or(Ok(()), |revoked| Err(X509Error::Revoked(revoked.to_string())))
-    };
-    check(leaf, &user.name, &user.groups)?;
-    for der in path.intermediates() {
-        check(&Certificate::from_der(der)?, "", &[])?;
-    }
-    Ok(())
 }
 
 impl CertificateAuthenticator for X509Authenticator {

@@ -285,8 +285,10 @@ fn tell(args: &RevokeArgs, outcome: &Outcome, path: &Path, speaker: Speaker) {
              or give the certificate with --cert",
         );
     } else if outcome.revoked.is_empty() {
-        speaker.note(
-            "nobody recorded this certificate; it is refused all the same, but cannot be in a CRL",
+        speaker.warn(
+            "nobody recorded this certificate: it is refused, but cannot be in a CRL, and its owner can \
+             write its signature in another way, which has another fingerprint. Record it with `cert \
+             record`, or revoke its user",
         );
     }
     speaker.note(format!("servers that read `{}` know within a second", path.display()));

@@ -198,11 +198,8 @@ impl TrustArgs {
 
     fn x509(&self, authorities: TrustAnchors) -> Result<X509Authenticator, Failure> {
         let mut x509 = X509Authenticator::new(authorities);
-        if let Some(path) = &self.revocations {
-            let revocations = RevocationFile::new(path)
-                .read()
-                .map_err(|error| Failure::usage(with_causes(&error)))?;
-            x509 = x509.with_revocations(SharedRevocations::new(revocations));
+        if let Some(revocations) = self.revoked()? {
+            x509 = x509.with_revocations(revocations);
         }
         if !self.crls.is_empty() {
             let crls = Crls::default();
@@ -218,6 +215,13 @@ impl TrustArgs {
             x509 = x509.with_crls(crls, unknown);
         }
         Ok(x509)
+    }
+
+    fn revoked(&self) -> Result<Option<SharedRevocations>, Failure> {
+        let Some(path) = &self.revocations else { return Ok(None) };
+        let revocations = RevocationFile::new(path).read();
+        let revocations = revocations.map_err(|error| Failure::usage(with_causes(&error)))?;
+        Ok(Some(SharedRevocations::new(revocations)))
     }
 
     fn proxies(
@@ -241,7 +245,11 @@ impl TrustArgs {
             Some(users) => RequestHeaderAuthenticator::beside(users, authorities, config),
             None => RequestHeaderAuthenticator::new(authorities, config),
         };
-        made.map(Some).map_err(|error| Failure::usage(error.to_string()))
+        let made = made.map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(Some(match self.revoked()? {
+            Some(revocations) => made.with_revocations(revocations),
+            None => made,
+        }))
     }
 
     /// In the order of the API server (S-AUTHN-2).

@@ -3,6 +3,7 @@
 //! Absent on purpose: whether anybody vouches for it. That is [`path`](super::path)'s to find out,
 //! and nothing here is to be believed of a client before that.
 
+mod aliases;
 mod key;
 mod name;
 mod pem;
@@ -91,6 +92,27 @@ impl<'a> Certificate<'a> {
         fingerprint(self.der)
     }
 
+    /// The fingerprints of the same certificate in other bytes. Whoever has a certificate can write its
+    /// signature in other ways, which an API server takes as well and calls by other credential ids
+    /// (S-X509-6): to take a certificate back is to take back all of these with it.
+    ///
+    /// Mostly five with ECDSA, up to seven with others, and often none with RSA.
+    ///
+    /// ```
+    /// use portcullis::crypto::certificate::Certificate;
+    ///
+    /// // ECDSA on P-256.
+    /// let issued = rcgen::generate_simple_self_signed(["review.example".to_owned()])?;
+    /// let certificate = Certificate::from_der(issued.cert.der())?;
+    /// assert_eq!(certificate.aliases().len(), 5);
+    /// assert!(!certificate.aliases().contains(&certificate.fingerprint()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn aliases(&self) -> Vec<Fingerprint> {
+        aliases::of(self.der)
+    }
+
     /// The common name of the subject; of several the last (S-X509-4).
     #[must_use]
     pub fn common_name(&self) -> Option<&str> {
@@ -143,10 +165,15 @@ impl<'a> Certificate<'a> {
         without_zeros(self.read.tbs_certificate.raw_serial())
     }
 
-    /// The serial number in decimal digits.
+    /// The serial number in decimal digits. One of more than 64 bytes, where RFC 5280 §4.1.2.2 allows
+    /// 20, is given as `0x` and its first 64 bytes in hexadecimal digits: to count in tens takes time
+    /// that grows with the square, and anybody can present a certificate.
     #[must_use]
     pub fn serial_decimal(&self) -> String {
-        self.read.tbs_certificate.serial.to_string()
+        match self.serial().split_at_checked(64) {
+            Some((first, [_, ..])) => format!("0x{}…", hexadecimal(first)),
+            _ => self.read.tbs_certificate.serial.to_string(),
+        }
     }
 
     /// The identifier of its key, as it says itself.
@@ -335,6 +362,10 @@ pub fn fingerprint(der: &[u8]) -> Fingerprint {
         *byte = *digest;
     }
     Fingerprint::from_bytes(bytes)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A number without the zero bytes that stand before it.

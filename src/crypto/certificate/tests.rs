@@ -30,6 +30,20 @@ fn names_and_times_are_read() {
 }
 
 #[test]
+fn a_serial_number_of_any_length_is_told_in_little_time() {
+    let decimal = |serial: Vec<u8>| {
+        let (der, _) = certificate(|params| {
+            params.serial_number = Some(rcgen::SerialNumber::from(serial));
+        });
+        Certificate::from_der(&der).unwrap().serial_decimal()
+    };
+    assert_eq!(decimal(vec![1, 0]), "256");
+    assert_eq!(decimal(vec![0x7f; 64]).len(), 154);
+    let long = decimal(vec![0x7f; 1 << 20]);
+    assert_eq!(long, format!("0x{}…", "7f".repeat(64)));
+}
+
+#[test]
 fn a_subject_without_names_has_none() {
     let (der, _) = certificate(|params| {
         params.distinguished_name.push(DnType::OrganizationName, "kube-apiserver");

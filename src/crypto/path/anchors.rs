@@ -14,7 +14,7 @@ use crate::model::Fingerprint;
 /// identifiers, key usage, alternative names, basic constraints, name constraints, distribution
 /// points, policies and extended key usage. webpki passes over what a trusted authority calls
 /// critical; Go does not.
-const KNOWN_EXTENSIONS: [&str; 9] = [
+pub(super) const KNOWN_EXTENSIONS: [&str; 9] = [
     "2.5.29.14",
     "2.5.29.15",
     "2.5.29.17",
@@ -25,6 +25,9 @@ const KNOWN_EXTENSIONS: [&str; 9] = [
     "2.5.29.35",
     "2.5.29.37",
 ];
+
+/// Certificate policies (RFC 5280 §4.2.1.4), which Go reads.
+pub(super) const POLICY_EXTENSIONS: [&str; 1] = ["2.5.29.32"];
 
 /// A trusted authority.
 #[derive(Clone, PartialEq, Eq)]

@@ -82,7 +82,8 @@ impl Candidate<'_> {
                         reason: revoked.reason.map(str::to_owned),
                     });
                 }
-                is_good |= may_sign_crls && now < list.next_update();
+                is_good |=
+                    may_sign_crls && now < list.next_update() && list.vouches_for(certificate);
             }
             if !is_good && check.unknown == UnknownStatus::Deny {
                 let (subject, issuer) = (certificate.subject(), certificate.issuer());

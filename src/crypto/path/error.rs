@@ -41,6 +41,12 @@ pub enum PathError {
     /// A critical extension that nobody here knows.
     #[error("x509: unhandled critical extension")]
     UnhandledCriticalExtension,
+    /// A critical extension about certificate policies, which the API server reads and nobody here does.
+    #[error(
+        "the certificate, or one above it, has a critical extension about certificate policies, which \
+         are not evaluated; issue it with that extension not critical"
+    )]
+    CriticalPolicies,
     /// More authorities between it and one above it than that one allows.
     #[error("x509: too many intermediates for path length constraint")]
     PathLength,
@@ -138,18 +144,37 @@ pub enum PathError {
     Other(String),
 }
 
+/// The signature algorithms that Go accepts, by its names.
+const KNOWN_TO_GO: [&str; 8] = [
+    "ECDSA-SHA256",
+    "ECDSA-SHA384",
+    "ECDSA-SHA512",
+    "Ed25519",
+    "RSAPSS",
+    "SHA256-RSA",
+    "SHA384-RSA",
+    "SHA512-RSA",
+];
+
 fn said(reason: Option<&str>) -> String {
     reason.map(|reason| format!(": {reason}")).unwrap_or_default()
 }
 
 impl PathError {
     /// Whether this is a rule that the API server does not have: it might take the certificate.
-    /// Limits of work are among them, and everything about revocation lists.
+    /// Limits of work are among them, and everything about revocation lists. Names that an authority
+    /// above may not give are not, although constraints of mail addresses and URIs are refused here
+    /// without being read.
     #[must_use]
-    pub const fn is_stricter_than_kubernetes(&self) -> bool {
+    pub fn is_stricter_than_kubernetes(&self) -> bool {
+        if let Self::SignatureAlgorithm { algorithm } = self {
+            // With a key or with parameters that are not known here. MD5 and SHA-1 Go refuses, too.
+            return KNOWN_TO_GO.contains(&algorithm.as_str());
+        }
         matches!(
             self,
             Self::AuthorityAsLeaf
+                | Self::CriticalPolicies
                 | Self::NotACrlSigner { .. }
                 | Self::Revoked { .. }
                 | Self::TooComplex

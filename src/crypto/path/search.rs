@@ -6,6 +6,7 @@ use std::time::Duration;
 use pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter};
 
+use super::anchors::{KNOWN_EXTENSIONS, POLICY_EXTENSIONS};
 use super::check::{Candidate, allows, check_dates};
 use super::{
     Anchor, MOST_BYTES, MOST_CERTIFICATES, PathError, PathInput, Strictness, TrustAnchors,
@@ -215,7 +216,7 @@ fn told(error: Error, input: &PathInput<'_>, leaf: &Certificate<'_>) -> PathErro
         }
         Error::UnknownIssuer => PathError::UnknownAuthority,
         Error::InvalidSignatureForPublicKey => PathError::WrongSignature,
-        Error::UnsupportedCriticalExtension => PathError::UnhandledCriticalExtension,
+        Error::UnsupportedCriticalExtension => unhandled(input, leaf),
         Error::PathLenConstraintViolated => PathError::PathLength,
         Error::NameConstraintViolation => PathError::NameConstraints,
         Error::CaUsedAsEndEntity => PathError::AuthorityAsLeaf,
@@ -239,6 +240,20 @@ fn told(error: Error, input: &PathInput<'_>, leaf: &Certificate<'_>) -> PathErro
         | Error::SignatureAlgorithmMismatch
         | Error::TrailingData(_) => PathError::Malformed(error.to_string()),
         other => PathError::Other(other.to_string()),
+    }
+}
+
+/// Whether it is policies that were not understood, or something that nobody understands.
+fn unhandled(input: &PathInput<'_>, leaf: &Certificate<'_>) -> PathError {
+    let above = input.intermediates.iter().filter_map(|der| Certificate::from_der(der).ok());
+    let above = above.flat_map(|certificate| certificate.critical_extensions());
+    let critical: Vec<String> = leaf.critical_extensions().into_iter().chain(above).collect();
+    let is_policy = |oid: &String| POLICY_EXTENSIONS.contains(&oid.as_str());
+    let is_understood = |oid: &String| KNOWN_EXTENSIONS.contains(&oid.as_str()) || is_policy(oid);
+    if critical.iter().all(is_understood) && critical.iter().any(is_policy) {
+        PathError::CriticalPolicies
+    } else {
+        PathError::UnhandledCriticalExtension
     }
 }
 

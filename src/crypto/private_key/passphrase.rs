@@ -13,9 +13,9 @@ pub(super) const LABEL: &str = "ENCRYPTED PRIVATE KEY";
 /// What we write: OWASP's recommendation of 2023 for PBKDF2 with HMAC-SHA-256.
 const ROUNDS: u32 = 600_000;
 
-/// Ten times as much and more: about five seconds of one core. The crate's own limit is a hundred
-/// million.
-pub(super) const MAX_ROUNDS: u32 = 10_000_000;
+/// Three times as much: about a second of one core, which is all that a file from somewhere else may
+/// cost. The crate's own limit is a hundred million.
+pub(super) const MAX_ROUNDS: u32 = 2_000_000;
 
 /// N·r·p. OpenSSL writes 2^17; this is eight times as much. N·r alone, which is the memory in units
 /// of 128 bytes, is below it as well: at most 128 MiB.

@@ -1,5 +1,6 @@
 //! Reading `X509SHA256=…` as far as a look-up needs it.
 
+use crate::model::hex::{are_hexadecimal, four_bytes, nibble};
 use crate::model::{Fingerprint, X509_CREDENTIAL_PREFIX};
 
 /// What a credential id says about a certificate.
@@ -38,10 +39,10 @@ impl Digits<'_> {
     /// The first eight bytes of the fingerprint.
     pub(super) fn prefix(&self) -> u64 {
         match self {
-            Self::Plain(digits) => digits
-                .iter()
-                .take(16)
-                .fold(0, |prefix, &digit| (prefix << 4) | u64::from(nibble(digit))),
+            Self::Plain(digits) => match digits.as_chunks() {
+                ([first, second, ..], _) => (four_bytes(*first) << 32) | four_bytes(*second),
+                _ => 0,
+            },
             Self::Read(fingerprint) => prefix_of(fingerprint),
         }
     }
@@ -61,20 +62,4 @@ impl Digits<'_> {
 pub(super) fn prefix_of(fingerprint: &Fingerprint) -> u64 {
     let bytes = fingerprint.as_bytes().iter().take(8);
     bytes.fold(0, |prefix, &byte| (prefix << 8) | u64::from(byte))
-}
-
-/// Without a branch, so that the compiler looks at many digits at once.
-fn are_hexadecimal(digits: &[u8; 64]) -> bool {
-    let bad = |digit: u8| {
-        let is_number = digit.wrapping_sub(b'0') < 10;
-        let is_letter = (digit | 0x20).wrapping_sub(b'a') < 6;
-        u8::from(!(is_number | is_letter))
-    };
-    digits.iter().fold(0, |found, &digit| found | bad(digit)) == 0
-}
-
-/// The value of a hexadecimal digit of either case.
-const fn nibble(digit: u8) -> u8 {
-    // Letters have bit 6 set, and their low bits begin at 1.
-    (digit & 0x0f) + 9 * (digit >> 6)
 }

@@ -110,7 +110,16 @@ impl Revocations {
     /// well for users whom no certificate proved (S-X509-6).
     #[must_use]
     pub fn of_user<'a>(&'a self, user: &'a User) -> Option<Revoked<'a>> {
-        user.extra.get(CREDENTIAL_ID)?.iter().find_map(|id| match CredentialId::of(id) {
+        self.of_credential_ids(user.extra.get(CREDENTIAL_ID)?, user)
+    }
+
+    /// The same for those who hold the user's credential ids already.
+    pub(crate) fn of_credential_ids<'a>(
+        &'a self,
+        ids: &'a [String],
+        user: &User,
+    ) -> Option<Revoked<'a>> {
+        ids.iter().find_map(|id| match CredentialId::of(id) {
             CredentialId::Other => None,
             CredentialId::Unreadable => {
                 Some(Revoked { by: RevokedBy::Unreadable(id), at: 0, reason: "" })
@@ -149,6 +158,15 @@ impl Revocations {
         let issued = certificate.and_then(|one| one.issued);
         let issued = issued.map_or(presented.not_before, |at| at.max(presented.not_before));
         self.of_names(presented.user, presented.groups, Some(issued))
+    }
+
+    /// Whether the list names this certificate. Entries for users and groups are not looked at, so
+    /// what it does not name may be revoked all the same: for other forms of one that
+    /// [`of_certificate`](Self::of_certificate) was asked about.
+    #[must_use]
+    pub fn of_fingerprint(&self, fingerprint: &Fingerprint) -> Option<Revoked<'_>> {
+        let is = |one: &Certificate| one.fingerprint == *fingerprint;
+        self.certificates.find(prefix_of(fingerprint), is)?.revoked()
     }
 
     fn of_names(&self, user: &str, groups: &[String], issued: Option<i64>) -> Option<Revoked<'_>> {

@@ -41,6 +41,8 @@ fn json_with_a_field_that_is_unknown_or_wrong_is_no_record() {
         ("0aff", "0af"),
         ("0aff", "0agg"),
         ("9999-12-31T23:59:59Z", "9999-12-31"),
+        // With its offset in the year 10000, which could not be written again.
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-00:01"),
         ("AQID", "A"),
         ("abab", "ab"),
         ("issued", "found"),
@@ -48,6 +50,15 @@ fn json_with_a_field_that_is_unknown_or_wrong_is_no_record() {
         let bad = good.replacen(from, to, 1);
         assert_ne!(bad, good, "{from}");
         assert!(serde_json::from_str::<CertificateRecord>(&bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_record_with_a_time_that_could_not_be_read_again_is_not_written() {
+    let of = |not_before| serde_json::to_string(&CertificateRecord { not_before, ..record() });
+    assert!(of(-62_167_219_200).unwrap().contains("0000-01-01T00:00:00Z"));
+    for second in [-62_167_219_201, 253_402_300_800, i64::MIN] {
+        assert!(of(second).is_err(), "{second}");
     }
 }
 

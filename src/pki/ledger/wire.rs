@@ -83,18 +83,24 @@ pub(super) mod base64 {
 pub(super) mod time {
     use std::borrow::Cow;
 
-    use serde::{Deserialize, Deserializer, Serializer, de};
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
 
     use crate::model::utc::Utc;
     use crate::util::rfc3339;
 
     pub(crate) fn serialize<S: Serializer>(seconds: &i64, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&Utc(*seconds))
+        let time = Utc(*seconds);
+        if !time.is_writable() {
+            // It could not be read again, and the record with it.
+            return Err(ser::Error::custom("a time outside the years 0 to 9999"));
+        }
+        to.collect_str(&time)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
         let text = Cow::<'_, str>::deserialize(from)?;
-        let time = rfc3339::parse(&text).filter(|time| time.nanos == 0);
+        let is_whole = |time: &rfc3339::Time| time.nanos == 0 && Utc(time.seconds).is_writable();
+        let time = rfc3339::parse(&text).filter(is_whole);
         let time = time.ok_or_else(|| de::Error::custom("not an RFC 3339 time in seconds"))?;
         Ok(time.seconds)
     }

@@ -52,6 +52,14 @@ pub enum CrlSourceError {
     /// PEM without a list.
     #[error("no `X509 CRL` block; revocation lists in PEM begin with `-----BEGIN X509 CRL-----`")]
     NoList,
+    /// More lists than anybody needs.
+    #[error("{found} `X509 CRL` blocks; at most {most} lists are taken from one source")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// The limit.
+        most: usize,
+    },
     /// None of the named issuers signed it.
     #[error("the revocation list of `{issuer}` is not signed by one of the named issuers")]
     NotSigned {

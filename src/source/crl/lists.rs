@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use super::error::CrlSourceError;
 use crate::crypto::certificate::Certificate;
-use crate::crypto::crl::RevocationList;
+use crate::crypto::crl::{RevocationList, RevocationListError};
+
+/// So many lists of one source are taken. Each is asked about each certificate, and somebody between
+/// could repeat a good one until nobody is answered any more.
+const MOST_LISTS: usize = 256;
 
 /// Who must have signed, if anybody is named.
 #[derive(Debug, Clone)]
@@ -53,7 +57,16 @@ fn parse(bytes: &[u8]) -> Result<Vec<Arc<RevocationList>>, CrlSourceError> {
         return Ok(vec![Arc::new(list)]);
     }
     let blocks = pem::parse_many(bytes).map_err(|_| CrlSourceError::NoList)?;
+    // The parser passes over a block that is broken or has no end, and what it revokes with it.
+    let begun = bytes.windows(BEGIN.len()).filter(|window| *window == BEGIN).count();
+    if begun != blocks.len() {
+        return Err(CrlSourceError::List(RevocationListError::Malformed));
+    }
     let blocks = blocks.iter().filter(|block| block.tag() == "X509 CRL");
+    let found = blocks.clone().count();
+    if found > MOST_LISTS {
+        return Err(CrlSourceError::TooMany { found, most: MOST_LISTS });
+    }
     let lists: Vec<_> = blocks
         .map(|block| RevocationList::from_pem_or_der(block.contents()).map(Arc::new))
         .collect::<Result<_, _>>()

@@ -60,8 +60,15 @@ fn judge(books: &mut Books<'_>, record: &CertificateRecord) -> Attempt<()> {
         // An authorizer sees no serial number, and now it can be told the fingerprint.
         let what = Revocation::Certificate { fingerprint: record.fingerprint };
         books.revoke(record.fingerprint, &said)?;
+        books.say_aliases(&record.certificate, &said)?;
         let RevokedRecord { at, reason, by } = said;
         return books.say(&RevocationEntry { what, at, reason, by });
+    }
+    let said = books.revoked.get(record.fingerprint.as_bytes())?;
+    let said = said.map(|said| from_json::<RevokedRecord>(said.value(), "a revocation"));
+    if let Some(said) = said.transpose()? {
+        // It was taken back by its fingerprint; its other forms are known only now.
+        return books.say_aliases(&record.certificate, &said);
     }
     let mut latest: Option<Cutoff> = None;
     let mut consider = |cutoff: Option<Cutoff>| {
@@ -104,6 +111,18 @@ impl Books<'_> {
         if self.revoked.get(which.as_bytes())?.is_none() {
             let said = to_json(said, "this revocation")?;
             self.revoked.insert(which.as_bytes(), said.as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// Says that the other forms of a certificate do not count: an authorizer is told the fingerprint
+    /// of that form which the client chose.
+    pub(super) fn say_aliases(&mut self, certificate: &[u8], said: &RevokedRecord) -> Attempt<()> {
+        let Ok(certificate) = Certificate::from_der(certificate) else { return Ok(()) };
+        for fingerprint in certificate.aliases() {
+            let RevokedRecord { at, reason, by } = said.clone();
+            let what = Revocation::Certificate { fingerprint };
+            self.say(&RevocationEntry { what, at, reason, by })?;
         }
         Ok(())
     }

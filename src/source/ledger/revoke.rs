@@ -156,6 +156,9 @@ fn one(
     }
     books.revoke(fingerprint, &saying.record())?;
     books.say(&saying.entry(Revocation::Certificate { fingerprint }))?;
+    if let Some(known) = &known {
+        books.say_aliases(&known.certificate, &saying.record())?;
+    }
     outcome.revoked.extend(known.map(|known| saying.of(known)));
     outcome.is_new = true;
     Ok(())

@@ -424,7 +424,48 @@ fn a_number_of_one_issuer_is_enough_and_one_of_two_is_not() {
     assert_eq!(outcome.revoked.len(), 1);
     let list = place.list();
     assert!(is_refused(&list, &one) && !is_refused(&list, &other));
-    assert_eq!(place.entries(), [Revocation::Certificate { fingerprint: one.fingerprint }]);
+    // Its other forms with it.
+    let read = Certificate::from_der(&one.certificate).unwrap();
+    let forms = [one.fingerprint].into_iter().chain(read.aliases());
+    let forms = forms.map(|fingerprint| Revocation::Certificate { fingerprint });
+    assert_eq!(place.entries(), forms.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_certificate_whose_signature_is_written_anew_is_refused_however_it_was_revoked() {
+    let said_first = [false, true];
+    for (number, by_fingerprint) in [(7, true), (8, false)] {
+        for is_first in said_first {
+            let place = Place::new();
+            let books = place.open();
+            let (one, other) = (real("one", number), real("one", number + 1));
+            let read = Certificate::from_der(&one.certificate).unwrap();
+            let what = if by_fingerprint {
+                Revoke::Certificate(one.fingerprint)
+            } else {
+                let issuer = Some(read.issuer_der().to_vec());
+                Revoke::Serial { serial: vec![number], issuer }
+            };
+            if is_first {
+                books.revoke(&what, &saying(NOW)).unwrap();
+                books.record(&one).unwrap();
+            } else {
+                books.record(&one).unwrap();
+                books.revoke(&what, &saying(NOW)).unwrap();
+            }
+            books.record(&other).unwrap();
+            let list = place.list();
+            assert!(is_refused(&list, &one) && !is_refused(&list, &other));
+            let aliases = read.aliases();
+            assert_eq!(aliases.len(), 5);
+            for fingerprint in aliases {
+                assert!(is_refused(&list, &CertificateRecord { fingerprint, ..one.clone() }));
+            }
+            for fingerprint in Certificate::from_der(&other.certificate).unwrap().aliases() {
+                assert!(!is_refused(&list, &CertificateRecord { fingerprint, ..other.clone() }));
+            }
+        }
+    }
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, ser};
 
 use super::error::LineError;
+use super::read::LONGEST_LINE;
 use crate::model::utc::Utc;
 use crate::model::{Fingerprint, Revocation, RevocationEntry};
 use crate::util::rfc3339;
@@ -78,7 +79,8 @@ pub(in crate::source) fn read(line: &[u8]) -> Result<Option<RevocationEntry>, Li
     entry(line).map(Some)
 }
 
-/// Writes an entry as a line, with its line feed.
+/// Writes an entry as a line, with its line feed. One that could not be read again, such as with a
+/// time of year 10000, is an error: a single line of that kind would make the whole list unreadable.
 pub(in crate::source) fn write(
     entry: &RevocationEntry,
     to: &mut Vec<u8>,
@@ -117,7 +119,11 @@ pub(in crate::source) fn write(
             line.at = time(*at);
         }
     }
-    serde_json::to_writer(&mut *to, &line)?;
+    let mut written = serde_json::to_vec(&line)?;
+    if written.len() >= LONGEST_LINE || !matches!(read(&written), Ok(Some(_))) {
+        return Err(ser::Error::custom("an entry could not be read again as it would be written"));
+    }
+    to.append(&mut written);
     to.push(b'\n');
     Ok(())
 }
@@ -186,12 +192,14 @@ enum Rounding {
 
 impl Rounding {
     fn read(self, field: &'static str, text: &str) -> Result<i64, LineError> {
-        let time = rfc3339::parse(text)
-            .ok_or_else(|| value(field, "a time such as `2026-11-26T08:00:00Z`", text))?;
-        Ok(match self {
+        let bad = || value(field, "a time such as `2026-11-26T08:00:00Z`", text);
+        let time = rfc3339::parse(text).ok_or_else(bad)?;
+        let second = match self {
             Self::Up if time.nanos > 0 => time.seconds.saturating_add(1),
             _ => time.seconds,
-        })
+        };
+        // An offset or the rounding can lead into a year that could not be written again.
+        if Utc(second).is_writable() { Ok(second) } else { Err(bad()) }
     }
 }
 

@@ -17,6 +17,10 @@
 //! and `by` may be left out. Blank lines are passed over. Everything else is an error that names the
 //! line: a list that is half understood would let pass what it refuses.
 //!
+//! A fingerprint is that of one form of a certificate. Its owner can write it in others that an API
+//! server takes, too (`Certificate::aliases` in `crypto::certificate`), so a certificate that does not
+//! count any more is one entry for each form. The ledger writes them all.
+//!
 //! A last line without a line feed is not yet written and does not count; [`RevocationFile::append`]
 //! finishes it when it is an entry, and cuts it off when it is the rest of one that a crash left
 //! behind. Writers take the file's advisory lock; readers need none.

@@ -177,6 +177,14 @@ fn a_line_that_is_no_entry_is_refused_with_its_number_and_what_to_do() {
             format!(r#"{{"kind":"Group","name":"","issuedBefore":"1970-01-01T00:00:00Z",{at}}}"#),
             "`name` must be not empty",
         ),
+        (
+            r#"{"kind":"User","name":"jane","issuedBefore":"9999-12-31T23:59:59.1Z","at":"2026-11-26T08:00:00Z"}"#.to_owned(),
+            "`issuedBefore` must be a time",
+        ),
+        (
+            format!(r#"{{"kind":"Certificate","fingerprint":"{ab}","at":"0000-01-01T00:00:00+01:00"}}"#),
+            "`at` must be a time",
+        ),
         (format!(r#"{{"kind":"Serial","issuer":"AA==","serial":"1",{at}}}"#), "DER of the issuer"),
         (format!(r#"{{"kind":"Serial","issuer":"MAA=","serial":"xy",{at}}}"#), "a number in hex"),
         (format!(r#"{{"kind":"Serial","issuer":"MAA=","serial":"",{at}}}"#), "a number in hex"),
@@ -250,6 +258,34 @@ fn what_a_crash_left_of_a_line_is_cut_off_and_a_whole_line_without_its_end_is_ke
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         assert_eq!(fs::read_to_string(&path).unwrap(), text(&lines), "after {kept} bytes");
         assert!(said.cut < 150 && !said.created);
+    }
+}
+
+#[test]
+fn an_entry_that_could_not_be_read_again_is_not_appended_and_neither_are_those_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = RevocationFile::new(folder.path().join("list"));
+    let entry = |what, at, reason: &str| RevocationEntry {
+        what,
+        at,
+        reason: reason.to_owned(),
+        by: String::new(),
+    };
+    let fingerprint = Fingerprint::from_bytes([7; 32]);
+    let good = entry(Revocation::Certificate { fingerprint }, 0, "lost");
+    file.append(std::slice::from_ref(&good)).unwrap();
+    let user =
+        |name: &str, issued_before| Revocation::User { name: name.to_owned(), issued_before };
+    let serial = Revocation::Serial { issuer: Box::from(*b"CN=ca"), serial: Box::from([7]) };
+    for bad in [
+        entry(user("jane", 253_402_300_800), 0, ""),
+        entry(user("jane", 0), i64::MIN, ""),
+        entry(user("", 0), 0, ""),
+        entry(serial, 0, ""),
+        entry(Revocation::Certificate { fingerprint }, 0, &"x".repeat(1 << 20)),
+    ] {
+        file.append(&[good.clone(), bad]).unwrap_err();
+        assert_eq!(file.entries().unwrap(), std::slice::from_ref(&good));
     }
 }
 
