@@ -104,21 +104,12 @@ pub(super) fn run(args: &RenewArgs) -> Result<Exit, Failure> {
 fn renew(args: &RenewArgs, speaker: Speaker) -> Result<(), NotIssued> {
     let old = match (&args.cert, &args.key, &args.kubeconfig) {
         (Some(certificate), Some(key), _) => {
-            // Until it is finished, the old certificate still is where it was.
-            let superseded = match args.revoke_old && is_there(&beside(certificate)) {
-                true => Some(Superseded::open(args, certificate)?),
-                false => None,
-            };
-            if finish(certificate, key)? {
             let supersede = |old| match args.revoke_old {
                 true => superseded(&books::open(&args.place, OpenMode::Write)?, old),
                 false => Ok(()),
             };
             if finish(certificate, key, supersede)? {
                 speaker.note("an earlier renewal was interrupted; it is finished now");
-                if let Some(superseded) = superseded {
-                    revoke(&superseded.ledger, superseded.fingerprint, speaker)?;
-                }
                 return Ok(());
             }
             pair(
@@ -203,33 +194,8 @@ fn renew(args: &RenewArgs, speaker: Speaker) -> Result<(), NotIssued> {
         utc(issued.certificate.not_after())
     ));
     if args.revoke_old {
-        revoke(&issuance.ledger, certificate.fingerprint(), speaker)?;
         speaker.note("the old certificate is revoked");
     }
-    Ok(())
-}
-
-/// The old certificate of a renewal that was interrupted, and the books in which it is.
-struct Superseded {
-    ledger: LedgerFile,
-    fingerprint: Fingerprint,
-}
-
-impl Superseded {
-    /// Found before anything is done: afterwards nobody knows which it was.
-    fn open(args: &RenewArgs, certificate: &Path) -> Result<Self, Failure> {
-        let name = certificate.display();
-        let chain = chain_from_pem(&read(certificate, MAX_PEM_BYTES)?)
-            .map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
-        let fingerprint = fingerprint(chain.first().map(Vec::as_slice).unwrap_or_default());
-        Ok(Self { ledger: books::open(&args.place, OpenMode::Write)?, fingerprint })
-    }
-}
-
-fn revoke(ledger: &LedgerFile, old: Fingerprint, speaker: Speaker) -> Result<(), Failure> {
-    let saying = Saying { at: now(), reason: "superseded", by: "cert renew" };
-    ledger.revoke(&Revoke::Certificate(old), &saying)?;
-    speaker.note("the old certificate is revoked");
     Ok(())
 }
 

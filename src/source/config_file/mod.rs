@@ -9,7 +9,10 @@
 
 #[cfg_attr(
     not(feature = "webhook"),
-    expect(dead_code, reason = "a server's configuration has kinds of values that a policy has not")
+    expect(
+        dead_code,
+        reason = "a server's configuration has kinds of values that a policy has not"
+    )
 )]
 mod field;
 mod problem;
