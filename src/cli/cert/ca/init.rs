@@ -44,6 +44,7 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         folder.bundle(&[authority.certificate_der()], None)?;
         RevocationFile::new(folder.at(REVOCATIONS))
             .append(&[])
+            .map(drop)
             .map_err(|error| Failure::usage(with_causes(&error)))
     })?;
     speaker.note(format!(
