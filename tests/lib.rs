@@ -5,8 +5,14 @@
 #[cfg(feature = "files")]
 mod bad;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "ledger", unix))]
+mod cert_crash;
+#[cfg(test)]
 #[cfg(all(feature = "cli", feature = "ledger"))]
 mod cert_ledger;
+#[cfg(test)]
+#[cfg(all(feature = "cli", feature = "ledger"))]
+mod cert_rotation;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "ledger"))]
 mod cert_sign;

@@ -15,7 +15,7 @@ use super::issuance::{DaysArgs, Issuance, NotIssued, Written};
 use super::permission::PermissionArgs;
 use super::place::PkiArgs;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::kubeconfig::{self, ClusterArgs, Place, read_authority};
+use crate::cli::kubeconfig::{self, ClusterArgs, Held, read_authority};
 use crate::cli::speak::{self, Speaker};
 use crate::cli::whole_file::{Readers, check_new, write_new};
 
@@ -139,6 +139,8 @@ fn issue(args: &IssueArgs, speaker: Speaker) -> Result<(), NotIssued> {
         let failed = |error| Failure::Write { path: folder.display().to_string(), error };
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
+    // So is whether another command is at it, or left its lock behind.
+    let held = args.kubeconfig.as_deref().map(Held::take).transpose()?;
     write_new(&paths.key, key_pem, Readers::Owner)?;
     written.file("key", &paths.key);
     let issued = written.told(issuance.issue(&request))?;
@@ -150,9 +152,9 @@ fn issue(args: &IssueArgs, speaker: Speaker) -> Result<(), NotIssued> {
             write_new(&paths.binding, manifest, Readers::Anybody)?;
             speaker.note(format!("kubectl apply -f {} makes the binding", paths.binding.display()));
         }
-        if let Some(path) = &args.kubeconfig {
+        if let Some(held) = &held {
             let entries = args.entries(certificate.as_bytes(), key_pem, &authority)?;
-            kubeconfig::put(&entries, Place::Merge(path, Existing::Refuse), path, speaker)?;
+            held.put(&entries, Existing::Refuse, speaker)?;
         }
         Ok(())
     };

@@ -1,6 +1,7 @@
 //! `cert renew`: the same user again, for longer.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -23,7 +24,7 @@ use super::issuance::{DaysArgs, Issuance, NotIssued, Written};
 use super::permission::PermissionArgs;
 use super::place::PkiArgs;
 use crate::cli::exit::{Exit, Failure, with_causes};
-use crate::cli::kubeconfig::{Place, put};
+use crate::cli::kubeconfig::Held;
 use crate::cli::speak::{self, Speaker};
 use crate::cli::whole_file::{Readers, replace, write_new};
 
@@ -33,7 +34,7 @@ const DAY: i64 = 86_400;
 ///
 /// The names stay the same, and every rule is asked again. Of two files the new ones are written
 /// beside the old (FILE.new) first, then the key is put in place, then the certificate: after an
-/// interruption the next `cert renew` finishes what was begun. A kubeconfig is replaced in one step.
+/// interruption the same `cert renew` finishes what was begun. A kubeconfig is replaced in one step.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -67,7 +68,7 @@ pub(super) struct RenewArgs {
     /// What kind of key the new one is [default: as the old]
     #[arg(long, value_name = "KIND", conflicts_with = "keep_key")]
     key_type: Option<KeyAlgorithm>,
-    /// Revoke the old certificate when the new one is in place
+    /// Revoke the old certificate when the new one is there
     #[arg(long)]
     revoke_old: bool,
     #[command(flatten)]
@@ -103,16 +104,12 @@ pub(super) fn run(args: &RenewArgs) -> Result<Exit, Failure> {
 fn renew(args: &RenewArgs, speaker: Speaker) -> Result<(), NotIssued> {
     let old = match (&args.cert, &args.key, &args.kubeconfig) {
         (Some(certificate), Some(key), _) => {
-            // Until it is finished, the old certificate still is where it was.
-            let superseded = match args.revoke_old && is_there(&beside(certificate)) {
-                true => Some(Superseded::open(args, certificate)?),
-                false => None,
+            let supersede = |old| match args.revoke_old {
+                true => superseded(&books::open(&args.place, OpenMode::Write)?, old),
+                false => Ok(()),
             };
-            if finish(certificate, key)? {
+            if finish(certificate, key, supersede)? {
                 speaker.note("an earlier renewal was interrupted; it is finished now");
-                if let Some(superseded) = superseded {
-                    revoke(&superseded.ledger, superseded.fingerprint, speaker)?;
-                }
                 return Ok(());
             }
             pair(
@@ -162,23 +159,31 @@ fn renew(args: &RenewArgs, speaker: Speaker) -> Result<(), NotIssued> {
             let issued = written.told(issuance.issue(&request))?;
             written.record(&issued);
             let pem = issued.certificate.pem();
+            let supersede = |old| match args.revoke_old {
+                true => superseded(&issuance.ledger, old),
+                false => Ok(()),
+            };
             let put = || -> Result<(), NotIssued> {
-                if fresh.is_none() {
-                    return Ok(replace(certificate, pem.as_bytes(), Readers::Anybody)?);
-                }
                 write_new(&drafts.0, pem.as_bytes(), Readers::Anybody)?;
-                finish(certificate, key)?;
+                finish(certificate, key, supersede)?;
                 Ok(())
             };
             written.told(put())?;
             issued
         }
         (_, _, Some(path)) => {
+            // A lock that was left behind is found before there is a certificate.
+            let held = Held::take(path)?;
             let issued = written.told(issuance.issue(&request))?;
             written.record(&issued);
             let key = fresh.as_ref().unwrap_or(&old.key);
             let user = args.user.as_deref().unwrap_or_default();
-            written.told(into_kubeconfig(path, user, &issued, key, speaker))?;
+            written.told(into_kubeconfig(&held, path, user, &issued, key, speaker))?;
+            if args.revoke_old {
+                written.told(
+                    superseded(&issuance.ledger, certificate.fingerprint()).map_err(Into::into),
+                )?;
+            }
             issued
         }
         _ => return Ok(()),
@@ -189,32 +194,8 @@ fn renew(args: &RenewArgs, speaker: Speaker) -> Result<(), NotIssued> {
         utc(issued.certificate.not_after())
     ));
     if args.revoke_old {
-        revoke(&issuance.ledger, certificate.fingerprint(), speaker)?;
+        speaker.note("the old certificate is revoked");
     }
-    Ok(())
-}
-
-/// The old certificate of a renewal that was interrupted, and the books in which it is.
-struct Superseded {
-    ledger: LedgerFile,
-    fingerprint: Fingerprint,
-}
-
-impl Superseded {
-    /// Found before anything is done: afterwards nobody knows which it was.
-    fn open(args: &RenewArgs, certificate: &Path) -> Result<Self, Failure> {
-        let name = certificate.display();
-        let chain = chain_from_pem(&read(certificate, MAX_PEM_BYTES)?)
-            .map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
-        let fingerprint = fingerprint(chain.first().map(Vec::as_slice).unwrap_or_default());
-        Ok(Self { ledger: books::open(&args.place, OpenMode::Write)?, fingerprint })
-    }
-}
-
-fn revoke(ledger: &LedgerFile, old: Fingerprint, speaker: Speaker) -> Result<(), Failure> {
-    let saying = Saying { at: now(), reason: "superseded", by: "cert renew" };
-    ledger.revoke(&Revoke::Certificate(old), &saying)?;
-    speaker.note("the old certificate is revoked");
     Ok(())
 }
 
@@ -245,6 +226,13 @@ fn known(issuance: &Issuance, certificate: &Certificate<'_>) -> Result<(), NotIs
                 .to_owned(),
         )),
     }
+}
+
+/// The first certificate of a file.
+fn first_of(path: &Path) -> Result<Vec<u8>, Failure> {
+    let chain = chain_from_pem(&read(path, MAX_PEM_BYTES)?)
+        .map_err(|error| Failure::usage(format!("`{}`: {error}", path.display())))?;
+    Ok(chain.into_iter().next().unwrap_or_default())
 }
 
 fn pair(certificate: &[u8], key: &[u8], name: &str) -> Result<Pair, Failure> {
@@ -293,6 +281,7 @@ fn embedded(path: &Path, user: &str) -> Result<Pair, Failure> {
 
 /// The user's entry alone is replaced: the context that is named for it is one that is there.
 fn into_kubeconfig(
+    held: &Held<'_>,
     path: &Path,
     user: &str,
     issued: &Issued,
@@ -310,7 +299,7 @@ fn into_kubeconfig(
     let mut entries = Entries::new(user, credentials, cluster);
     entries.context = Named::new(context.name.clone(), context.value.clone());
     entries.make_current = false;
-    put(&entries, Place::Merge(path, Existing::Replace), path, speaker)?;
+    held.put(&entries, Existing::Replace, speaker)?;
     Ok(())
 }
 
@@ -331,7 +320,14 @@ fn beside(path: &Path) -> PathBuf {
 
 /// Puts new files in place that lie beside the old, the key first; whether there were any. The
 /// certificate is there only when both were written, so it tells that the renewal was complete.
-fn finish(certificate: &Path, key: &Path) -> Result<bool, Failure> {
+///
+/// `supersede` gets the old certificate before the new one takes its place, as nobody could tell
+/// afterwards which it was. When it fails, the new pair is put in place all the same.
+fn finish(
+    certificate: &Path,
+    key: &Path,
+    supersede: impl FnOnce(Fingerprint) -> Result<(), Failure>,
+) -> Result<bool, Failure> {
     let (new_certificate, new_key) = (beside(certificate), beside(key));
     if !is_there(&new_certificate) {
         if is_there(&new_key) {
@@ -344,18 +340,33 @@ fn finish(certificate: &Path, key: &Path) -> Result<bool, Failure> {
         return Ok(false);
     }
     let key_now = if is_there(&new_key) { &new_key } else { key };
-    pair(
-        &read(&new_certificate, MAX_PEM_BYTES)?,
-        &read(key_now, private_key::MAX_PEM_BYTES)?,
-        &new_certificate.display().to_string(),
-    )?;
-    let moved = |from: &Path, to: &Path| {
-        let failed = |error| Failure::Write { path: to.display().to_string(), error };
-        fs::rename(from, to).map_err(failed)
-    };
+    let pem = read(&new_certificate, MAX_PEM_BYTES)?;
+    let key_pem = SecretBytes::from(read(key_now, private_key::MAX_PEM_BYTES)?);
+    let name = new_certificate.display().to_string();
+    let new = pair(&pem, key_pem.expose_secret(), &name)?.certificate;
+    let old = first_of(certificate)?;
     if is_there(&new_key) {
-        moved(&new_key, key)?;
+        replace(key, key_pem.expose_secret(), Readers::Owner)?;
+        remove(&new_key)?;
     }
-    moved(&new_certificate, certificate)?;
-    Ok(true)
+    let superseded = if old == new { Ok(()) } else { supersede(fingerprint(&old)) };
+    replace(certificate, &pem, Readers::Anybody)?;
+    remove(&new_certificate)?;
+    superseded.map(|()| true)
+}
+
+fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::Write { path: path.display().to_string(), error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says that a certificate was replaced by another.
+fn superseded(ledger: &LedgerFile, old: Fingerprint) -> Result<(), Failure> {
+    let saying = Saying { at: now(), reason: "superseded", by: "cert renew" };
+    ledger.revoke(&Revoke::Certificate(old), &saying)?;
+    Ok(())
 }

@@ -7,7 +7,7 @@ mod place;
 mod webhook;
 
 pub(crate) use material::read_authority;
-pub(crate) use place::{Place, put, would_put};
+pub(crate) use place::{Held, would_put};
 #[cfg(feature = "webhook")]
 pub(crate) use webhook::{Webhook, webhook};
 
@@ -23,7 +23,7 @@ use super::cert::now;
 use super::exit::{Exit, Failure};
 use super::speak::Speaker;
 use material::checked_pair;
-use place::reference;
+use place::{Place, put, reference};
 
 /// Write a kubeconfig for a user, or put the user into one that is there
 ///

@@ -45,15 +45,45 @@ pub(crate) fn put(
     path: &Path,
     speaker: Speaker,
 ) -> Result<(), Failure> {
-    let shown = path.display();
-    if let Place::Merge(_, existing) = place {
-        let _lock = Lock::take(path)?;
-        match fs::read(path) {
-            Ok(old) => return merge(entries, existing, path, &old, speaker),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Failure::Read { path: shown.to_string(), error }),
+    match place {
+        Place::Merge(_, existing) => Held::take(path)?.put(entries, existing, speaker),
+        Place::New(_) | Place::Stdout => write(entries, path, speaker),
+    }
+}
+
+/// A kubeconfig that no other command writes until this is dropped. Who makes something that cannot
+/// be made twice, such as a certificate, takes it first: a lock may have been left behind.
+pub(crate) struct Held<'a> {
+    path: &'a Path,
+    _lock: Lock,
+}
+
+impl<'a> Held<'a> {
+    /// Takes it, whether it is there yet or not; its folder must be.
+    pub(crate) fn take(path: &'a Path) -> Result<Self, Failure> {
+        Ok(Self { path, _lock: Lock::take(path)? })
+    }
+
+    /// Puts entries into it; it is made when it is not there.
+    pub(crate) fn put(
+        &self,
+        entries: &Entries,
+        existing: Existing,
+        speaker: Speaker,
+    ) -> Result<(), Failure> {
+        match fs::read(self.path) {
+            Ok(old) => merge(entries, existing, self.path, &old, speaker),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write(entries, self.path, speaker)
+            }
+            Err(error) => Err(Failure::Read { path: self.path.display().to_string(), error }),
         }
     }
+}
+
+/// Writes one that must not be there.
+fn write(entries: &Entries, path: &Path, speaker: Speaker) -> Result<(), Failure> {
+    let shown = path.display();
     if entries.cluster.is_none() {
         return Err(Failure::usage(format!(
             "`{shown}` is not there, so it has no cluster; add --server and --ca-file"
