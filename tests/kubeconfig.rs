@@ -262,7 +262,7 @@ fn whatever_a_file_looks_like_kubectl_finds_the_user_and_all_that_was_there() {
             {
                 let line = line.split('~').next().unwrap();
                 let at = rest.find(line).unwrap_or_else(|| panic!("{line:?} is gone from\n{new}"));
-                rest = &rest[at + line.len()..];
+                rest = rest.get(at + line.len()..).unwrap();
             }
             assert_eq!(new.contains("\r\n"), old.contains("\r\n"));
             assert!(!old.contains("\r\n") || !new.replace("\r\n", "").contains('\n'), "{new:?}");
