@@ -333,8 +333,8 @@ pub(crate) fn ledger_file(bytes: &[u8]) {
     let mut file = GOOD.clone();
     let (patches, _) = bytes.as_chunks::<5>();
     for [a, b, c, d, byte] in patches {
-        let place = u32::from_be_bytes([*a, *b, *c, *d]);
-        let place = usize::try_from(place).unwrap() % file.len();
+        let place =
+            usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).unwrap_or_default() % file.len();
         file[place] = *byte;
     }
     if patches.is_empty() {

@@ -110,6 +110,9 @@ fn renew(args: &RenewArgs, speaker: Speaker) -> Result<(), NotIssued> {
             };
             if finish(certificate, key, supersede)? {
                 speaker.note("an earlier renewal was interrupted; it is finished now");
+                if args.revoke_old {
+                    speaker.note("the old certificate is revoked");
+                }
                 return Ok(());
             }
             pair(

@@ -17,8 +17,8 @@ use crate::cli::cert::clock::now;
 use crate::cli::cert::place::PkiArgs;
 use crate::cli::speak::Speaker;
 
-/// What happens to the files of a folder.
-type Change = fn(&mut BTreeMap<String, Vec<u8>>);
+/// A change of the files of a folder.
+type Step = fn(&mut BTreeMap<String, Vec<u8>>);
 
 #[derive(Parser)]
 struct Line {
@@ -222,7 +222,7 @@ fn an_activate_that_was_cut_off_leaves_one_that_signs_and_is_finished() {
     done(folder.path(), &["activate"]);
     let whole = files(folder.path());
     // The steps of the module's table; the bundle is whole from the start.
-    let steps: [Change; 4] = [
+    let steps: [Step; 4] = [
         |_| {},
         |state| drop(state.insert("retiring.crt".to_owned(), state["ca.crt"].clone())),
         |state| drop(state.insert("retiring.key".to_owned(), state["ca.key"].clone())),
