@@ -56,6 +56,13 @@ impl Slot {
         let is_new =
             self.serving.len() != lists.len() || !lists.iter().zip(&self.serving).all(same);
         let entries = lists.iter().map(|list| list.len()).sum();
+        if is_new {
+            let source = self.name();
+            tracing::info!(source, lists = lists.len(), entries, "revocation list changed");
+            // Before anybody is told: who waits for a list relies on it from then on.
+            self.board.put(self.index, lists.clone());
+            self.serving.clone_from(&lists);
+        }
         self.status.send_modify(|status| {
             status.loaded_at = Some(unix_now());
             status.this_update = lists.iter().map(|list| list.this_update()).min();
@@ -66,12 +73,6 @@ impl Slot {
             status.attempts += 1;
         });
         self.told = None;
-        if is_new {
-            let source = self.name();
-            tracing::info!(source, lists = lists.len(), entries, "revocation list changed");
-            self.board.put(self.index, lists.clone());
-            self.serving = lists;
-        }
         is_new
     }
 
