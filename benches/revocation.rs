@@ -2,8 +2,9 @@
 //! entry, and reading its file. Ids are `revocation/operation/shape`.
 //!
 //! Questions are decided in batches of 64, one batch an iteration, walking through 50,000 shuffled
-//! users with a certificate each, as those of `authorize` do. A `miss` is a certificate that is not on
-//! the list, `hit` one that is, `token` a user without one. Users are the same with and without the
+//! users with a certificate each, as those of `authorize` do, or through the few of them that a large
+//! cluster has. A `miss` is a certificate that is not on the list, `miss-of-512` the same of 512 users
+//! who keep asking, `hit` one that is on the list, `token` a user without one. Users are the same with and without the
 //! list; what it adds is the difference, printed after each pair from the medians of batches taken
 //! in turns, so that a busy machine hardly counts.
 
@@ -37,8 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let without = compile(&inventory(), &config)?;
     let with =
         compile(&inventory(), &config.with_revocations(SharedRevocations::new(list.clone())))?;
+    let misses = users(|index| Some(ENTRIES + index));
     for (shape, users) in [
-        ("miss", users(|index| Some(ENTRIES + index))),
+        ("miss-of-512", misses.iter().take(512).cloned().collect()),
+        ("miss", misses),
         ("hit", users(|index| Some(index * 19))),
         ("token", users(|_| None)),
     ] {
@@ -125,8 +128,8 @@ fn decide(
         let asked = users.iter().map(|user| Request { user, attributes });
         asked.filter(|request| snapshot.authorize(request).is_allowed()).count()
     };
-    assert_eq!(allowed(without), 500);
-    assert_eq!(allowed(with), if shape == "hit" { 0 } else { 500 });
+    assert!(allowed(without) > 0);
+    assert_eq!(allowed(with), if shape == "hit" { 0 } else { allowed(without) });
     let mut group = criterion.benchmark_group("revocation/decide");
     group.throughput(Throughput::Elements(64));
     for (name, snapshot) in [("without", without), ("with", with)] {

@@ -250,7 +250,8 @@ impl Authorizer for Chain {
         let ask =
             |member: &'a Member| (member.authorizer.authorize(request), self.ends_walk(member));
         let mut errors = Vec::new();
-        if let Some(verdict) = walk(self.gates.iter().map(ask), &mut errors) {
+        let closed = |gate: &&Member| !gate.authorizer.passes(request.user);
+        if let Some(verdict) = walk(self.gates.iter().filter(closed).map(ask), &mut errors) {
             return verdict;
         }
         if self.is_super_user(request.user) {
@@ -323,7 +324,8 @@ impl ChainPrincipal {
             (met.authorize(attributes), self.chain.ends_walk(member))
         };
         let mut errors = Vec::new();
-        let gates = self.gates.iter().map(AsRef::as_ref).zip(&self.chain.gates).map(ask);
+        let gates = self.gates.iter().map(AsRef::as_ref).zip(&self.chain.gates);
+        let gates = gates.filter(|(_, gate)| !gate.authorizer.passes(&self.user)).map(ask);
         if let Some(verdict) = walk(gates, &mut errors) {
             return verdict;
         }

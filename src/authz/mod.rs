@@ -61,6 +61,13 @@ pub trait Authorizer: Send + Sync {
         true
     }
 
+    /// Whether it has neither an opinion nor an error on anything that this user asks now. Asked of the
+    /// gates of a [`Chain`], which nearly everybody passes: cheaper than a verdict. Default: not sure.
+    fn passes(&self, user: &User) -> bool {
+        let _ = user;
+        false
+    }
+
     /// Does whatever depends on the user alone, for callers that decide often for one identity.
     /// `None`: there is nothing to gain, ask [`Self::authorize`] each time.
     fn resolve(&self, user: &Arc<User>) -> Option<Box<dyn Resolved>> {

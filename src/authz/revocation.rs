@@ -2,7 +2,7 @@
 
 use super::{Authorizer, Rules};
 use crate::model::{
-    CREDENTIAL_ID, Decision, Explain, Request, SharedRevocations, Step, User, Verdict,
+    CREDENTIAL_ID, Decision, Explain, Request, Revocations, SharedRevocations, Step, User, Verdict,
     X509_CREDENTIAL_PREFIX,
 };
 
@@ -50,15 +50,18 @@ impl RevocationGate {
 
 impl Authorizer for RevocationGate {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        let ids = request.user.extra.get(CREDENTIAL_ID).map_or(&[][..], Vec::as_slice);
+        if self.passes(request.user) {
+            return Verdict::no_opinion("");
+        }
+        Verdict::deferred(Decision::Deny, self, request)
+    }
+
+    fn passes(&self, user: &User) -> bool {
+        let ids = user.extra.get(CREDENTIAL_ID).map_or(&[][..], Vec::as_slice);
         // Most users have no certificate, and then nobody needs the list.
         let has_certificate = ids.iter().any(|id| id.starts_with(X509_CREDENTIAL_PREFIX));
-        if has_certificate && self.revocations.load().of_credential_ids(ids, request.user).is_some()
-        {
-            Verdict::deferred(Decision::Deny, self, request)
-        } else {
-            Verdict::no_opinion("")
-        }
+        !has_certificate
+            || self.revocations.with(|list| list.of_credential_ids(ids, user).is_none())
     }
 
     /// It grants nothing.
@@ -93,7 +96,7 @@ mod tests {
     use super::*;
     use crate::authz::{AlwaysAllow, Chain};
     use crate::model::{
-        Attributes, Fingerprint, NonResourceAttributes, Revocation, RevocationEntry, Revocations,
+        Attributes, Fingerprint, NonResourceAttributes, Revocation, RevocationEntry,
     };
 
     fn list<const N: usize>(what: [Revocation; N]) -> Revocations {
