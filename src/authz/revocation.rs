@@ -2,7 +2,7 @@
 
 use super::{Authorizer, Rules};
 use crate::model::{
-    CREDENTIAL_ID, Decision, Explain, Request, Revocations, SharedRevocations, Step, User, Verdict,
+    CREDENTIAL_ID, Decision, Explain, Request, SharedRevocations, Step, User, Verdict,
     X509_CREDENTIAL_PREFIX,
 };
 
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::authz::{AlwaysAllow, Chain};
     use crate::model::{
-        Attributes, Fingerprint, NonResourceAttributes, Revocation, RevocationEntry,
+        Attributes, Fingerprint, NonResourceAttributes, Revocation, RevocationEntry, Revocations,
     };
 
     fn list<const N: usize>(what: [Revocation; N]) -> Revocations {
