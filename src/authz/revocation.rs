@@ -60,8 +60,7 @@ impl Authorizer for RevocationGate {
         let ids = user.extra.get(CREDENTIAL_ID).map_or(&[][..], Vec::as_slice);
         // Most users have no certificate, and then nobody needs the list.
         let has_certificate = ids.iter().any(|id| id.starts_with(X509_CREDENTIAL_PREFIX));
-        !has_certificate
-            || self.revocations.with(|list| list.of_credential_ids(ids, user).is_none())
+        !has_certificate || self.revocations.load().of_credential_ids(ids, user).is_none()
     }
 
     /// It grants nothing.
