@@ -17,8 +17,8 @@ use super::clock::now;
 use super::permission::{Permission, PermissionArgs};
 use super::place::PkiArgs;
 use super::{authority, books};
-use crate::cli::exit::{Failure, with_causes};
-use crate::cli::speak::Speaker;
+use crate::cli::exit::{Exit, Failure, with_causes};
+use crate::cli::speak::{self, Speaker};
 
 const USAGES: [KeyUsage; 2] = [KeyUsage::DigitalSignature, KeyUsage::ClientAuth];
 const DAY: i32 = 86_400;
@@ -51,6 +51,19 @@ pub(super) enum NotIssued {
     Refused(String),
     /// Something failed.
     Failed(Failure),
+}
+
+impl NotIssued {
+    /// How a verb ends that could not issue: a refusal is a no, and says why.
+    pub(super) fn exit(self) -> Result<Exit, Failure> {
+        match self {
+            Self::Failed(failure) => Err(failure),
+            Self::Refused(why) => {
+                speak::error(&format!("refused: {why}"));
+                Ok(Exit::No)
+            }
+        }
+    }
 }
 
 impl From<Failure> for NotIssued {

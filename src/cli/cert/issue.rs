@@ -16,7 +16,7 @@ use super::permission::PermissionArgs;
 use super::place::PkiArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::kubeconfig::{self, ClusterArgs, Held, read_authority};
-use crate::cli::speak::{self, Speaker};
+use crate::cli::speak::Speaker;
 use crate::cli::whole_file::{Readers, check_new, write_new};
 
 /// Make a key and a certificate for a user, and what else the user needs
@@ -93,14 +93,7 @@ struct Paths {
 /// Runs the verb.
 pub(super) fn run(args: &IssueArgs) -> Result<Exit, Failure> {
     let speaker = Speaker::new(args.quiet, false);
-    match issue(args, speaker) {
-        Ok(()) => Ok(Exit::Yes),
-        Err(NotIssued::Failed(failure)) => Err(failure),
-        Err(NotIssued::Refused(why)) => {
-            speak::error(&format!("refused: {why}"));
-            Ok(Exit::No)
-        }
-    }
+    issue(args, speaker).map_or_else(NotIssued::exit, |()| Ok(Exit::Yes))
 }
 
 fn issue(args: &IssueArgs, speaker: Speaker) -> Result<(), NotIssued> {

@@ -25,7 +25,7 @@ use super::permission::PermissionArgs;
 use super::place::PkiArgs;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::kubeconfig::Held;
-use crate::cli::speak::{self, Speaker};
+use crate::cli::speak::Speaker;
 use crate::cli::whole_file::{Readers, replace, write_new};
 
 const DAY: i64 = 86_400;
@@ -91,14 +91,7 @@ struct Pair {
 /// Runs the verb.
 pub(super) fn run(args: &RenewArgs) -> Result<Exit, Failure> {
     let speaker = Speaker::new(args.quiet, false);
-    match renew(args, speaker) {
-        Ok(()) => Ok(Exit::Yes),
-        Err(NotIssued::Failed(failure)) => Err(failure),
-        Err(NotIssued::Refused(why)) => {
-            speak::error(&format!("refused: {why}"));
-            Ok(Exit::No)
-        }
-    }
+    renew(args, speaker).map_or_else(NotIssued::exit, |()| Ok(Exit::Yes))
 }
 
 fn renew(args: &RenewArgs, speaker: Speaker) -> Result<(), NotIssued> {
