@@ -296,7 +296,7 @@ async fn an_older_list_and_one_of_another_signer_do_not_push_out_the_good_one() 
 
     type IsExpected = fn(CrlSourceError) -> bool;
     let refused: [(Vec<u8>, IsExpected); 3] = [
-        (ca.der(-101, 3600, &[]), |error| matches!(error, CrlSourceError::Older { .. })),
+        (ca.der(-3700, 7200, &[]), |error| matches!(error, CrlSourceError::Older { .. })),
         (forger.der(-50, 3600, &[]), |error| matches!(error, CrlSourceError::NotSigned { .. })),
         (b"<html>sign in</html>".to_vec(), |error| matches!(error, CrlSourceError::List(_))),
     ];
