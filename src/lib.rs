@@ -26,6 +26,8 @@ pub mod api;
 #[cfg(feature = "authn")]
 pub mod authn;
 pub mod authz;
+#[cfg(feature = "cel")]
+pub mod cel;
 #[cfg(feature = "authn")]
 pub mod crypto;
 pub mod manual;

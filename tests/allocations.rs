@@ -142,7 +142,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
 
     /// Asks everything in every way; gives how many were allowed, denied and neither.
     fn check(snapshot: &Snapshot, questions: &[PreparedReview]) -> [usize; 3] {
-        let name = format!("{:?}", snapshot.modes());
+        let name = format!("{:?}", snapshot.links());
         let mut answers = [0; 3];
         for review in questions {
             let request = review.request();
@@ -225,7 +225,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
         };
         let rbac = || Config::new([Mode::Rbac]).with_aggregation(Aggregation::Stored);
         let mut both = rbac().with_abac(lines("tests/corpus/union-1/policy.jsonl"));
-        both.modes = vec![Mode::AlwaysDeny, Mode::Rbac, Mode::Abac];
+        both.links = [Mode::AlwaysDeny, Mode::Rbac, Mode::Abac].map(Into::into).into();
         let defaults = rbac().with_super_user(SuperUserStep::LeaveOut);
         let alone = Config::new([Mode::Abac]).with_abac(lines("tests/corpus/abac-1/policy.jsonl"));
         let denying = rbac().with_authorizer("own", OnlyServiceAccounts);

@@ -4,6 +4,9 @@
 use super::Str;
 #[cfg(feature = "authn")]
 use super::core;
+#[cfg(feature = "node")]
+use super::graph;
+use super::meta::StrMap;
 #[cfg(feature = "authn")]
 use super::meta::Uid;
 use super::rbac::{ClusterRole, ClusterRoleBinding, Kind, Object, Role, RoleBinding};
@@ -30,17 +33,50 @@ pub struct Inventory {
     pub roles: Vec<Sourced<Role>>,
     /// RoleBindings.
     pub role_bindings: Vec<Sourced<RoleBinding>>,
-    /// Names of the namespaces that were read.
-    pub namespaces: Vec<Str>,
+    /// The namespaces that were read.
+    pub namespaces: Vec<Namespace>,
     /// Service accounts that were read, as (namespace, name).
     pub service_accounts: Vec<(Str, Str)>,
     /// What the CustomResourceDefinitions that were read define.
     pub custom_resources: Vec<CustomResource>,
     /// Pods and workloads that were read, with the service account each runs as.
     pub pods: Vec<PodIdentity>,
+    /// What the Node authorizer reads: pods, volumes and the like, as far as they refer to others.
+    #[cfg(feature = "node")]
+    pub graph: Vec<Sourced<graph::Object>>,
+    /// Labels and annotations of all objects that were read, whatever their kind. Filled on demand.
+    #[cfg(feature = "rego")]
+    pub metadata: Vec<ObjectFacts>,
     /// Secrets, service accounts and nodes that were read, as far as tokens depend on them.
     #[cfg(feature = "authn")]
     pub core: core::Objects,
+}
+
+/// A namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Namespace {
+    /// The name.
+    pub name: Str,
+    /// Its labels.
+    pub labels: StrMap,
+}
+
+/// What an object of any kind says about itself.
+#[cfg(feature = "rego")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectFacts {
+    /// The API group; empty for the core group.
+    pub group: Str,
+    /// The kind.
+    pub kind: Str,
+    /// The namespace; empty for objects of the cluster.
+    pub namespace: Str,
+    /// The name.
+    pub name: Str,
+    /// Its labels.
+    pub labels: StrMap,
+    /// Its annotations, but for `kubectl.kubernetes.io/last-applied-configuration`.
+    pub annotations: StrMap,
 }
 
 /// The resource that a CustomResourceDefinition defines.

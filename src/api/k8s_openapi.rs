@@ -65,6 +65,7 @@ impl From<k8s_meta::ObjectMeta> for ObjectMeta {
             name: text(metadata.name),
             namespace: text(metadata.namespace),
             labels: string_map(metadata.labels),
+            annotations: string_map(metadata.annotations),
             resource_version: text(metadata.resource_version),
         }
     }
@@ -76,6 +77,7 @@ impl From<ObjectMeta> for k8s_meta::ObjectMeta {
             name: some_text(metadata.name),
             namespace: some_text(metadata.namespace),
             labels: some_map(metadata.labels),
+            annotations: some_map(metadata.annotations),
             resource_version: some_text(metadata.resource_version),
             ..Self::default()
         }

@@ -11,6 +11,9 @@ use super::{Str, null};
 /// Labels, annotations, and other maps from string to string.
 pub type StrMap = BTreeMap<Str, Str>;
 
+/// How the annotations begin that mean something to Portcullis itself.
+pub const OWN_PREFIX: &str = "portcullis.dev/";
+
 /// The part of `metadata` that decisions, aggregation and reports need.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, remote = "Self")]
@@ -24,6 +27,9 @@ pub struct ObjectMeta {
     /// Labels; aggregation selects by them (S-AGG-2).
     #[serde(deserialize_with = "null::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: StrMap,
+    /// Annotations; of objects that were loaded from a source those under [`OWN_PREFIX`] alone.
+    #[serde(deserialize_with = "null::map", skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: StrMap,
     /// Set on objects that were read from an API server.
     #[serde(deserialize_with = "null::or_default", skip_serializing_if = "Str::is_empty")]
     pub resource_version: Str,

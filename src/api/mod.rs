@@ -14,6 +14,8 @@ pub mod certificates;
 pub mod core;
 pub mod decision_line;
 pub mod field;
+#[cfg(feature = "node")]
+pub mod graph;
 pub mod inventory;
 #[cfg(feature = "k8s-openapi")]
 pub mod k8s_openapi;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Authorizer, Resolved, Rules, SuperUser};
-use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict};
+use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict, groups};
 
 /// Authorizers in order: the first that allows or denies decides (S-CHAIN-1).
 ///
@@ -51,6 +51,7 @@ struct Member {
     name: Arc<str>,
     authorizer: Arc<dyn Authorizer>,
     can_deny: bool,
+    is_slow: bool,
 }
 
 impl std::fmt::Debug for Chain {
@@ -184,8 +185,38 @@ impl Chain {
         member.can_deny && self.on_failure == OnFailure::Deny
     }
 
+    /// The gates, then the members.
+    fn links(&self) -> impl Iterator<Item = &Member> {
+        self.gates.iter().chain(&self.members)
+    }
+
+    /// The gates that this user does not simply pass, with their place among the links.
+    fn closed_gates(&self, user: &User) -> impl Iterator<Item = (usize, &Member)> {
+        self.gates.iter().enumerate().filter(|(_, gate)| !gate.authorizer.passes(user))
+    }
+
+    /// The members, likewise.
+    fn indexed_members(&self) -> impl Iterator<Item = (usize, &Member)> {
+        (self.gates.len()..).zip(&self.members)
+    }
+
+    /// The collected reason when some must not be asked again: what those said is known.
+    fn reason_with<'a>(
+        &'a self,
+        slow: Vec<(usize, String)>,
+        ask: impl Fn(usize, &'a Member) -> Verdict<'a>,
+    ) -> String {
+        let mut slow = slow.into_iter().peekable();
+        joined(self.links().enumerate().map(|(index, member)| {
+            match slow.next_if(|(said_by, _)| *said_by == index) {
+                Some((_, reason)) => reason,
+                None => ask(index, member).reason().into_owned(),
+            }
+        }))
+    }
+
     fn is_super_user(&self, user: &User) -> bool {
-        !self.no_super_user && user.is_member(crate::model::groups::MASTERS)
+        !self.no_super_user && user.is_member(groups::MASTERS)
     }
 
     /// Resolves a user once, for callers that decide often for one identity.
@@ -213,52 +244,152 @@ impl Chain {
             chain: self.clone(),
             user: Arc::clone(user),
             is_super_user: self.is_super_user(user),
-            gates: self.gates.iter().map(resolve).collect(),
-            members: self.members.iter().map(resolve).collect(),
+            met: self.links().map(resolve).collect(),
         }
     }
 }
 
 impl Member {
     fn new(name: &str, authorizer: Arc<dyn Authorizer>) -> Self {
-        let can_deny = authorizer.can_deny();
-        Self { name: name.into(), authorizer, can_deny }
+        let (can_deny, is_slow) = (authorizer.can_deny(), authorizer.is_slow());
+        Self { name: name.into(), authorizer, can_deny, is_slow }
     }
 }
 
-// The first that decides; `errors` gathers what the others had to say, for a collected no opinion
-// keeps it (S-CHAIN-2). Each verdict comes with whether its failure ends the walk. Does not allocate
-// until there is an error.
+/// What those said who had no opinion, for a collected no opinion keeps it (S-CHAIN-2). Allocates
+/// nothing until there is something.
+#[derive(Default)]
+struct Said {
+    errors: Vec<String>,
+    /// Reasons of those that are not to be asked twice, with their place among the links.
+    slow: Vec<(usize, String)>,
+}
+
+/// The first that decides.
 fn walk<'a>(
-    verdicts: impl Iterator<Item = (Verdict<'a>, bool)>,
-    errors: &mut Vec<String>,
+    chain: &'a Chain,
+    members: impl Iterator<Item = (usize, &'a Member)>,
+    ask: impl Fn(usize, &'a Member) -> Verdict<'a>,
+    said: &mut Said,
 ) -> Option<Verdict<'a>> {
-    for (verdict, ends_walk) in verdicts {
+    for (index, member) in members {
+        let verdict = ask(index, member);
         match verdict.decision {
-            Decision::Allow | Decision::Deny => return Some(verdict),
-            Decision::NoOpinion if ends_walk && !verdict.errors.is_empty() => {
-                return Some(Verdict::deny("").with_errors(verdict.errors));
+            Decision::Allow | Decision::Deny => return Some(verdict.by_link(&member.name)),
+            Decision::NoOpinion if !verdict.errors.is_empty() && chain.ends_walk(member) => {
+                return Some(Verdict::deny("").with_errors(verdict.errors).by_link(&member.name));
             }
-            Decision::NoOpinion => errors.extend(verdict.errors),
+            Decision::NoOpinion => {
+                if member.is_slow {
+                    said.slow.push((index, verdict.reason().into_owned()));
+                }
+                said.errors.extend(verdict.errors);
+            }
         }
     }
     None
 }
 
+/// Reasons, one a line.
+fn joined(reasons: impl Iterator<Item = String>) -> String {
+    let reasons: Vec<String> = reasons.filter(|reason| !reason.is_empty()).collect();
+    reasons.join("\n")
+}
+
+/// How a link answered.
+#[derive(Debug, Clone)]
+pub struct LinkAnswer<'a> {
+    /// The name of the link; `system:masters` for the built-in step.
+    pub name: &'a str,
+    /// Its own answer.
+    pub verdict: Verdict<'a>,
+}
+
+/// A request on its way through a chain.
+#[derive(Debug, Clone)]
+pub struct Walk<'a> {
+    /// Who was asked, in order: the last one decided, if anybody did.
+    pub answers: Vec<LinkAnswer<'a>>,
+    /// The names of those who were not asked any more.
+    pub unasked: Vec<&'a str>,
+    /// What it came to, as [`Chain::authorize`](Authorizer::authorize) answers.
+    pub verdict: Verdict<'a>,
+}
+
+impl Chain {
+    /// Answers one request and keeps what every link said on the way. Each is asked once.
+    ///
+    /// ```
+    /// use portcullis::authz::{AlwaysAllow, AlwaysDeny, Chain};
+    /// use portcullis::model::{Request, User};
+    ///
+    /// let chain = Chain::new().with("AlwaysDeny", AlwaysDeny).with("AlwaysAllow", AlwaysAllow);
+    /// let jane = User::new("jane");
+    /// let request = Request::non_resource(&jane, "get", "/");
+    /// let walk = chain.walk(&request);
+    /// assert_eq!(walk.answers[0].verdict.reason(), "Everything is forbidden.");
+    /// assert_eq!(walk.verdict.link(), Some("AlwaysAllow"));
+    /// ```
+    #[must_use]
+    pub fn walk<'a>(&'a self, request: &'a Request<'a>) -> Walk<'a> {
+        let (mut answers, mut unasked) = (Vec::new(), Vec::new());
+        let mut decided: Option<Verdict<'a>> = None;
+        let mut errors = Vec::new();
+        let step = (!self.no_super_user).then_some(None);
+        let links = self.gates.iter().map(Some).chain(step).chain(self.members.iter().map(Some));
+        for link in links {
+            let name = link.map_or(SUPER_USER, |member| &*member.name);
+            if decided.is_some() {
+                unasked.push(name);
+                continue;
+            }
+            let verdict = match link {
+                Some(member) => member.authorizer.authorize(request),
+                None => SUPER_USER_STEP.authorize(request),
+            };
+            let ends_walk = link.is_some_and(|member| self.ends_walk(member));
+            decided = match verdict.decision {
+                Decision::Allow | Decision::Deny => Some(verdict.clone().by_link(name)),
+                Decision::NoOpinion if ends_walk && !verdict.errors.is_empty() => {
+                    Some(Verdict::deny("").with_errors(verdict.errors.clone()).by_link(name))
+                }
+                Decision::NoOpinion => {
+                    errors.extend(verdict.errors.iter().cloned());
+                    None
+                }
+            };
+            answers.push(LinkAnswer { name, verdict });
+        }
+        let verdict = decided.unwrap_or_else(|| {
+            let reasons = answers.iter().map(|answer| answer.verdict.reason().into_owned());
+            Verdict::no_opinion(joined(reasons)).with_errors(errors)
+        });
+        Walk { answers, unasked, verdict }
+    }
+}
+
+/// What the built-in step is called where links are named.
+const SUPER_USER: &str = groups::MASTERS;
+
+static SUPER_USER_STEP: SuperUser = SuperUser;
+
 impl Authorizer for Chain {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        let ask =
-            |member: &'a Member| (member.authorizer.authorize(request), self.ends_walk(member));
-        let mut errors = Vec::new();
-        let closed = |gate: &&Member| !gate.authorizer.passes(request.user);
-        if let Some(verdict) = walk(self.gates.iter().filter(closed).map(ask), &mut errors) {
+        let ask = |_, member: &'a Member| member.authorizer.authorize(request);
+        let mut said = Said::default();
+        if let Some(verdict) = walk(self, self.closed_gates(request.user), ask, &mut said) {
             return verdict;
         }
         if self.is_super_user(request.user) {
-            return Verdict::deferred(Decision::Allow, &SuperUser, request);
+            return Verdict::deferred(Decision::Allow, &SuperUser, request).by_link(SUPER_USER);
         }
-        walk(self.members.iter().map(ask), &mut errors).unwrap_or_else(|| {
-            Verdict::deferred(Decision::NoOpinion, self, request).with_errors(errors)
+        walk(self, self.indexed_members(), ask, &mut said).unwrap_or_else(|| {
+            let undecided = if said.slow.is_empty() {
+                Verdict::deferred(Decision::NoOpinion, self, request)
+            } else {
+                Verdict::no_opinion(self.reason_with(said.slow, ask))
+            };
+            undecided.with_errors(said.errors)
         })
     }
 
@@ -278,14 +409,7 @@ impl Authorizer for Chain {
 impl Explain for Chain {
     /// The reasons of those without an opinion, one a line (S-CHAIN-2).
     fn reason(&self, request: &Request<'_>, _: Decision) -> String {
-        let mut reasons: Vec<String> = Vec::new();
-        for member in self.gates.iter().chain(&self.members) {
-            let reason = member.authorizer.authorize(request).reason().into_owned();
-            if !reason.is_empty() {
-                reasons.push(reason);
-            }
-        }
-        reasons.join("\n")
+        joined(self.links().map(|link| link.authorizer.authorize(request).reason().into_owned()))
     }
 
     fn path(&self, _: &Request<'_>, _: Decision) -> Vec<Step> {
@@ -301,8 +425,8 @@ pub struct ChainPrincipal {
     chain: Chain,
     user: Arc<User>,
     is_super_user: bool,
-    gates: Box<[Box<dyn Resolved>]>,
-    members: Box<[Box<dyn Resolved>]>,
+    /// The gates, then the members.
+    met: Box<[Box<dyn Resolved>]>,
 }
 
 impl std::fmt::Debug for ChainPrincipal {
@@ -320,22 +444,27 @@ impl ChainPrincipal {
 
     /// Answers one request of the user.
     pub fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
-        let ask = |(met, member): (&'a dyn Resolved, &Member)| {
-            (met.authorize(attributes), self.chain.ends_walk(member))
+        let chain = &self.chain;
+        let mut said = Said::default();
+        // There is one that has met the user for each link.
+        let ask = |index: usize, _: &Member| match self.met.get(index) {
+            Some(met) => met.authorize(attributes),
+            None => Verdict::no_opinion(""),
         };
-        let mut errors = Vec::new();
-        let gates = self.gates.iter().map(AsRef::as_ref).zip(&self.chain.gates);
-        let gates = gates.filter(|(_, gate)| !gate.authorizer.passes(&self.user)).map(ask);
-        if let Some(verdict) = walk(gates, &mut errors) {
+        if let Some(verdict) = walk(chain, chain.closed_gates(&self.user), ask, &mut said) {
             return verdict;
         }
         if self.is_super_user {
-            return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes);
+            return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes)
+                .by_link(SUPER_USER);
         }
-        let members = self.members.iter().map(AsRef::as_ref).zip(&self.chain.members).map(ask);
-        walk(members, &mut errors).unwrap_or_else(|| {
-            Verdict::deferred_for(Decision::NoOpinion, &self.chain, &self.user, attributes)
-                .with_errors(errors)
+        walk(chain, chain.indexed_members(), ask, &mut said).unwrap_or_else(|| {
+            let undecided = if said.slow.is_empty() {
+                Verdict::deferred_for(Decision::NoOpinion, chain, &self.user, attributes)
+            } else {
+                Verdict::no_opinion(chain.reason_with(said.slow, ask))
+            };
+            undecided.with_errors(said.errors)
         })
     }
 }
@@ -350,7 +479,13 @@ impl Resolved for Unresolved {
     fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
         // The verdict outlives a request made here, so whoever wants its reason asks again.
         let request = Request { user: &self.user, attributes: *attributes };
-        let Verdict { decision, errors, .. } = self.authorizer.authorize(&request);
+        let verdict = self.authorizer.authorize(&request);
+        if self.authorizer.is_slow() {
+            // Not to be asked twice; what has its reason ready takes it along.
+            let decision = verdict.decision;
+            return verdict.into_text().unwrap_or_else(|| Verdict::new(decision, ""));
+        }
+        let Verdict { decision, errors, .. } = verdict;
         Verdict::deferred_for(decision, self, &self.user, attributes).with_errors(errors)
     }
 }

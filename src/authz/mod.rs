@@ -4,14 +4,20 @@
 #[cfg(feature = "abac")]
 pub mod abac;
 mod chain;
+#[cfg(feature = "node")]
+pub mod node;
 #[cfg(feature = "rbac")]
 pub mod rbac;
+#[cfg(feature = "rego")]
+pub mod rego;
 mod revocation;
 mod trivial;
+#[cfg(feature = "structured-chain")]
+pub mod webhook;
 
 use std::sync::Arc;
 
-pub use chain::{Chain, ChainPrincipal, OnFailure};
+pub use chain::{Chain, ChainPrincipal, LinkAnswer, OnFailure, Walk};
 pub use revocation::RevocationGate;
 pub use trivial::{AlwaysAllow, AlwaysDeny, SuperUser};
 
@@ -47,7 +53,7 @@ use crate::util::aggregate::aggregate;
 /// assert_eq!(chain.authorize(&delete).reason(), "change freeze");
 /// ```
 pub trait Authorizer: Send + Sync {
-    /// Answers one request. Must not block.
+    /// Answers one request. Must not block, unless it [says so](Self::is_slow).
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a>;
 
     /// Lists what `user` may do in `namespace` (empty: cluster scope only).
@@ -65,6 +71,13 @@ pub trait Authorizer: Send + Sync {
     /// gates of a [`Chain`], which nearly everybody passes: cheaper than a verdict. Default: not sure.
     fn passes(&self, user: &User) -> bool {
         let _ = user;
+        false
+    }
+
+    /// Whether an answer may take its time: it runs an interpreter, or asks somebody over a network.
+    /// Such an authorizer is asked once a request, and the reason it gave is kept; servers ask it where
+    /// waiting holds up nobody else. Default: it answers at once.
+    fn is_slow(&self) -> bool {
         false
     }
 

@@ -24,7 +24,7 @@ pub(super) fn unasked(modes: &[Mode], has_rbac: bool, has_abac: bool, speaker: S
 /// A namespace that is not among those that were read is mostly mistyped.
 pub(super) fn namespace(world: &World, asked: &str, speaker: Speaker) {
     let known = &world.inventory.namespaces;
-    if !asked.is_empty() && !known.is_empty() && !known.iter().any(|name| name == asked) {
+    if !asked.is_empty() && !known.is_empty() && !known.iter().any(|known| known.name == asked) {
         speaker.note(format!("namespace `{asked}` is not among those that were read"));
     }
 }

@@ -80,6 +80,7 @@ pub struct Verdict<'a> {
     /// Allow, deny, or nothing to say.
     pub decision: Decision,
     reason: Reason<'a>,
+    link: Option<&'a str>,
     /// Errors of authorizers. With anything but [`Decision::Allow`] they mean that the answer is
     /// not a plain no (S-CHAIN-6): the API server answers 500, not 403.
     pub errors: Vec<String>,
@@ -88,7 +89,7 @@ pub struct Verdict<'a> {
 impl<'a> Verdict<'a> {
     /// An answer with a ready reason.
     pub fn new(decision: Decision, reason: impl Into<Cow<'a, str>>) -> Self {
-        Self { decision, reason: Reason::Text(reason.into()), errors: Vec::new() }
+        Self { decision, reason: Reason::Text(reason.into()), link: None, errors: Vec::new() }
     }
 
     /// A yes.
@@ -122,7 +123,8 @@ impl<'a> Verdict<'a> {
         user: &'a User,
         attributes: &'a Attributes<'a>,
     ) -> Self {
-        Self { decision, reason: Reason::Deferred { by, user, attributes }, errors: Vec::new() }
+        let reason = Reason::Deferred { by, user, attributes };
+        Self { decision, reason, link: None, errors: Vec::new() }
     }
 
     /// The same answer with an error beside it.
@@ -135,6 +137,32 @@ impl<'a> Verdict<'a> {
     pub fn with_errors(mut self, errors: Vec<String>) -> Self {
         self.errors = errors;
         self
+    }
+
+    /// The same answer, given by the link of a chain that has this name.
+    pub const fn by_link(mut self, name: &'a str) -> Self {
+        self.link = Some(name);
+        self
+    }
+
+    /// The name of the link of a chain that decided; `None` when none did, or nobody asked a chain.
+    #[must_use]
+    pub const fn link(&self) -> Option<&'a str> {
+        self.link
+    }
+
+    /// The same answer for somebody who keeps it longer than the question: a ready reason is copied. One
+    /// that is yet to be written is `None`; ask again for it.
+    #[must_use]
+    pub fn into_text<'b>(self) -> Option<Verdict<'b>> {
+        let Self { decision, reason, errors, .. } = self;
+        match reason {
+            Reason::Text(text) => {
+                let reason = Reason::Text(Cow::Owned(text.into_owned()));
+                Some(Verdict { decision, reason, link: None, errors })
+            }
+            Reason::Deferred { .. } => None,
+        }
     }
 
     /// Whether the decision is [`Decision::Allow`]. An error beside it does not matter (S-CHAIN-5).

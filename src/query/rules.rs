@@ -4,7 +4,7 @@ use crate::api::resources::ResourceTable;
 use crate::authz::Rules;
 use crate::authz::rbac::{self, BindingRef};
 use crate::model::User;
-use crate::snapshot::{Mode, Snapshot};
+use crate::snapshot::{Link, Mode, Snapshot};
 
 /// What a user may do in a namespace, each rule with where it comes from.
 #[derive(Debug, Clone, Default)]
@@ -57,9 +57,10 @@ pub fn rules<'s>(
     resources: &ResourceTable,
 ) -> Listing<'s> {
     let mut listing = Listing::default();
-    let mut modes = snapshot.modes().iter();
+    let mut links = snapshot.links().iter();
     for (authorizer, rules) in snapshot.chain().rules_by_member(user, namespace) {
-        let policy = snapshot.rbac().filter(|_| modes.next() == Some(&Mode::Rbac));
+        let policy =
+            snapshot.rbac().filter(|_| links.next().and_then(Link::mode) == Some(Mode::Rbac));
         listing.incomplete |= rules.incomplete;
         listing.errors.extend(rules.errors.iter().cloned());
         match policy {

@@ -214,11 +214,15 @@ pub fn who_can<'s>(
     attributes: &Attributes<'_>,
     resources: &ResourceTable,
 ) -> WhoCan<'s> {
-    let mut who = WhoCan { incomplete: snapshot.custom().collect(), ..WhoCan::default() };
+    let mut who = WhoCan::default();
     if snapshot.super_user() == SuperUserStep::Include {
         who.rows.push(Row { grant: Grant::SuperUser, mark: None });
     }
-    for mode in snapshot.modes() {
+    for link in snapshot.links() {
+        let Some(mode) = link.mode() else {
+            who.incomplete.push(link.name());
+            continue;
+        };
         match mode {
             Mode::AlwaysAllow => who.rows.push(Row { grant: Grant::AlwaysAllow, mark: None }),
             Mode::AlwaysDeny => {}
@@ -232,6 +236,7 @@ pub fn who_can<'s>(
             // Compiling refuses a mode without its engine.
             #[cfg(not(feature = "abac"))]
             Mode::Abac => {}
+            Mode::Node => {}
         }
     }
     who

@@ -3,14 +3,18 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::config::{Config, Mode, SuperUserStep};
+use super::config::{Config, Link, Mode, SuperUserStep};
 use crate::api::inventory::Inventory;
 #[cfg(feature = "rbac")]
 use crate::api::rbac::ClusterRole;
 #[cfg(feature = "abac")]
 use crate::authz::abac;
+#[cfg(feature = "node")]
+use crate::authz::node;
 #[cfg(feature = "rbac")]
 use crate::authz::rbac::{self, Editor, TooLarge, aggregation};
+#[cfg(feature = "rego")]
+use crate::authz::rego;
 use crate::authz::{
     AlwaysAllow, AlwaysDeny, Authorizer, Chain, ChainPrincipal, RevocationGate, Rules,
 };
@@ -26,6 +30,9 @@ pub enum CompileError {
     /// A mode stands twice in the list (S-CHAIN-14).
     #[error("authorization mode `{0}` is named more than once")]
     RepeatedMode(Mode),
+    /// Two links have one name, or a link has none (S-CHAIN-3).
+    #[error("link `{0}` of the chain needs a name of its own")]
+    Name(String),
     /// A mode whose engine is not compiled in.
     #[error("authorization mode `{0}` is not part of this build; enable its cargo feature")]
     MissingEngine(Mode),
@@ -71,15 +78,58 @@ impl fmt::Display for Notice {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(super) generation: u64,
-    pub(super) modes: Vec<Mode>,
+    pub(super) links: Arc<[Link]>,
     pub(super) super_user: SuperUserStep,
     pub(super) chain: Chain,
     pub(super) revocations: Option<SharedRevocations>,
+    #[cfg_attr(
+        not(any(feature = "rbac", feature = "abac", feature = "node")),
+        expect(dead_code, reason = "without an engine there is none to ask for")
+    )]
+    pub(super) engines: Engines,
+    pub(super) notices: Vec<Notice>,
+}
+
+/// What the links of a chain were compiled to, as far as others than the chain ask for it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Engines {
     #[cfg(feature = "rbac")]
     pub(super) rbac: Option<Arc<rbac::Policy>>,
     #[cfg(feature = "abac")]
     pub(super) abac: Option<Arc<abac::Policy>>,
-    pub(super) notices: Vec<Notice>,
+    #[cfg(feature = "node")]
+    pub(super) node: Option<Arc<node::Graph>>,
+    /// What Rego may know of the inventory.
+    #[cfg(feature = "rego")]
+    pub(super) facts: Option<Arc<rego::Facts>>,
+}
+
+impl Engines {
+    /// All that the inventory and the configuration give, but for the engines whose policy can be
+    /// edited: those are the caller's.
+    pub(super) fn new(inventory: &Inventory, config: &Config) -> Self {
+        let _ = (inventory, config);
+        Self {
+            #[cfg(feature = "abac")]
+            abac: config.abac.clone().filter(|_| config.has(Mode::Abac)),
+            #[cfg(feature = "rego")]
+            facts: (config.links.iter().any(|link| matches!(link, Link::Rego { .. })))
+                .then(|| Arc::new(rego::Facts::new(inventory))),
+            ..Self::default()
+        }
+    }
+
+    /// What a policy in Rego meets.
+    #[cfg(feature = "rego")]
+    fn for_rego(&self) -> rego::World {
+        rego::World {
+            #[cfg(feature = "rbac")]
+            rbac: self.rbac.clone().map(|policy| policy as Arc<dyn Authorizer>),
+            #[cfg(not(feature = "rbac"))]
+            rbac: None,
+            facts: self.facts.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// Compiles what was said into what it means.
@@ -87,31 +137,37 @@ pub struct Snapshot {
 /// # Errors
 /// When a mode lacks its policy or its engine, is named twice, or the policy is too large.
 pub fn compile(inventory: &Inventory, config: &Config) -> Result<Snapshot, CompileError> {
+    let engines = Engines::new(inventory, config);
     #[cfg(feature = "rbac")]
-    let (rbac, notices) = if config.modes.contains(&Mode::Rbac) {
-        let (editor, notices) = load_rbac(inventory, config)?;
-        (Some(Arc::new(editor.policy())), notices)
-    } else {
-        (None, Vec::new())
+    let (engines, notices) = match config.has(Mode::Rbac) {
+        true => {
+            let (editor, notices) = load_rbac(inventory, config)?;
+            (Engines { rbac: Some(Arc::new(editor.policy())), ..engines }, notices)
+        }
+        false => (engines, Vec::new()),
     };
     #[cfg(not(feature = "rbac"))]
-    let (_, notices) = (inventory, Vec::new());
-    Ok(Snapshot {
-        generation: 1,
-        modes: config.modes.clone(),
-        super_user: config.super_user,
-        revocations: config.revocations.clone(),
-        chain: build_chain(
-            config,
-            #[cfg(feature = "rbac")]
-            rbac.as_ref(),
-        )?,
-        #[cfg(feature = "rbac")]
-        rbac,
-        #[cfg(feature = "abac")]
-        abac: config.abac.clone().filter(|_| config.modes.contains(&Mode::Abac)),
-        notices,
-    })
+    let notices = Vec::new();
+    #[cfg(feature = "node")]
+    let engines = match config.has(Mode::Node) {
+        true => {
+            let node = Some(Arc::new(load_node(inventory, config).graph()));
+            Engines { node, ..engines }
+        }
+        false => engines,
+    };
+    let chain = build_chain(config, &engines)?;
+    Ok(Snapshot::new(1, config, engines, chain, notices))
+}
+
+/// Loads the part of an inventory that the Node authorizer reads.
+#[cfg(feature = "node")]
+pub(super) fn load_node(inventory: &Inventory, config: &Config) -> node::Editor {
+    let mut editor = node::Editor::new(config.node);
+    for object in &inventory.graph {
+        editor.apply(&object.value);
+    }
+    editor
 }
 
 /// Loads the RBAC part of an inventory, aggregated roles resolved as configured.
@@ -138,10 +194,7 @@ pub(super) fn load_rbac(
     Ok((editor, resolution.warnings.into_iter().map(Notice::Aggregation).collect()))
 }
 
-pub(super) fn build_chain(
-    config: &Config,
-    #[cfg(feature = "rbac")] rbac: Option<&Arc<rbac::Policy>>,
-) -> Result<Chain, CompileError> {
+pub(super) fn build_chain(config: &Config, engines: &Engines) -> Result<Chain, CompileError> {
     let mut chain = Chain::new().with_on_failure(config.on_failure);
     if config.super_user == SuperUserStep::LeaveOut {
         chain = chain.without_super_user();
@@ -149,35 +202,71 @@ pub(super) fn build_chain(
     if let Some(revocations) = &config.revocations {
         chain = chain.with_gate("Revocation", RevocationGate::new(revocations.clone()));
     }
-    for (index, &mode) in config.modes.iter().enumerate() {
-        if config.modes.iter().take(index).any(|&earlier| earlier == mode) {
-            return Err(CompileError::RepeatedMode(mode));
+    for (index, link) in config.links.iter().enumerate() {
+        let name = link.name();
+        if name.is_empty() || config.links.iter().take(index).any(|before| before.name() == name) {
+            return Err(match link.mode() {
+                Some(mode) => CompileError::RepeatedMode(mode),
+                None => CompileError::Name(name.to_owned()),
+            });
         }
-        let authorizer: Arc<dyn Authorizer> = match mode {
-            Mode::AlwaysAllow => Arc::new(AlwaysAllow),
-            Mode::AlwaysDeny => Arc::new(AlwaysDeny),
-            #[cfg(feature = "rbac")]
-            Mode::Rbac => {
-                let policy = rbac.ok_or(CompileError::MissingPolicy(mode))?;
-                Arc::<rbac::Policy>::clone(policy)
+        let authorizer = match link {
+            Link::Mode(mode) => of_mode(*mode, engines)?,
+            #[cfg(feature = "rego")]
+            Link::Rego { policy, .. } => {
+                Arc::new(rego::RegoAuthorizer::new(Arc::clone(policy), engines.for_rego()))
             }
-            #[cfg(feature = "abac")]
-            Mode::Abac => {
-                let policy = config.abac.as_ref().ok_or(CompileError::MissingPolicy(mode))?;
-                Arc::<abac::Policy>::clone(policy)
-            }
-            #[cfg(not(all(feature = "rbac", feature = "abac")))]
-            _ => return Err(CompileError::MissingEngine(mode)),
+            Link::Authorizer { authorizer, .. } => Arc::clone(authorizer),
         };
-        chain = chain.with_shared(&mode.to_string(), authorizer);
-    }
-    for (name, authorizer) in &config.custom {
-        chain = chain.with_shared(name, Arc::clone(authorizer));
+        chain = chain.with_shared(name, authorizer);
     }
     Ok(chain)
 }
 
+fn of_mode(mode: Mode, engines: &Engines) -> Result<Arc<dyn Authorizer>, CompileError> {
+    #[cfg(any(feature = "rbac", feature = "abac", feature = "node"))]
+    fn given<A: Authorizer + 'static>(
+        engine: Option<&Arc<A>>,
+        mode: Mode,
+    ) -> Result<Arc<dyn Authorizer>, CompileError> {
+        let engine = engine.ok_or(CompileError::MissingPolicy(mode))?;
+        Ok(Arc::<A>::clone(engine))
+    }
+
+    let _ = engines;
+    match mode {
+        Mode::AlwaysAllow => Ok(Arc::new(AlwaysAllow)),
+        Mode::AlwaysDeny => Ok(Arc::new(AlwaysDeny)),
+        #[cfg(feature = "rbac")]
+        Mode::Rbac => given(engines.rbac.as_ref(), mode),
+        #[cfg(feature = "abac")]
+        Mode::Abac => given(engines.abac.as_ref(), mode),
+        #[cfg(feature = "node")]
+        Mode::Node => given(engines.node.as_ref(), mode),
+        #[cfg(not(all(feature = "rbac", feature = "abac", feature = "node")))]
+        _ => Err(CompileError::MissingEngine(mode)),
+    }
+}
+
 impl Snapshot {
+    pub(super) fn new(
+        generation: u64,
+        config: &Config,
+        engines: Engines,
+        chain: Chain,
+        notices: Vec<Notice>,
+    ) -> Self {
+        Self {
+            generation,
+            links: config.links.as_slice().into(),
+            super_user: config.super_user,
+            chain,
+            revocations: config.revocations.clone(),
+            engines,
+            notices,
+        }
+    }
+
     /// Answers one request. Allocates nothing and takes no lock as long as no authorizer of your
     /// own does.
     pub fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
@@ -210,21 +299,16 @@ impl Snapshot {
         self
     }
 
-    /// The modes, in the order in which they are asked.
+    /// The links, in the order in which they are asked.
     #[must_use]
-    pub fn modes(&self) -> &[Mode] {
-        &self.modes
+    pub fn links(&self) -> &[Link] {
+        &self.links
     }
 
     /// Whether the built-in step before the modes is there.
     #[must_use]
     pub const fn super_user(&self) -> SuperUserStep {
         self.super_user
-    }
-
-    /// The names of the authorizers that were brought along, which are asked after the modes.
-    pub fn custom(&self) -> impl Iterator<Item = &str> {
-        self.chain.names().skip(self.modes.len())
     }
 
     /// The authorizers, in order.
@@ -243,14 +327,21 @@ impl Snapshot {
     #[cfg(feature = "rbac")]
     #[must_use]
     pub fn rbac(&self) -> Option<&rbac::Policy> {
-        self.rbac.as_deref()
+        self.engines.rbac.as_deref()
     }
 
     /// The ABAC policy, if mode ABAC is on.
     #[cfg(feature = "abac")]
     #[must_use]
     pub fn abac(&self) -> Option<&abac::Policy> {
-        self.abac.as_deref()
+        self.engines.abac.as_deref()
+    }
+
+    /// The graph of the Node authorizer, if mode Node is on.
+    #[cfg(feature = "node")]
+    #[must_use]
+    pub fn node(&self) -> Option<&node::Graph> {
+        self.engines.node.as_deref()
     }
 
     /// What the owner of the policy should know.

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 #[cfg(feature = "abac")]
 use crate::authz::abac;
+#[cfg(feature = "node")]
+use crate::authz::node;
 #[cfg(feature = "rbac")]
 use crate::authz::rbac::aggregation::Aggregation;
+#[cfg(feature = "rego")]
+use crate::authz::rego;
 use crate::authz::{Authorizer, OnFailure};
 use crate::model::SharedRevocations;
 
@@ -18,6 +22,8 @@ pub enum Mode {
     AlwaysAllow,
     /// Nothing is granted; a later mode still may (S-CHAIN-9).
     AlwaysDeny,
+    /// Kubelets, by the graph of pods and volumes.
+    Node,
     /// Roles and bindings.
     Rbac,
 }
@@ -29,15 +35,15 @@ pub enum ModeError {
     /// No API server knows it.
     #[error(
         "authorization mode `{0}` does not exist; use {known} (case matters)",
-        known = "AlwaysAllow, AlwaysDeny, ABAC or RBAC"
+        known = "Node, RBAC, ABAC, AlwaysDeny or AlwaysAllow"
     )]
     Unknown(String),
-    /// The API server knows it, this build does not.
+    /// A webhook needs to be told which.
     #[error(
-        "authorization mode `{0}` is not part of this build; leave it out to ask the other modes \
-         alone, and read a no as: unless `{0}` allows it"
+        "authorization mode `Webhook` needs a connection, which a list of modes cannot tell; name it \
+         in an AuthorizationConfiguration file"
     )]
-    Unavailable(String),
+    Webhook,
 }
 
 impl FromStr for Mode {
@@ -49,20 +55,30 @@ impl FromStr for Mode {
             "AlwaysAllow" => Ok(Self::AlwaysAllow),
             "AlwaysDeny" => Ok(Self::AlwaysDeny),
             "RBAC" => Ok(Self::Rbac),
-            "Node" | "Webhook" => Err(ModeError::Unavailable(name.to_owned())),
+            "Node" => Ok(Self::Node),
+            "Webhook" => Err(ModeError::Webhook),
             _ => Err(ModeError::Unknown(name.to_owned())),
+        }
+    }
+}
+
+impl Mode {
+    /// The name, as `--authorization-mode` spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Abac => "ABAC",
+            Self::AlwaysAllow => "AlwaysAllow",
+            Self::AlwaysDeny => "AlwaysDeny",
+            Self::Node => "Node",
+            Self::Rbac => "RBAC",
         }
     }
 }
 
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Abac => "ABAC",
-            Self::AlwaysAllow => "AlwaysAllow",
-            Self::AlwaysDeny => "AlwaysDeny",
-            Self::Rbac => "RBAC",
-        })
+        f.write_str(self.as_str())
     }
 }
 
@@ -76,19 +92,78 @@ pub enum SuperUserStep {
     LeaveOut,
 }
 
+/// A link of the chain.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Link {
+    /// A mode of the API server; its policy comes from the inventory or stands in [`Config`].
+    Mode(Mode),
+    /// A policy in Rego, under a name. It meets the RBAC policy and the facts of the inventory when
+    /// the chain is compiled.
+    #[cfg(feature = "rego")]
+    Rego {
+        /// The name of the link.
+        name: String,
+        /// What it says.
+        policy: Arc<rego::Policy>,
+    },
+    /// Any other authorizer, under a name.
+    Authorizer {
+        /// The name of the link.
+        name: String,
+        /// Who is asked.
+        authorizer: Arc<dyn Authorizer>,
+    },
+}
+
+impl Link {
+    /// The name, as the chain calls it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Mode(mode) => mode.as_str(),
+            #[cfg(feature = "rego")]
+            Self::Rego { name, .. } => name,
+            Self::Authorizer { name, .. } => name,
+        }
+    }
+
+    /// The mode, if it is one.
+    #[must_use]
+    pub const fn mode(&self) -> Option<Mode> {
+        match self {
+            Self::Mode(mode) => Some(*mode),
+            _ => None,
+        }
+    }
+}
+
+impl From<Mode> for Link {
+    fn from(mode: Mode) -> Self {
+        Self::Mode(mode)
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Link").field(&self.name()).finish()
+    }
+}
+
 /// What the chain consists of.
 ///
 /// ```
 /// use portcullis::snapshot::{Config, Mode};
 ///
 /// let config = Config::new([Mode::Rbac, Mode::AlwaysDeny]);
-/// assert_eq!(config.modes, [Mode::Rbac, Mode::AlwaysDeny]);
+/// assert!(config.has(Mode::Rbac) && !config.has(Mode::Abac));
+/// assert_eq!(config.links[1].name(), "AlwaysDeny");
 /// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Config {
-    /// The modes, in the order in which they are asked.
-    pub modes: Vec<Mode>,
+    /// The links, in the order in which they are asked.
+    pub links: Vec<Link>,
     /// The built-in step before them. Default: included.
     pub super_user: SuperUserStep,
     /// What follows when a member that can deny fails. Default: as in the API server.
@@ -103,15 +178,29 @@ pub struct Config {
     /// The list of revoked client certificates, asked before everything else, each time anew.
     /// Default: none, and nobody asks.
     pub revocations: Option<SharedRevocations>,
-    /// Authorizers of your own, asked after the modes, with their names.
-    pub custom: Vec<(String, Arc<dyn Authorizer>)>,
+    /// What the Node authorizer does beyond the defaults of Kubernetes 1.36.
+    #[cfg(feature = "node")]
+    pub node: node::Gates,
 }
 
 impl Config {
     /// A chain of these modes, everything else at its default.
     #[must_use]
     pub fn new(modes: impl IntoIterator<Item = Mode>) -> Self {
-        Self { modes: modes.into_iter().collect(), ..Self::default() }
+        Self { links: modes.into_iter().map(Link::Mode).collect(), ..Self::default() }
+    }
+
+    /// Whether a mode is among the links.
+    #[must_use]
+    pub fn has(&self, mode: Mode) -> bool {
+        self.links.iter().any(|link| link.mode() == Some(mode))
+    }
+
+    /// The same, with one more link at the end of the chain.
+    #[must_use]
+    pub fn with_link(mut self, link: impl Into<Link>) -> Self {
+        self.links.push(link.into());
+        self
     }
 
     /// The same, with other rules for the `system:masters` step.
@@ -152,26 +241,41 @@ impl Config {
         self
     }
 
-    /// The same, with an authorizer of your own at the end of the chain.
+    /// The same, with an authorizer of your own at the end of the chain. Names are its caller's; give
+    /// each link another.
     #[must_use]
     pub fn with_authorizer(
         mut self,
         name: impl Into<String>,
         authorizer: impl Authorizer + 'static,
     ) -> Self {
-        self.custom.push((name.into(), Arc::new(authorizer)));
+        let authorizer = Arc::new(authorizer);
+        self.links.push(Link::Authorizer { name: name.into(), authorizer });
+        self
+    }
+
+    /// The same, with a policy in Rego at the end of the chain.
+    #[cfg(feature = "rego")]
+    #[must_use]
+    pub fn with_rego(self, name: impl Into<String>, policy: impl Into<Arc<rego::Policy>>) -> Self {
+        self.with_link(Link::Rego { name: name.into(), policy: policy.into() })
+    }
+
+    /// The same, with other feature gates of the Node authorizer.
+    #[cfg(feature = "node")]
+    #[must_use]
+    pub const fn with_node(mut self, gates: node::Gates) -> Self {
+        self.node = gates;
         self
     }
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let custom: Vec<&String> = self.custom.iter().map(|(name, _)| name).collect();
         f.debug_struct("Config")
-            .field("modes", &self.modes)
+            .field("links", &self.links)
             .field("super_user", &self.super_user)
             .field("revocations", &self.revocations)
-            .field("custom", &custom)
             .finish_non_exhaustive()
     }
 }
@@ -181,11 +285,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modes_are_case_sensitive_and_those_of_other_builds_are_told_apart() {
+    fn modes_are_case_sensitive_and_a_webhook_is_told_apart() {
         assert_eq!("RBAC".parse(), Ok(Mode::Rbac));
         assert_eq!("rbac".parse::<Mode>(), Err(ModeError::Unknown("rbac".to_owned())));
-        assert_eq!("Node".parse::<Mode>(), Err(ModeError::Unavailable("Node".to_owned())));
-        for mode in [Mode::Abac, Mode::AlwaysAllow, Mode::AlwaysDeny, Mode::Rbac] {
+        assert_eq!("Webhook".parse::<Mode>(), Err(ModeError::Webhook));
+        for mode in [Mode::Abac, Mode::AlwaysAllow, Mode::AlwaysDeny, Mode::Node, Mode::Rbac] {
             assert_eq!(mode.to_string().parse(), Ok(mode));
         }
     }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use super::compile::{CompileError, Notice, Snapshot, build_chain, load_rbac};
+use super::compile::{CompileError, Engines, Notice, Snapshot, build_chain, load_rbac};
 use super::config::{Config, Mode};
 use crate::api::Str;
 use crate::api::inventory::Inventory;
@@ -73,6 +73,8 @@ pub enum ApplyError {
 struct Writer {
     config: Config,
     editor: Editor,
+    // The engines that no change of objects reaches.
+    engines: Engines,
     // Every ClusterRole as it was said, for aggregated roles to select from; the rules that the
     // aggregated ones have now.
     cluster_roles: BTreeMap<Str, (ClusterRole, Origin)>,
@@ -90,9 +92,11 @@ impl Live {
     /// When the inventory and the configuration do not make a policy, see [`CompileError`].
     pub fn new(inventory: &Inventory, config: Config) -> Result<Self, CompileError> {
         let (editor, notices) = load_rbac(inventory, &config)?;
+        let engines = Engines::new(inventory, &config);
         let mut writer = Writer {
             config,
             editor,
+            engines,
             cluster_roles: BTreeMap::new(),
             aggregated: BTreeMap::new(),
             notices,
@@ -140,7 +144,7 @@ impl Live {
         if writer.in_change {
             return Err(ApplyError::Abandoned);
         }
-        if !writer.config.modes.contains(&Mode::Rbac) {
+        if !writer.config.has(Mode::Rbac) {
             return Err(ApplyError::NoRbac);
         }
         writer.in_change = true;
@@ -230,17 +234,11 @@ impl Writer {
     }
 
     fn snapshot(&self, generation: u64) -> Result<Snapshot, CompileError> {
-        let rbac = Arc::new(self.editor.policy());
-        Ok(Snapshot {
-            generation,
-            modes: self.config.modes.clone(),
-            super_user: self.config.super_user,
-            revocations: self.config.revocations.clone(),
-            chain: build_chain(&self.config, Some(&rbac))?,
-            rbac: self.config.modes.contains(&Mode::Rbac).then_some(rbac),
-            #[cfg(feature = "abac")]
-            abac: self.config.abac.clone().filter(|_| self.config.modes.contains(&Mode::Abac)),
-            notices: self.notices.clone(),
-        })
+        let mut engines = self.engines.clone();
+        if self.config.has(Mode::Rbac) {
+            engines.rbac = Some(Arc::new(self.editor.policy()));
+        }
+        let chain = build_chain(&self.config, &engines)?;
+        Ok(Snapshot::new(generation, &self.config, engines, chain, self.notices.clone()))
     }
 }

@@ -12,6 +12,6 @@ mod config;
 mod live;
 
 pub use compile::{CompileError, Notice, Snapshot, compile};
-pub use config::{Config, Mode, ModeError, SuperUserStep};
+pub use config::{Config, Link, Mode, ModeError, SuperUserStep};
 #[cfg(feature = "rbac")]
 pub use live::{ApplyError, Change, Live};

@@ -123,7 +123,7 @@ impl<'a> Collector<'a> {
         let origin = self.origin(line);
         match outcome {
             Outcome::Rbac { object, old, everyone } => self.add_rbac(origin, object, old, everyone),
-            Outcome::Namespace(name) => self.loaded.inventory.namespaces.push(name),
+            Outcome::Namespace(namespace) => self.loaded.inventory.namespaces.push(namespace),
             Outcome::ServiceAccount(metadata) => self.add_service_account(metadata),
             Outcome::CustomResource(resource) => {
                 self.loaded.inventory.custom_resources.push(resource);

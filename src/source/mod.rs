@@ -35,6 +35,8 @@
 //! # Ok::<(), source::LoadError>(())
 //! ```
 
+#[cfg(feature = "structured-chain")]
+pub mod authorization_config;
 mod collect;
 #[cfg(feature = "pki")]
 pub mod config_file;
@@ -47,6 +49,7 @@ mod error;
 #[cfg(feature = "jwks")]
 pub mod fetch;
 mod files;
+pub mod hierarchy;
 mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
@@ -59,6 +62,8 @@ mod object;
 #[cfg(feature = "pki")]
 pub mod objects;
 mod old;
+#[cfg(feature = "rego")]
+pub mod rego;
 mod report;
 pub mod revocations;
 #[cfg(feature = "authn")]
@@ -66,6 +71,8 @@ mod secret;
 #[cfg(feature = "pki")]
 pub mod signing_policy;
 mod text;
+#[cfg(feature = "webhook-client")]
+pub mod webhook_client;
 mod wire;
 mod yaml;
 

@@ -14,7 +14,7 @@ use super::{SkipReason, WrongType};
 use crate::api::Str;
 #[cfg(feature = "authn")]
 use crate::api::core;
-use crate::api::inventory::{CustomResource, PodIdentity};
+use crate::api::inventory::{CustomResource, Namespace, PodIdentity};
 use crate::api::rbac::{ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding};
 
 /// What an object turned out to be.
@@ -25,7 +25,7 @@ pub(super) enum Outcome {
         old: Option<&'static str>,
         everyone: bool,
     },
-    Namespace(Str),
+    Namespace(Namespace),
     ServiceAccount(Metadata),
     CustomResource(CustomResource),
     Pod(PodIdentity),
@@ -207,7 +207,7 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
             };
             Outcome::Rbac { object, old: version.old_name(), everyone: false }
         }
-        Class::Namespace => Outcome::Namespace(wide.metadata.name),
+        Class::Namespace => Outcome::Namespace(namespace(wide.metadata)),
         Class::ServiceAccount => Outcome::ServiceAccount(wide.metadata),
         #[cfg(feature = "authn")]
         Class::Secret => Outcome::Secret(secret::from_wide(wide)?),
@@ -291,7 +291,7 @@ fn names(node: &Node, class: &Class, kind: &str) -> Result<Outcome, WrongType> {
     }
     let metadata = metadata(node)?;
     Ok(match class {
-        Class::Namespace => Outcome::Namespace(metadata.name),
+        Class::Namespace => Outcome::Namespace(namespace(metadata)),
         Class::ServiceAccount => Outcome::ServiceAccount(metadata),
         #[cfg(feature = "authn")]
         Class::Node => Outcome::Node(token_node(metadata)),
@@ -322,6 +322,10 @@ fn read<'a, T: Deserialize<'a>>(node: &'a Node) -> Result<T, WrongType> {
 }
 
 // === what names tell ===
+
+fn namespace(metadata: Metadata) -> Namespace {
+    Namespace { name: metadata.name, labels: metadata.labels }
+}
 
 fn custom_resource(definition: Definition) -> CustomResource {
     let Definition { group, scope, names, version, versions, subresources } = definition;

@@ -196,7 +196,8 @@ items:
 ";
     let json = |value: serde_json::Value| value.to_string();
     let Loaded { inventory, report } = read("a.yaml", text);
-    assert_eq!(inventory.namespaces, ["ns"]);
+    assert_eq!(inventory.namespaces.len(), 1);
+    assert_eq!(inventory.namespaces[0].name, "ns");
     assert_eq!(inventory.service_accounts, [("ns".into(), "s".into())]);
     let pods: Vec<_> = inventory
         .pods

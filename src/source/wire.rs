@@ -8,7 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::api::Str;
-use crate::api::meta::{ObjectMeta, StrMap, Uid};
+use crate::api::meta::{OWN_PREFIX, ObjectMeta, StrMap, Uid};
 use crate::api::null::{self, Text};
 use crate::api::rbac::{AggregationRule, PolicyRule, RoleRef, Subject};
 use crate::util::rfc3339;
@@ -61,8 +61,7 @@ pub(super) struct Metadata {
     pub(super) resource_version: Str,
     #[serde(deserialize_with = "null::map")]
     pub(super) labels: StrMap,
-    #[serde(rename = "annotations")]
-    _annotations: Option<Map<AnyStr>>,
+    pub(super) annotations: Option<Annotations>,
     #[serde(rename = "finalizers")]
     _finalizers: Option<Vec<Option<AnyStr>>>,
     #[serde(rename = "ownerReferences", deserialize_with = "null::list")]
@@ -106,6 +105,7 @@ impl Metadata {
             name: self.name,
             namespace: self.namespace,
             labels: self.labels,
+            annotations: self.annotations.map(|kept| kept.0).unwrap_or_default(),
             resource_version: self.resource_version,
         }
     }
@@ -168,27 +168,46 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// A map whose values, when not `null`, are of a type.
-struct Map<T>(std::marker::PhantomData<T>);
+/// The annotations that mean something to an engine. The others are only typed: some of them are as
+/// large as the object.
+#[derive(Default)]
+pub(super) struct Annotations(pub(super) StrMap);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
+/// On pods that a kubelet made of a file (S-NODE-10).
+pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
+
+impl Annotations {
+    fn is_kept(key: &str) -> bool {
+        key == MIRROR || key.starts_with(OWN_PREFIX)
+    }
+}
+
+impl<'de> Deserialize<'de> for Annotations {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MapVisitor<T>(std::marker::PhantomData<T>);
+        struct AnnotationsVisitor;
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for MapVisitor<T> {
-            type Value = Map<T>;
+        impl<'de> Visitor<'de> for AnnotationsVisitor {
+            type Value = Annotations;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Map<T>, A::Error> {
-                while access.next_entry::<AnyStr, Option<T>>()?.is_some() {}
-                Ok(Map(self.0))
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Annotations, A::Error> {
+                let mut kept = StrMap::new();
+                while let Some(Text(key)) = access.next_key::<Text<'de>>()? {
+                    if Annotations::is_kept(&key) {
+                        let value = access.next_value::<Option<Str>>()?;
+                        kept.insert(key.as_ref().into(), value.unwrap_or_default());
+                    } else {
+                        access.next_value::<Option<AnyStr>>()?;
+                    }
+                }
+                Ok(Annotations(kept))
             }
         }
 
-        deserializer.deserialize_map(MapVisitor(std::marker::PhantomData))
+        deserializer.deserialize_map(AnnotationsVisitor)
     }
 }
 

@@ -170,7 +170,7 @@ fn serves(loaded: &Loaded) -> Serves {
 fn policy(policy: &LoadedPolicy) -> Policy {
     let LoadedPolicy { snapshot, roles, bindings, .. } = policy;
     Policy {
-        authorizers: snapshot.modes().iter().map(ToString::to_string).collect(),
+        authorizers: snapshot.links().iter().map(|link| link.name().to_owned()).collect(),
         roles: *roles,
         bindings: *bindings,
         policy_lines: snapshot.abac().map_or(0, abac::Policy::len),

@@ -43,7 +43,7 @@ impl Lint<'_> {
     }
 
     fn is_namespace(&self, name: &str) -> bool {
-        self.inventory.namespaces.iter().any(|known| known == name)
+        self.inventory.namespaces.iter().any(|known| known.name == name)
     }
 
     fn user(&mut self, at: &At<'_>, index: usize, name: &str) {

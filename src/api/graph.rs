@@ -1,0 +1,122 @@
+//! What the Node authorizer reads of objects: which of them refer to which others (S-NODE-9 to 16).
+//!
+//! Only what makes an edge is kept. Nodes, service accounts and claims are not among the objects: that
+//! they exist grants nothing, only what refers to them does.
+
+use super::Str;
+use super::meta::Uid;
+
+/// An object that makes edges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Object {
+    /// A pod.
+    Pod(Pod),
+    /// A PersistentVolume.
+    PersistentVolume(PersistentVolume),
+    /// A VolumeAttachment.
+    VolumeAttachment(OnNode),
+    /// A ResourceSlice.
+    ResourceSlice(OnNode),
+    /// A PodCertificateRequest.
+    PodCertificateRequest(OnNode),
+}
+
+/// Which object, for deleting it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Its kind.
+    pub kind: Kind,
+    /// The namespace; empty for objects of the cluster.
+    pub namespace: Str,
+    /// The name.
+    pub name: Str,
+}
+
+/// The kinds of [`Object`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `Pod`.
+    Pod,
+    /// `PersistentVolume`.
+    PersistentVolume,
+    /// `VolumeAttachment`.
+    VolumeAttachment,
+    /// `ResourceSlice`.
+    ResourceSlice,
+    /// `PodCertificateRequest`.
+    PodCertificateRequest,
+}
+
+/// A pod: where it runs and what it refers to, all in its own namespace. Lists are as the object has
+/// them, duplicates included.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pod {
+    /// The namespace.
+    pub namespace: Str,
+    /// The name.
+    pub name: Str,
+    /// The uid; empty in manifests.
+    pub uid: Uid,
+    /// `spec.nodeName`; empty for a pod that waits for a node.
+    pub node_name: Str,
+    /// Whether a kubelet made it of a file (S-NODE-10).
+    pub is_mirror: bool,
+    /// `spec.serviceAccountName`; empty when the object names none.
+    pub service_account: Str,
+    /// Secrets it refers to (S-NODE-11).
+    pub secrets: Box<[Str]>,
+    /// ConfigMaps it refers to.
+    pub config_maps: Box<[Str]>,
+    /// PersistentVolumeClaims it refers to, those of generic ephemeral volumes included.
+    pub claims: Box<[Str]>,
+    /// ResourceClaims it refers to: named ones, and those of `status.resourceClaimStatuses`.
+    pub resource_claims: Box<[Str]>,
+    /// The claim of `status.extendedResourceClaimStatus`; empty when there is none.
+    pub extended_resource_claim: Str,
+    /// How many ephemeral containers it has (S-NODE-14).
+    pub ephemeral_containers: u32,
+}
+
+/// A PersistentVolume.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PersistentVolume {
+    /// The name.
+    pub name: Str,
+    /// Namespace and name of the claim that it is bound to (`spec.claimRef`).
+    pub claim: Option<(Str, Str)>,
+    /// Namespaces and names of the secrets that a kubelet needs for it (S-NODE-12), the namespace of
+    /// the claim filled in.
+    pub secrets: Box<[(Str, Str)]>,
+}
+
+/// An object that belongs to one node (S-NODE-13).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OnNode {
+    /// The namespace; empty for objects of the cluster.
+    pub namespace: Str,
+    /// The name.
+    pub name: Str,
+    /// `spec.nodeName`; empty when it belongs to none.
+    pub node_name: Str,
+}
+
+impl Object {
+    /// Which object it is.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        let (kind, namespace, name) = match self {
+            Self::Pod(pod) => (Kind::Pod, &pod.namespace, &pod.name),
+            Self::PersistentVolume(volume) => {
+                (Kind::PersistentVolume, const { &Str::const_new("") }, &volume.name)
+            }
+            Self::VolumeAttachment(it) => (Kind::VolumeAttachment, &it.namespace, &it.name),
+            Self::ResourceSlice(it) => (Kind::ResourceSlice, &it.namespace, &it.name),
+            Self::PodCertificateRequest(it) => {
+                (Kind::PodCertificateRequest, &it.namespace, &it.name)
+            }
+        };
+        Key { kind, namespace: namespace.clone(), name: name.clone() }
+    }
+}

@@ -1,0 +1,24 @@
+//! May this kubelet do this? The Node authorizer.
+
+mod graph;
+
+pub use graph::{Editor, Graph};
+
+/// Feature gates of Kubernetes that change what a node may do. Defaults are those of Kubernetes 1.36.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Gates {
+    /// `PodCertificateRequest`: alpha, off.
+    pub pod_certificate_request: bool,
+    /// `KubeletServiceAccountTokenForCredentialProviders`: on.
+    pub service_account_token_for_credential_providers: bool,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Self {
+            pod_certificate_request: false,
+            service_account_token_for_credential_providers: true,
+        }
+    }
+}

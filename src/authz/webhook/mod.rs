@@ -1,0 +1,1 @@
+//! What does a remote webhook say? The webhook authorizer without its network (S-WHA).

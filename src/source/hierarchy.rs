@@ -1,0 +1,1 @@
+//! Bindings that namespaces inherit from their parents.

@@ -1,0 +1,1 @@
+//! Rego policies and data from files, directories and bundles.

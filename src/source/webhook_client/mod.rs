@@ -1,0 +1,1 @@
+//! Asks remote webhooks: the network of the webhook authorizer (S-WHA).
