@@ -32,7 +32,11 @@ pub struct Chain {
     members: Vec<Member>,
     no_super_user: bool,
     on_failure: OnFailure,
+    slow_runner: Option<SlowRunner>,
 }
+
+/// Calls what it is given, once, where waiting holds up nobody else.
+pub type SlowRunner = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 /// What follows when a member that can deny has no opinion because it failed: its denial may be
 /// what is missing.
@@ -160,6 +164,25 @@ impl Chain {
         self
     }
 
+    /// The same chain, asking [slow](Authorizer::is_slow) links through `runner`: a server hands its
+    /// thread's other work to another thread first. Requests that are decided before do not pay for it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use portcullis::authz::{AlwaysAllow, Chain};
+    ///
+    /// let chain = Chain::new()
+    ///     .with("AlwaysAllow", AlwaysAllow)
+    ///     .with_slow_runner(Arc::new(|ask: &mut dyn FnMut()| ask()));
+    /// # let _ = chain;
+    /// ```
+    #[must_use]
+    pub fn with_slow_runner(mut self, runner: SlowRunner) -> Self {
+        self.slow_runner = Some(runner);
+        self
+    }
+
     /// The names of the gates, in order.
     pub fn gates(&self) -> impl Iterator<Item = &str> {
         self.gates.iter().map(|gate| &*gate.name)
@@ -183,6 +206,17 @@ impl Chain {
 
     fn ends_walk(&self, member: &Member) -> bool {
         member.can_deny && self.on_failure == OnFailure::Deny
+    }
+
+    /// Asks a member, where its kind is asked.
+    fn ask<'a>(&self, member: &Member, ask: impl FnOnce() -> Verdict<'a>) -> Verdict<'a> {
+        let Some(runner) = self.slow_runner.as_ref().filter(|_| member.is_slow) else {
+            return ask();
+        };
+        let (mut ask, mut verdict) = (Some(ask), None);
+        runner(&mut || verdict = ask.take().map(|ask| ask()));
+        // A runner that does not run has hidden what may have been a denial.
+        verdict.unwrap_or_else(|| Verdict::deny("").with_error("an authorizer was not asked"))
     }
 
     /// The gates, then the members.
@@ -344,7 +378,7 @@ impl Chain {
                 continue;
             }
             let verdict = match link {
-                Some(member) => member.authorizer.authorize(request),
+                Some(member) => self.ask(member, || member.authorizer.authorize(request)),
                 None => SUPER_USER_STEP.authorize(request),
             };
             let ends_walk = link.is_some_and(|member| self.ends_walk(member));
@@ -375,7 +409,7 @@ static SUPER_USER_STEP: SuperUser = SuperUser;
 
 impl Authorizer for Chain {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        let ask = |_, member: &'a Member| member.authorizer.authorize(request);
+        let ask = |_, member: &'a Member| self.ask(member, || member.authorizer.authorize(request));
         let mut said = Said::default();
         if let Some(verdict) = walk(self, self.closed_gates(request.user), ask, &mut said) {
             return verdict;
@@ -447,8 +481,8 @@ impl ChainPrincipal {
         let chain = &self.chain;
         let mut said = Said::default();
         // There is one that has met the user for each link.
-        let ask = |index: usize, _: &Member| match self.met.get(index) {
-            Some(met) => met.authorize(attributes),
+        let ask = |index: usize, member: &Member| match self.met.get(index) {
+            Some(met) => chain.ask(member, || met.authorize(attributes)),
             None => Verdict::no_opinion(""),
         };
         if let Some(verdict) = walk(chain, chain.closed_gates(&self.user), ask, &mut said) {

@@ -252,3 +252,27 @@ fn a_walk_tells_what_each_said_and_who_was_not_asked_any_more() {
     let walk = chain.clone().without_super_user();
     assert!(walk.walk(&request).answers.iter().all(|answer| answer.name != "system:masters"));
 }
+
+#[test]
+fn slow_links_alone_are_asked_through_the_runner_and_one_that_does_not_run_is_a_failure() {
+    let jane = User::new("jane");
+    let request = Request::non_resource(&jane, "get", "/");
+    let ran = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = ran.clone();
+    let runner: crate::authz::SlowRunner = Arc::new(move |ask: &mut dyn FnMut()| {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        ask();
+        // Once is enough.
+        ask();
+    });
+    let chain =
+        Chain::new().with("quick", AlwaysDeny).with("slow", Slow::new()).with_slow_runner(runner);
+    let said = "Everything is forbidden.\nasked 1";
+    assert_eq!(chain.authorize(&request).reason(), said);
+    assert_eq!(ran.load(std::sync::atomic::Ordering::Relaxed), 1);
+    let idle: crate::authz::SlowRunner = Arc::new(|_: &mut dyn FnMut()| ());
+    let verdict = chain.with_slow_runner(idle);
+    let verdict = verdict.authorize(&request);
+    assert_eq!(verdict.decision, Decision::Deny);
+    assert_eq!(verdict.errors, ["an authorizer was not asked"]);
+}
