@@ -32,7 +32,8 @@ pub struct ReturnedReview {
     pub condition_set_chain: Option<Vec<ConditionSet>>,
 }
 
-/// Why an answer is none (S-WHA-8). No message repeats what the answer said: it may echo anything.
+/// Why an answer is none (S-WHA-8). Of what the answer said no message repeats more than kind and
+/// version: it may echo anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReturnedReviewError {
@@ -138,10 +139,15 @@ fn other_type(kind: &str, version: &str, asked: Version) -> ReturnedReviewError 
             expected: GoType { version: short(asked.api_version()), kind: KIND },
         },
         None => ReturnedReviewError::NotRegistered {
-            kind: kind.to_owned(),
-            version: version.to_owned(),
+            kind: shortened(kind),
+            version: shortened(version),
         },
     }
+}
+
+/// A name as long as names are.
+fn shortened(name: &str) -> String {
+    name.chars().take(100).collect()
 }
 
 fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, ReturnedReviewError> {
