@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::NamedPath;
+use super::asked_webhook::{self, WebhookConfig};
 use crate::authz::{node, rego};
 use crate::source::config_file::{Field, Object, instead};
 
@@ -11,7 +12,7 @@ use crate::source::config_file::{Field, Object, instead};
 const DANGER: &str = "EverybodyMayDoEverything";
 
 /// The types of links, as the file spells them.
-const TYPES: [&str; 6] = ["Node", "RBAC", "ABAC", "Rego", "AlwaysDeny", "AlwaysAllow"];
+const TYPES: [&str; 7] = ["Node", "RBAC", "ABAC", "Rego", "Webhook", "AlwaysDeny", "AlwaysAllow"];
 
 /// A link of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum AuthorizerConfig {
     Rbac,
     /// Policies in Rego.
     Rego(RegoConfig),
+    /// Another webhook.
+    Webhook(WebhookConfig),
 }
 
 /// A link of policies in Rego.
@@ -63,6 +66,7 @@ impl AuthorizerConfig {
             Self::Node(_) => "Node",
             Self::Rbac => "RBAC",
             Self::Rego(config) => &config.name,
+            Self::Webhook(config) => &config.name,
         }
     }
 }
@@ -93,11 +97,11 @@ pub(super) fn chain(field: &Field<'_>, base: &Path) -> Option<Vec<AuthorizerConf
     whole.then_some(chain)
 }
 
-/// A field that one type of link has, and the others have not.
+/// A field that some types of link have, and the others have not.
 struct Own<'a> {
     field: Option<Field<'a>>,
-    /// The type, and what to do when it is another.
-    of: &'static str,
+    /// The types, and what to do when it is another.
+    of: &'static [&'static str],
     otherwise: &'static str,
 }
 
@@ -106,19 +110,20 @@ fn link(object: &Object<'_>, base: &Path) -> Option<AuthorizerConfig> {
     let own = |name, of, otherwise| Own { field: object.get(name), of, otherwise };
     // All are known whatever the type is, so that a wrong type is the only thing said.
     let fields = [
-        own("file", "ABAC", "reads no file; remove it (objects are in `policy.paths`)"),
-        own("danger", "AlwaysAllow", "is no danger; remove it"),
-        own("featureGates", "Node", "has no feature gates; remove them"),
-        own("name", "Rego", "is always called that; remove the name"),
-        own("paths", "Rego", "reads no files of its own; remove them"),
-        own("package", "Rego", "has no packages; remove it"),
-        own("v0", "Rego", "is no Rego; remove it"),
-        own("time", "Rego", "takes no time; remove it"),
-        own("onError", "Rego", "cannot fail; remove it"),
+        own("file", &["ABAC"], "reads no file; remove it (objects are in `policy.paths`)"),
+        own("danger", &["AlwaysAllow"], "is no danger; remove it"),
+        own("featureGates", &["Node"], "has no feature gates; remove them"),
+        own("name", &["Rego", "Webhook"], "is always called that; remove the name"),
+        own("paths", &["Rego"], "reads no files of its own; remove them"),
+        own("package", &["Rego"], "has no packages; remove it"),
+        own("v0", &["Rego"], "is no Rego; remove it"),
+        own("time", &["Rego"], "takes no time; remove it"),
+        own("onError", &["Rego"], "cannot fail; remove it"),
+        own("webhook", &["Webhook"], "asks nobody; remove it"),
     ];
     let kind = kind?;
     let name = kind.text()?;
-    let [file, danger, gates, link_name, paths, package, v0, time, on_error] = &fields;
+    let [file, danger, gates, link_name, paths, package, v0, time, on_error, webhook] = &fields;
     let link = match name {
         "ABAC" => match &file.field {
             Some(file) => AuthorizerConfig::Abac { file: file.path(base)? },
@@ -154,6 +159,14 @@ fn link(object: &Object<'_>, base: &Path) -> Option<AuthorizerConfig> {
                 on_error: or(&on_error.field, on_rego_error, defaults.on_error)?,
             })
         }
+        "Webhook" => {
+            let Some(webhook) = &webhook.field else {
+                object.note("`webhook` is missing: how it is asked");
+                return None;
+            };
+            let name = or(&link_name.field, Field::text, "Webhook")?.to_owned();
+            AuthorizerConfig::Webhook(asked_webhook::read(webhook, name, base)?)
+        }
         other => {
             kind.note(format!("there is no `{other}`; {}", instead(other, TYPES.into_iter())));
             return None;
@@ -161,7 +174,7 @@ fn link(object: &Object<'_>, base: &Path) -> Option<AuthorizerConfig> {
     };
     for Own { field, of, otherwise } in &fields {
         if let Some(field) = field
-            && *of != name
+            && !of.contains(&name)
         {
             field.note(format!("`{name}` {otherwise}"));
         }

@@ -26,6 +26,7 @@
 //! );
 //! ```
 
+mod asked_webhook;
 mod chain;
 mod limits;
 mod policy;
@@ -39,6 +40,7 @@ mod tests;
 
 use std::path::Path;
 
+pub use asked_webhook::WebhookConfig;
 pub use chain::{AuthorizerConfig, RegoConfig};
 pub use limits::LimitsConfig;
 pub use policy::{PolicyConfig, ShadowConfig};

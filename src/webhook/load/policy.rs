@@ -99,7 +99,7 @@ fn link(
             Some(policy) => config.with_link(Mode::Abac).with_abac(policy),
             None => config,
         },
-        AuthorizerConfig::Rego(rego) => config,
+        AuthorizerConfig::Rego(_) | AuthorizerConfig::Webhook(_) => config,
     }
 }
 
