@@ -23,7 +23,7 @@ use std::time::Duration;
 
 pub use duration::{GoDuration, GoDurationError};
 pub use flags::{FlagError, ModeFlags};
-pub use reload::reload_errors;
+pub use reload::{ReloadError, reload_errors};
 
 /// How long an allowed answer of a webhook is kept by default, and when the file says 0 (S-ACFG-4).
 pub const DEFAULT_AUTHORIZED_TTL: Duration = Duration::from_secs(5 * 60);
@@ -239,6 +239,12 @@ impl ReviewVersion {
             Self::V1Beta1 => "v1beta1",
         }
     }
+
+    /// The version of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::V1, Self::V1Beta1].into_iter().find(|version| version.as_str() == name)
+    }
 }
 
 /// What it comes to when a webhook does not answer, or its match conditions cannot be evaluated.
@@ -258,6 +264,12 @@ impl FailurePolicy {
             Self::Deny => "Deny",
             Self::NoOpinion => "NoOpinion",
         }
+    }
+
+    /// The policy of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Deny, Self::NoOpinion].into_iter().find(|policy| policy.as_str() == name)
     }
 }
 
