@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::{
     AuthorizationConfiguration, AuthorizerEntry, AuthorizerType, ConfiguredAuthorizer, Connection,
     DEFAULT_AUTHORIZED_TTL, DEFAULT_UNAUTHORIZED_TTL, FailurePolicy, GoDuration, LONGEST_TIMEOUT,
-    ModeType, ReviewVersion, WebhookEntry,
+    ModeType, WebhookEntry, review_version,
 };
 use crate::util::goquote::{Quoted, QuotedList};
 
@@ -265,7 +265,7 @@ impl ModeFlags {
             unauthorized_ttl: ttl(self.webhook_cache_unauthorized_ttl, DEFAULT_UNAUTHORIZED_TTL),
             cache_unauthorized_requests: true,
             timeout: LONGEST_TIMEOUT,
-            subject_access_review_version: ReviewVersion::from_name(version)
+            subject_access_review_version: review_version(version)
                 .ok_or_else(|| FlagError::WebhookVersion(version.to_owned()))?,
             failure_policy: FailurePolicy::NoOpinion,
             connection: Connection::KubeConfigFile(file),

@@ -21,6 +21,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::authorization::Version;
+
 pub use duration::{GoDuration, GoDurationError};
 pub use flags::{FlagError, ModeFlags};
 pub use reload::{ReloadError, reload_errors};
@@ -197,7 +199,7 @@ pub struct WebhookEntry {
     /// How long one request may take; more than zero, at most 30 s.
     pub timeout: Duration,
     /// The version of the SubjectAccessReviews that are sent.
-    pub subject_access_review_version: ReviewVersion,
+    pub subject_access_review_version: Version,
     /// What a failure comes to.
     pub failure_policy: FailurePolicy,
     /// Where it is.
@@ -218,32 +220,6 @@ impl WebhookEntry {
     #[must_use]
     pub const fn effective_unauthorized_ttl(&self) -> Duration {
         if self.cache_unauthorized_requests { self.unauthorized_ttl } else { Duration::ZERO }
-    }
-}
-
-/// A version of SubjectAccessReview.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReviewVersion {
-    /// `authorization.k8s.io/v1`.
-    V1,
-    /// `authorization.k8s.io/v1beta1`, where groups stand in the field `group`.
-    V1Beta1,
-}
-
-impl ReviewVersion {
-    /// `v1` or `v1beta1`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::V1 => "v1",
-            Self::V1Beta1 => "v1beta1",
-        }
-    }
-
-    /// The version of a name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::V1, Self::V1Beta1].into_iter().find(|version| version.as_str() == name)
     }
 }
 
@@ -281,4 +257,14 @@ pub enum Connection {
     /// With the service account of the pod: valid for a file, but kube-apiserver panics on it
     /// (S-ACFG-7).
     InClusterConfig,
+}
+
+/// The version of SubjectAccessReviews that a word stands for.
+#[must_use]
+pub fn review_version(name: &str) -> Option<Version> {
+    match name {
+        "v1" => Some(Version::V1),
+        "v1beta1" => Some(Version::V1beta1),
+        _ => None,
+    }
 }

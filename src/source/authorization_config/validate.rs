@@ -12,7 +12,7 @@ use super::os_error::go_text;
 use crate::api::authorization_config::{
     AuthorizationConfiguration, AuthorizerEntry, AuthorizerType, ConfiguredAuthorizer, Connection,
     DEFAULT_AUTHORIZED_TTL, DEFAULT_UNAUTHORIZED_TTL, FailurePolicy, GoDuration, LONGEST_TIMEOUT,
-    MOST_MATCH_CONDITIONS, ReviewVersion, WebhookEntry,
+    MOST_MATCH_CONDITIONS, WebhookEntry, review_version,
 };
 use crate::api::field::{BadValue, FieldError, FieldErrorKind};
 use crate::api::names::subdomain_errors;
@@ -186,7 +186,7 @@ impl Noting<'_> {
         let version = self.one_of(
             "subjectAccessReviewVersion",
             &webhook.subject_access_review_version,
-            ReviewVersion::from_name,
+            review_version,
             &["v1", "v1beta1"],
         );
         self.match_condition_version(webhook);

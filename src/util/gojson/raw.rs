@@ -29,6 +29,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The word that Go's error texts use.
+    #[cfg(feature = "abac")]
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
