@@ -123,12 +123,9 @@ impl ReturnedReview {
 /// What Kubernetes says about an object of another type.
 fn other_type(kind: &str, version: &str, asked: Version) -> ReturnedReviewError {
     let kinds: &[&'static str] = match version {
-        "authorization.k8s.io/v1" | "authorization.k8s.io/v1beta1" => &[
-            KIND,
-            "LocalSubjectAccessReview",
-            "SelfSubjectAccessReview",
-            "SelfSubjectRulesReview",
-        ],
+        "authorization.k8s.io/v1" | "authorization.k8s.io/v1beta1" => {
+            &[KIND, "LocalSubjectAccessReview", "SelfSubjectAccessReview", "SelfSubjectRulesReview"]
+        }
         "v1" => &["Status"],
         _ => &[],
     };

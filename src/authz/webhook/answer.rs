@@ -5,7 +5,8 @@ use crate::api::authorization::{
 use crate::model::{Decision, Verdict};
 
 /// The error beside a denial that is an approval, too (S-WHA-11).
-pub const BOTH_ANSWERS: &str = "webhook subject access review returned both allow and deny response";
+pub const BOTH_ANSWERS: &str =
+    "webhook subject access review returned both allow and deny response";
 
 /// What objects in protobuf begin with.
 const PROTOBUF: &[u8] = b"k8s\0";
