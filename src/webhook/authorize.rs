@@ -9,6 +9,7 @@ use super::metrics::Decided;
 use super::reply::Reply;
 use super::scratch::with_user;
 use crate::api::authorization::{Identity, IncomingReview, ReviewError, Version};
+use crate::authz::Authorizer;
 use crate::model::{Decision, Request, User, Verdict};
 use crate::snapshot::Snapshot;
 use crate::util::aggregate::aggregate;
@@ -67,7 +68,7 @@ fn decided(
 ) -> (Reply, Decided) {
     let request = Request { user, attributes: review.attributes() };
     let (verdict, reason) = decide(snapshot, &request);
-    let outcome = outcome(&verdict);
+    let outcome = outcome(&verdict, snapshot);
     let reply = match outcome {
         // The asker ignores `evaluationError` (S-WHA-12): only a failure lets its failurePolicy
         // speak. What failed is for the log; it may hold pieces of policy.
@@ -107,11 +108,17 @@ fn decide<'a>(snapshot: &'a Snapshot, request: &'a Request<'a>) -> (Verdict<'a>,
     })
 }
 
-/// A denial with an error is a failure (S-CHAIN-6): nobody knows whether it was meant.
-fn outcome(verdict: &Verdict<'_>) -> Decided {
+/// A denial with an error is a failure (S-CHAIN-6): nobody knows whether it was meant. Unless the owner
+/// of the policy has said that failures of this link deny: then it must not depend on the failure
+/// policy of whoever asks.
+fn outcome(verdict: &Verdict<'_>, snapshot: &Snapshot) -> Decided {
+    let is_meant = || {
+        let link = verdict.link().and_then(|name| snapshot.chain().link(name));
+        link.is_some_and(Authorizer::settles_failures)
+    };
     match verdict.decision {
         Decision::Allow => Decided::Allow,
-        Decision::Deny if verdict.errors.is_empty() => Decided::Deny,
+        Decision::Deny if verdict.errors.is_empty() || is_meant() => Decided::Deny,
         Decision::Deny => Decided::Error,
         Decision::NoOpinion => Decided::NoOpinion,
     }
@@ -180,7 +187,7 @@ impl<'a> Answer<'a> {
 mod tests {
     use super::*;
     use crate::api::inventory::Inventory;
-    use crate::authz::{Authorizer, OnFailure, Rules};
+    use crate::authz::{OnFailure, Rules};
     use crate::model::Attributes;
     use crate::snapshot::{Config, Mode, compile};
 
@@ -284,6 +291,34 @@ mod tests {
         }
         // The twin: an authorizer that has no opinion and did not fail leaves it to the next.
         assert_eq!(ask_all("v1", "/other", Mode::AlwaysAllow).1, Decided::Allow);
+    }
+
+    #[test]
+    fn a_failure_that_its_owner_wants_to_deny_does_and_is_no_failure_of_the_review() {
+        struct Settled;
+
+        impl Authorizer for Settled {
+            fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
+                Verdict::deny("not evaluated").with_error("it took too long")
+            }
+
+            fn rules_for(&self, _: &User, _: &str) -> Rules {
+                Rules::default()
+            }
+
+            fn settles_failures(&self) -> bool {
+                true
+            }
+        }
+
+        let config = Config::default().with_authorizer("Settled", Settled);
+        let snapshot = compile(&Inventory::default(), &config).unwrap();
+        let body = br#"{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
+            "spec": {"user": "jane", "nonResourceAttributes": {"path": "/", "verb": "get"}}}"#;
+        let (reply, decided) = answer(body, &snapshot, &ReviewLimits::default(), |_| ());
+        assert_eq!((reply.status.as_u16(), decided), (200, Decided::Deny));
+        let text = String::from_utf8(reply.body.to_vec()).unwrap();
+        assert!(text.contains(r#""denied":true,"reason":"not evaluated""#), "{text}");
     }
 
     #[test]
