@@ -41,11 +41,7 @@ pub(crate) fn authorizer(
 }
 
 #[cfg(feature = "webhook-client")]
-fn asked(
-    name: &str,
-    entry: &WebhookEntry,
-    speaker: Speaker,
-) -> Result<WebhookAuthorizer, Failure> {
+fn asked(name: &str, entry: &WebhookEntry, speaker: Speaker) -> Result<WebhookAuthorizer, Failure> {
     use portcullis::source::webhook_client::{self, ClientOptions};
 
     let client = webhook_client::client(entry, ClientOptions::default(), None);

@@ -85,7 +85,8 @@ mod tests {
         fs::write(&file, "two").unwrap();
         assert_eq!(token.header(), "Bearer one"); // not due yet
         let make_due = || {
-            let long_ago = Instant::now().checked_sub(FRESH).expect("the machine runs for a minute");
+            let long_ago =
+                Instant::now().checked_sub(FRESH).expect("the machine runs for a minute");
             token.header.lock().unwrap().1 = long_ago;
         };
         make_due();

@@ -91,9 +91,7 @@ mod tests {
             assert!(!may_pass(&status(suggested, Some(0))), "{suggested}");
         }
         assert!(!may_pass(&status(200, Some(1))));
-        let connection = |is_lost| {
-            Err(AskError::Connection { text: String::new(), is_lost })
-        };
+        let connection = |is_lost| Err(AskError::Connection { text: String::new(), is_lost });
         assert!(may_pass(&connection(true)));
         assert!(!may_pass(&connection(false)));
         assert!(!may_pass(&Err(AskError::Timeout(GoDuration::ZERO))));

@@ -104,7 +104,11 @@ impl Reader<'_> {
             advice,
         };
         let context = config.context(&config.current_context).ok_or_else(|| {
-            missing("context", &config.current_context, "name one of `contexts` as `current-context`")
+            missing(
+                "context",
+                &config.current_context,
+                "name one of `contexts` as `current-context`",
+            )
         })?;
         let cluster = config.cluster(&context.cluster).ok_or_else(|| {
             missing("cluster", &context.cluster, "name one of `clusters` in the context")
@@ -128,7 +132,11 @@ impl Reader<'_> {
     }
 
     fn unsupported(&self, field: &str, advice: &'static str) -> WebhookClientError {
-        WebhookClientError::Unsupported { path: self.path.to_owned(), field: field.to_owned(), advice }
+        WebhookClientError::Unsupported {
+            path: self.path.to_owned(),
+            field: field.to_owned(),
+            advice,
+        }
     }
 
     fn unusable(&self, field: &'static str, problem: &'static str) -> WebhookClientError {
@@ -143,7 +151,8 @@ impl Reader<'_> {
         }
         let mut parts = server.parse::<Uri>().map_err(|_| wrong())?.into_parts();
         let authority = parts.authority.as_ref().ok_or_else(wrong)?;
-        let is_http = matches!(parts.scheme.as_ref().map(http::uri::Scheme::as_str), Some("http" | "https"));
+        let is_http =
+            matches!(parts.scheme.as_ref().map(http::uri::Scheme::as_str), Some("http" | "https"));
         if !is_http || authority.as_str().contains('@') || authority.host().is_empty() {
             return Err(wrong());
         }
@@ -191,10 +200,11 @@ impl Reader<'_> {
                 Token::of_file(file, bytes)
             }
         };
-        let field = if matches!(user.token, Some(Material::Embedded(_))) { "token" } else { "tokenFile" };
-        token.map(Some).ok_or_else(|| {
-            self.unusable(field, "a token must be text on one line, and not empty")
-        })
+        let field =
+            if matches!(user.token, Some(Material::Embedded(_))) { "token" } else { "tokenFile" };
+        token
+            .map(Some)
+            .ok_or_else(|| self.unusable(field, "a token must be text on one line, and not empty"))
     }
 
     fn bytes(&self, material: &Material<Vec<u8>>) -> Read<Vec<u8>> {
@@ -211,12 +221,8 @@ impl Reader<'_> {
 }
 
 /// Whom a context without a user stands for.
-static NOBODY: &Credentials = &Credentials {
-    client_certificate: None,
-    client_key: None,
-    token: None,
-    others: Vec::new(),
-};
+static NOBODY: &Credentials =
+    &Credentials { client_certificate: None, client_key: None, token: None, others: Vec::new() };
 
 fn read_file(path: &Path) -> Read<Vec<u8>> {
     fs::read(path).map_err(|error| WebhookClientError::Read { path: path.to_owned(), error })

@@ -74,9 +74,9 @@ pub(super) fn config(server: &Server, identity: Option<Identity>) -> Result<Clie
         .ok_or_else(|| wrong("client-certificate", "it must be PEM with a certificate first"))?;
     let key = PrivateKeyDer::from_pem_slice(key.expose_secret())
         .map_err(|_| wrong("client-key", "it must be a private key in PEM without a passphrase"))?;
-    builder
-        .with_client_auth_cert(certificates, key)
-        .map_err(|_| wrong("client-key", "it is not the key of `client-certificate`, or of no known kind"))
+    builder.with_client_auth_cert(certificates, key).map_err(|_| {
+        wrong("client-key", "it is not the key of `client-certificate`, or of no known kind")
+    })
 }
 
 /// What nobody should use.

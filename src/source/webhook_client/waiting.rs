@@ -45,8 +45,10 @@ impl WebhookClient {
         options: &ClientOptions,
         handle: Option<Handle>,
     ) -> Result<Self, WebhookClientError> {
-        let zeros =
-            [("timeout", options.timeout.is_zero()), ("max_answer_bytes", options.max_answer_bytes == 0)];
+        let zeros = [
+            ("timeout", options.timeout.is_zero()),
+            ("max_answer_bytes", options.max_answer_bytes == 0),
+        ];
         for (name, is_zero) in zeros {
             if is_zero {
                 return Err(FetchConfigError::Zero(name).into());
