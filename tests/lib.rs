@@ -116,6 +116,9 @@ mod token;
 #[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
 mod token_objects;
 #[cfg(test)]
+#[cfg(feature = "webhook")]
+mod webhook_client;
+#[cfg(test)]
 #[cfg(all(feature = "webhook", feature = "cli"))]
 mod webhook_e2e;
 #[cfg(test)]
