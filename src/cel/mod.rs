@@ -61,3 +61,6 @@ impl Expression {
         Ok(Evaluation::new(request).condition(&self.node)?)
     }
 }
+
+#[cfg(test)]
+mod tests;
