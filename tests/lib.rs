@@ -61,6 +61,9 @@ mod golden_token_review;
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
 #[cfg(test)]
+#[cfg(feature = "structured-chain")]
+mod golden_webhook;
+#[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;
 #[cfg(test)]

@@ -235,7 +235,8 @@ fn acceptor(ca: &Authority, identity: &Identity, speech: Speech) -> TlsAcceptor 
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca.pem.as_bytes()).unwrap()).unwrap();
         let roots = Arc::new(roots);
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build().unwrap();
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(roots, provider).build().unwrap();
         builder.with_client_cert_verifier(verifier)
     } else {
         builder.with_no_client_auth()
@@ -280,8 +281,9 @@ fn a_review_is_posted_to_the_url_with_the_timeout_for_a_query() {
             ("/a%20b/?x=y&timeout=9s", Duration::from_millis(1_500), "/a%20b/?timeout=1.5s"),
             ("", Duration::from_secs(90), "/?timeout=1m30s"),
         ] {
-            let cluster =
-                format!("{{server: 'https://localhost:{port}{server}', certificate-authority: ca.crt}}");
+            let cluster = format!(
+                "{{server: 'https://localhost:{port}{server}', certificate-authority: ca.crt}}"
+            );
             let path_to_file = write_kubeconfig(&hook.folder, &cluster, "{}");
             let options = options().with_timeout(timeout);
             let client = WebhookClient::from_kubeconfig(&path_to_file, &options, None).unwrap();
@@ -466,7 +468,8 @@ fn a_connection_that_is_refused_is_not_tried_again() {
     let free = StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = write_kubeconfig(&folder, &format!("{{server: 'http://{free}/'}}"), "{}");
-    let patient = options().with_retry(Retry { delay: Duration::from_secs(60), ..Retry::default() });
+    let patient =
+        options().with_retry(Retry { delay: Duration::from_secs(60), ..Retry::default() });
     let client = WebhookClient::from_kubeconfig(&path, &patient, None).unwrap();
     let start = Instant::now();
     let error = review(&client).unwrap_err();
@@ -511,7 +514,11 @@ fn yaml_is_read_as_the_json_that_it_says_and_everything_else_is_passed_on() {
         ("", "application/json", Ok("")),
         ("k8s\0\n", "application/vnd.kubernetes.protobuf", Ok("k8s\0\n")),
         ("a: [", "application/yaml", Err("the answer of the webhook is neither JSON nor YAML")),
-        ("a: 1\na: 2", "application/yaml", Err("the answer of the webhook is neither JSON nor YAML")),
+        (
+            "a: 1\na: 2",
+            "application/yaml",
+            Err("the answer of the webhook is neither JSON nor YAML"),
+        ),
     ] {
         let hook = Hook::start([Reply::json(200, body).with("content-type", content_type)]);
         let read = review(&hook.client()).map(|answer| {
@@ -567,7 +574,8 @@ fn any_certificate_will_do_when_it_is_not_to_be_verified_and_that_is_warned_of()
     assert_eq!(status(&any), 200);
     let nobody = client(", insecure-skip-tls-verify: false").unwrap_err();
     assert!(nobody.contains("name the authority"), "{nobody}");
-    let both = client(", insecure-skip-tls-verify: true, certificate-authority: ca.crt").unwrap_err();
+    let both =
+        client(", insecure-skip-tls-verify: true, certificate-authority: ca.crt").unwrap_err();
     assert!(
         both.contains("specifying a root certificates file with the insecure flag is not allowed"),
         "{both}"
@@ -604,11 +612,8 @@ fn a_client_certificate_is_shown_from_files_and_from_the_kubeconfig() {
 fn a_client_may_be_waited_for_within_the_runtime_that_it_uses() {
     let hook = Hook::start([Reply::new(200)]);
     // One thread does the work, and it is the one that waits.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let handle = runtime.handle().clone();
     let client = WebhookClient::from_kubeconfig(&hook.kubeconfig("{}"), &options(), Some(handle));
     let client = Arc::new(client.unwrap());
@@ -635,11 +640,8 @@ fn a_runtime_of_one_thread_is_not_waited_on() {
 #[test]
 fn a_runtime_that_ends_ends_the_waiting() {
     let hook = Hook::start([Reply { delay: Duration::from_secs(60), ..Reply::new(200) }]);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let handle = runtime.handle().clone();
     let client = WebhookClient::from_kubeconfig(&hook.kubeconfig("{}"), &options(), Some(handle));
     let client = Arc::new(client.unwrap());

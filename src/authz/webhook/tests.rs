@@ -158,7 +158,10 @@ fn the_media_type_of_json_does_not_matter_and_protobuf_is_refused_by_name() {
         json("Application/vnd.kubernetes.protobuf;v=1"),
         RemoteAnswer::json(200, b"k8s\0\x0a\x00"),
     ] {
-        assert_eq!(answered(answer, v1()), (Decision::NoOpinion, String::new(), vec![refused.into()]));
+        assert_eq!(
+            answered(answer, v1()),
+            (Decision::NoOpinion, String::new(), vec![refused.into()])
+        );
     }
 }
 
@@ -169,7 +172,10 @@ fn an_empty_body_is_a_failure_and_an_empty_object_is_no_opinion() {
     for content_type in ["application/json", ""] {
         let content_type = content_type.to_owned();
         let answer = RemoteAnswer { content_type, ..RemoteAnswer::json(200, "") };
-        assert_eq!(answered(answer, v1()), (Decision::NoOpinion, String::new(), vec![empty.into()]));
+        assert_eq!(
+            answered(answer, v1()),
+            (Decision::NoOpinion, String::new(), vec![empty.into()])
+        );
     }
     let answer = answered(RemoteAnswer::json(200, "{}"), v1());
     assert_eq!(answer, (Decision::NoOpinion, String::new(), Vec::new()));
@@ -213,7 +219,10 @@ fn a_webhook_that_is_down_opens_to_the_next_link_unless_its_policy_denies() {
     };
     let alone = chain(v1());
     let down = vec!["no connection".to_owned()];
-    assert_eq!(parts(&alone.authorize(&request)), (Decision::NoOpinion, String::new(), down.clone()));
+    assert_eq!(
+        parts(&alone.authorize(&request)),
+        (Decision::NoOpinion, String::new(), down.clone())
+    );
     let open = alone.with("AlwaysAllow", AlwaysAllow);
     assert!(open.authorize(&request).is_allowed());
     // A server whose answer is final may think otherwise.
@@ -406,7 +415,8 @@ fn a_question_with_long_attributes_is_not_kept_and_long_groups_do_not_count() {
         let (name, group) = ("x".repeat(name), "g".repeat(groups));
         let user = User::new("jane").with_groups([group]);
         // `get` and `pods` are 7 more.
-        let attributes = ResourceAttributes { name: &name, ..ResourceAttributes::new("get", "pods") };
+        let attributes =
+            ResourceAttributes { name: &name, ..ResourceAttributes::new("get", "pods") };
         let request = Request::resource(&user, attributes);
         let _ = (webhook.authorize(&request), webhook.authorize(&request));
         assert_eq!(told.asked(), asked);
@@ -458,7 +468,10 @@ fn a_webhook_is_asked_when_all_conditions_are_true_and_skipped_when_one_is_not()
     let skipped = (Decision::NoOpinion, String::new(), Vec::new(), 0);
     let policy = FailurePolicy::Deny;
     assert_eq!(matched(&[], policy), asked);
-    assert_eq!(matched(&["request.user == 'jane'", "has(request.resourceAttributes)"], policy), asked);
+    assert_eq!(
+        matched(&["request.user == 'jane'", "has(request.resourceAttributes)"], policy),
+        asked
+    );
     assert_eq!(matched(&["request.user == 'jane'", "request.user == 'joe'"], policy), skipped);
     // Also when an earlier one failed.
     assert_eq!(matched(&[FAILS, "request.user == 'joe'"], policy), skipped);
@@ -492,4 +505,76 @@ fn an_answer_that_is_kept_is_not_given_to_a_request_that_does_not_match() {
     assert!(webhook.authorize(&get(&jane)).is_allowed());
     assert_eq!(parts(&webhook.authorize(&get(&joe))), (Decision::NoOpinion, String::new(), vec![]));
     assert_eq!(told.asked(), 1);
+}
+
+// ---- conditions (KEP-5681) -----------------------------------------------------------------------
+
+const CONDITIONAL: &str = r#"{"conditionSetChain": [{"authorizerName": "a", "conditionsType": "t",
+    "conditions": [{"id": "x", "effect": "Allow"}, {"id": "y", "effect": "Deny"}]}]}"#;
+
+#[cfg(not(feature = "conditional-authorization"))]
+#[test]
+fn conditions_are_passed_over_by_a_build_without_them() {
+    let webhook = WebhookAuthorizer::new(v1(), Told::says(CONDITIONAL));
+    assert_eq!(ask(&webhook), (Decision::NoOpinion, String::new(), Vec::new()));
+    let odd =
+        WebhookAuthorizer::new(v1(), Told::says(r#"{"allowed": true, "conditionSetChain": 1}"#));
+    assert_eq!(ask(&odd).0, Decision::Allow);
+}
+
+#[cfg(feature = "conditional-authorization")]
+mod conditional {
+    use super::*;
+    use crate::api::authorization::ConditionalMode;
+    use crate::authz::conditions::{Conditional, UNAWARE};
+
+    fn asked_with(webhook: &WebhookAuthorizer, verb: &str, mode: ConditionalMode) -> Conditional {
+        let user = User::new("jane");
+        let request = Request::resource(&user, ResourceAttributes::new(verb, "pods"));
+        webhook.authorize_conditionally(&request, mode)
+    }
+
+    #[test]
+    fn a_conditional_answer_is_passed_on_to_those_who_understand_it_and_folded_for_others() {
+        // S-COND-1, S-COND-3, S-COND-8.
+        let told = Told::says(CONDITIONAL);
+        let webhook = WebhookAuthorizer::new(v1(), told.clone());
+        assert!(!asked_with(&webhook, "create", ConditionalMode::Optimized).is_settled());
+        let mode = r#""conditionalAuthorization":{"mode":"Optimized"}"#;
+        assert!(told.bodies.lock().unwrap()[0].contains(mode));
+        for (verb, mode) in
+            [("create", ConditionalMode::Unsupported), ("get", ConditionalMode::Optimized)]
+        {
+            let folded = asked_with(&webhook, verb, mode).fold();
+            assert_eq!((folded.decision, &*folded.reason()), (Decision::Deny, UNAWARE), "{verb}");
+        }
+        // Those were not asked for conditions, and their answers are kept apart.
+        let bodies = told.bodies.lock().unwrap();
+        assert_eq!(bodies.len(), 3);
+        assert!(bodies[1..].iter().all(|body| !body.contains("conditionalAuthorization")));
+    }
+
+    #[test]
+    fn an_answer_without_conditions_is_the_same_for_everybody() {
+        let status = r#"{"allowed": true, "denied": true, "reason": "r"}"#;
+        let webhook = WebhookAuthorizer::new(v1(), Told::says(status));
+        let aware = asked_with(&webhook, "create", ConditionalMode::HumanReadable).fold();
+        assert_eq!(parts(&aware), ask(&webhook));
+    }
+
+    #[test]
+    fn conditions_that_say_two_things_are_a_failure_and_are_not_kept() {
+        let both = r#"{"allowed": true, "conditionSetChain": []}"#;
+        for (policy, decision) in
+            [(FailurePolicy::Deny, Decision::Deny), (FailurePolicy::NoOpinion, Decision::NoOpinion)]
+        {
+            let options = v1().with_failure_policy(policy);
+            let webhook = WebhookAuthorizer::new(options, Told::says(both));
+            let (said, reason, errors) = ask(&webhook);
+            assert_eq!((said, reason.as_str(), errors.len()), (decision, "", 1));
+            let aware = asked_with(&webhook, "create", ConditionalMode::Optimized).fold();
+            assert_eq!((aware.decision, aware.errors), (decision, errors));
+            assert_eq!(webhook.kept(), 0);
+        }
+    }
 }
