@@ -61,6 +61,9 @@ mod golden_token_review;
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
 #[cfg(test)]
+#[cfg(feature = "structured-chain")]
+mod golden_webhook;
+#[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;
 #[cfg(test)]
@@ -115,6 +118,9 @@ mod token;
 #[cfg(test)]
 #[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
 mod token_objects;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod webhook_client;
 #[cfg(test)]
 #[cfg(all(feature = "webhook", feature = "cli"))]
 mod webhook_e2e;

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "conditional-authorization")]
+use super::conditions::Conditional;
 use super::{Authorizer, Resolved, Rules, SuperUser};
+#[cfg(feature = "conditional-authorization")]
+use crate::api::authorization::ConditionalMode;
 use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict, groups};
 
 /// Authorizers in order: the first that allows or denies decides (S-CHAIN-1).
@@ -227,6 +231,33 @@ impl Chain {
         verdict.unwrap_or_else(|| Verdict::deny("").with_error("an authorizer was not asked"))
     }
 
+    /// The same for somebody who understands conditions.
+    #[cfg(feature = "conditional-authorization")]
+    fn ask_conditionally(
+        &self,
+        member: &Member,
+        request: &Request<'_>,
+        mode: ConditionalMode,
+    ) -> Conditional {
+        let mut answer = None;
+        let mut ask = || answer = Some(member.authorizer.authorize_conditionally(request, mode));
+        match self.slow_runner.as_ref().filter(|_| member.is_slow) {
+            Some(runner) => runner(&mut ask),
+            None => ask(),
+        }
+        match answer {
+            None => Verdict::deny("").with_error("an authorizer was not asked").into(),
+            Some(Conditional::Settled(settled))
+                if settled.decision == Decision::NoOpinion
+                    && !settled.errors.is_empty()
+                    && self.ends_walk(member) =>
+            {
+                Verdict::deny("").with_errors(settled.errors).into()
+            }
+            Some(answer) => answer,
+        }
+    }
+
     /// The gates, then the members.
     fn links(&self) -> impl Iterator<Item = &Member> {
         self.gates.iter().chain(&self.members)
@@ -434,6 +465,23 @@ impl Authorizer for Chain {
             };
             undecided.with_errors(said.errors)
         })
+    }
+
+    /// The union of S-COND-7, which nobody is asked for whose answers depend on nothing.
+    #[cfg(feature = "conditional-authorization")]
+    fn authorize_conditionally(&self, request: &Request<'_>, mode: ConditionalMode) -> Conditional {
+        let mode = mode.for_verb(request.attributes.verb());
+        if mode == ConditionalMode::Unsupported {
+            return self.authorize(request).into();
+        }
+        let ask = |member: &Member| {
+            (member.name.to_string(), self.ask_conditionally(member, request, mode))
+        };
+        let gates = self.closed_gates(request.user).map(|(_, gate)| ask(gate));
+        let step = self
+            .is_super_user(request.user)
+            .then(|| (SUPER_USER.to_owned(), SUPER_USER_STEP.authorize(request).into()));
+        Conditional::of_union(gates.chain(step).chain(self.members.iter().map(ask)))
     }
 
     /// Lists concatenated in order (S-CHAIN-4).

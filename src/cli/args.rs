@@ -47,6 +47,12 @@ pub(crate) struct PolicyArgs {
     /// No gate changes a decision of the modes in this build; each is accepted with a note.
     #[arg(long, value_name = "NAME=BOOL,…", value_delimiter = ',', value_parser = feature_gate)]
     pub(crate) feature_gates: Vec<String>,
+    /// The chain, as an AuthorizationConfiguration file of the API server says it
+    ///
+    /// Roles, bindings and pods come from -f all the same, and the policy of ABAC from --abac. The
+    /// kubeconfig files that it names are looked for only with `--webhook ask`.
+    #[arg(long, value_name = "FILE", conflicts_with = "modes")]
+    pub(crate) authorization_config: Option<PathBuf>,
     /// What becomes of the webhooks of the chain
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) webhook: WebhookUse,

@@ -13,10 +13,16 @@ const FEW: usize = 3;
 const MANY: usize = 10;
 
 /// Policy that no mode consults is a surprise.
-pub(super) fn unasked(modes: &[Mode], has_rbac: bool, has_abac: bool, speaker: Speaker) {
+pub(super) fn unasked(
+    modes: &[Mode],
+    says: &str,
+    has_rbac: bool,
+    has_abac: bool,
+    speaker: Speaker,
+) {
     for (given, mode, flag) in [(has_rbac, Mode::Rbac, "-f"), (has_abac, Mode::Abac, "--abac")] {
         if given && !modes.contains(&mode) {
-            speaker.warn(format!("what {flag} gives is not asked: --mode leaves out {mode}"));
+            speaker.warn(format!("what {flag} gives is not asked: {says} leaves out {mode}"));
         }
     }
 }

@@ -8,15 +8,17 @@ use portcullis::api::rbac::Kind;
 use portcullis::api::resources::{ResourceInfo, ResourceTable, discovery};
 use portcullis::authz::abac;
 use portcullis::query::Groups;
-use portcullis::snapshot::{self, Config, Mode, Snapshot, SuperUserStep};
+use portcullis::snapshot::{self, Config, Link, Mode, Snapshot, SuperUserStep};
 use portcullis::source::{self, Input, LoadOptions, Loaded, Report, Skipped};
 
 use super::args::{NameArgs, PolicyArgs};
 use super::batch;
+use super::chain;
 use super::describe::{self, counted};
 use super::exit::Failure;
 use super::progress::Bar;
 use super::speak::Speaker;
+use super::webhook::WebhookUse;
 
 /// The namespace of a question, and of objects that name none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -74,7 +76,11 @@ pub(crate) fn read(
     speaker: Speaker,
 ) -> Result<World, Failure> {
     let started = Instant::now();
-    if args.files.is_empty() && args.abac.is_none() && !args.with_defaults && args.modes.is_empty()
+    if args.files.is_empty()
+        && args.abac.is_none()
+        && !args.with_defaults
+        && args.modes.is_empty()
+        && args.authorization_config.is_none()
     {
         return Err(Failure::usage(
             "there is no policy to ask; name files with -f PATH or --abac FILE, \
@@ -89,18 +95,30 @@ pub(crate) fn read(
     let Loaded { inventory, report } = read_objects(args, &default_namespace)?;
     let abac = args.abac.as_deref().map(read_abac).transpose()?;
     let has_rbac = args.with_defaults || has_policy(&inventory) || !report.skipped.is_empty();
-    let modes = modes(args, has_rbac, abac.is_some(), &report)?;
-    describe::unasked(&modes, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
+    let (links, says) = match &args.authorization_config {
+        Some(file) => (chain::links(file, args.webhook, speaker)?, file.display().to_string()),
+        None => {
+            let modes = modes(args, has_rbac, abac.is_some());
+            (modes.into_iter().map(Link::Mode).collect(), "--mode".to_owned())
+        }
+    };
+    let modes: Vec<Mode> = links.iter().filter_map(Link::mode).collect();
+    if modes.contains(&Mode::Rbac) && !has_rbac {
+        return Err(Failure::usage(no_rbac(args, &report)));
+    }
+    describe::unasked(&modes, &says, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
+    let has_unasked =
+        args.webhook == WebhookUse::Incomplete && links.iter().any(|link| link.mode().is_none());
 
     let step = if args.no_super_user { SuperUserStep::LeaveOut } else { SuperUserStep::Include };
-    let mut config =
-        Config::new(modes).with_super_user(step).with_aggregation(args.aggregate.into());
+    let mut config = links.into_iter().fold(Config::default(), Config::with_link);
+    config = config.with_super_user(step).with_aggregation(args.aggregate.into());
     if let Some(policy) = abac {
         config = config.with_abac(policy);
     }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
-    Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked: false })
+    Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked })
 }
 
 fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Failure> {
@@ -162,21 +180,13 @@ fn has_policy(inventory: &Inventory) -> bool {
 }
 
 /// The modes that were asked for, or those for which there is policy.
-fn modes(
-    args: &PolicyArgs,
-    has_rbac: bool,
-    has_abac: bool,
-    report: &Report,
-) -> Result<Vec<Mode>, Failure> {
-    let wants_rbac = args.modes.is_empty() && !has_abac || args.modes.contains(&Mode::Rbac);
-    if wants_rbac && !has_rbac {
-        return Err(Failure::usage(no_rbac(args, report)));
-    }
+fn modes(args: &PolicyArgs, has_rbac: bool, has_abac: bool) -> Vec<Mode> {
     if !args.modes.is_empty() {
-        return Ok(args.modes.clone());
+        return args.modes.clone();
     }
-    let modes = [(has_rbac, Mode::Rbac), (has_abac, Mode::Abac)];
-    Ok(modes.into_iter().filter_map(|(given, mode)| given.then_some(mode)).collect())
+    // RBAC is missed when nothing else is given.
+    let modes = [(has_rbac || !has_abac, Mode::Rbac), (has_abac, Mode::Abac)];
+    modes.into_iter().filter_map(|(given, mode)| given.then_some(mode)).collect()
 }
 
 fn no_rbac(args: &PolicyArgs, report: &Report) -> String {

@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::metrics::Decided;
 use super::reply::Reply;
 use super::scratch::with_user;
+#[cfg(feature = "conditional-authorization")]
+use crate::api::authorization::{ConditionSet, ConditionalMode};
 use crate::api::authorization::{Identity, IncomingReview, ReviewError, Version};
 use crate::authz::Authorizer;
 use crate::model::{Decision, Request, User, Verdict};
@@ -67,6 +69,10 @@ fn decided(
     seen: impl FnOnce(&Seen<'_>),
 ) -> (Reply, Decided) {
     let request = Request { user, attributes: review.attributes() };
+    #[cfg(feature = "conditional-authorization")]
+    let (verdict, reason, condition_set_chain) =
+        decide_conditionally(snapshot, &request, review.conditional_mode());
+    #[cfg(not(feature = "conditional-authorization"))]
     let (verdict, reason) = decide(snapshot, &request);
     let outcome = outcome(&verdict, snapshot);
     let reply = match outcome {
@@ -85,6 +91,8 @@ fn decided(
                     denied: outcome == Decided::Deny,
                     reason: &reason,
                     evaluation_error: &review.evaluation_error(error.as_deref()),
+                    #[cfg(feature = "conditional-authorization")]
+                    condition_set_chain,
                 },
             ))
         }
@@ -107,6 +115,38 @@ fn decide<'a>(snapshot: &'a Snapshot, request: &'a Request<'a>) -> (Verdict<'a>,
         (Verdict::deny("").with_error("an authorizer panicked"), String::new())
     })
 }
+
+/// The same for an asker who may understand conditions: if there are any they are passed on, beside an
+/// answer that grants nothing (S-COND-2).
+#[cfg(feature = "conditional-authorization")]
+fn decide_conditionally<'a>(
+    snapshot: &'a Snapshot,
+    request: &'a Request<'a>,
+    mode: ConditionalMode,
+) -> (Verdict<'a>, String, Option<Vec<ConditionSet>>) {
+    if mode == ConditionalMode::Unsupported {
+        let (verdict, reason) = decide(snapshot, request);
+        return (verdict, reason, None);
+    }
+    let chain = snapshot.chain();
+    let decided = catch_unwind(AssertUnwindSafe(|| chain.authorize_conditionally(request, mode)));
+    let Ok(answer) = decided else {
+        tracing::error!("an authorizer panicked; the review was answered with HTTP 500");
+        return (Verdict::deny("").with_error("an authorizer panicked"), String::new(), None);
+    };
+    match answer.to_wire() {
+        Some(chain) => (Verdict::no_opinion(CONDITIONAL), CONDITIONAL.to_owned(), Some(chain)),
+        None => {
+            let verdict = answer.fold();
+            let reason = verdict.reason().into_owned();
+            (verdict, reason, None)
+        }
+    }
+}
+
+/// The reason of an answer that depends on conditions.
+#[cfg(feature = "conditional-authorization")]
+const CONDITIONAL: &str = "the answer depends on conditions";
 
 /// A denial with an error is a failure (S-CHAIN-6): nobody knows whether it was meant. Unless the owner
 /// of the policy has said that failures of this link deny: then it must not depend on the failure
@@ -175,6 +215,9 @@ struct Status<'a> {
     reason: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     evaluation_error: &'a str,
+    #[cfg(feature = "conditional-authorization")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition_set_chain: Option<Vec<ConditionSet>>,
 }
 
 impl<'a> Answer<'a> {
