@@ -138,21 +138,69 @@ pub struct OnNode {
     pub node_name: Str,
 }
 
+impl From<Pod> for Object {
+    fn from(pod: Pod) -> Self {
+        Self::Pod(pod)
+    }
+}
+
+impl From<PersistentVolume> for Object {
+    fn from(volume: PersistentVolume) -> Self {
+        Self::PersistentVolume(volume)
+    }
+}
+
 impl Object {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Pod(_) => Kind::Pod,
+            Self::PersistentVolume(_) => Kind::PersistentVolume,
+            Self::VolumeAttachment(_) => Kind::VolumeAttachment,
+            Self::ResourceSlice(_) => Kind::ResourceSlice,
+            Self::PodCertificateRequest(_) => Kind::PodCertificateRequest,
+        }
+    }
+
+    /// Its namespace; empty for objects of the cluster.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        match self {
+            Self::Pod(pod) => &pod.namespace,
+            Self::PersistentVolume(_) => "",
+            Self::VolumeAttachment(it)
+            | Self::ResourceSlice(it)
+            | Self::PodCertificateRequest(it) => &it.namespace,
+        }
+    }
+
+    /// Its namespace, to be filled in; `None` for the kinds that have none.
+    #[cfg(feature = "files")]
+    pub(crate) fn namespace_mut(&mut self) -> Option<&mut Str> {
+        match self {
+            Self::Pod(pod) => Some(&mut pod.namespace),
+            Self::PodCertificateRequest(it) => Some(&mut it.namespace),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Pod(pod) => &pod.name,
+            Self::PersistentVolume(volume) => &volume.name,
+            Self::VolumeAttachment(it)
+            | Self::ResourceSlice(it)
+            | Self::PodCertificateRequest(it) => &it.name,
+        }
+    }
+
     /// Which object it is.
     #[must_use]
     pub fn key(&self) -> Key {
-        let (kind, namespace, name) = match self {
-            Self::Pod(pod) => (Kind::Pod, &pod.namespace, &pod.name),
-            Self::PersistentVolume(volume) => {
-                (Kind::PersistentVolume, const { &Str::const_new("") }, &volume.name)
-            }
-            Self::VolumeAttachment(it) => (Kind::VolumeAttachment, &it.namespace, &it.name),
-            Self::ResourceSlice(it) => (Kind::ResourceSlice, &it.namespace, &it.name),
-            Self::PodCertificateRequest(it) => {
-                (Kind::PodCertificateRequest, &it.namespace, &it.name)
-            }
-        };
-        Key { kind, namespace: namespace.clone(), name: name.clone() }
+        let (namespace, name) = (self.namespace().into(), self.name().into());
+        Key { kind: self.kind(), namespace, name }
     }
 }

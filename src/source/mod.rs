@@ -46,9 +46,13 @@ mod defaults;
 #[cfg(feature = "pki")]
 pub(crate) mod document;
 mod error;
+#[cfg(feature = "rego")]
+mod facts;
 #[cfg(feature = "jwks")]
 pub mod fetch;
 mod files;
+#[cfg(feature = "node")]
+mod graph;
 pub mod hierarchy;
 mod json;
 #[cfg(feature = "jwks")]
