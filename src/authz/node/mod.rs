@@ -1,8 +1,14 @@
 //! May this kubelet do this? The Node authorizer.
 
+mod enumerate;
 mod graph;
+mod rules;
+mod vertex;
 
+pub use enumerate::{Row, Via};
 pub use graph::{Editor, Graph};
+pub use rules::Rule;
+pub use vertex::{Vertex, VertexKind};
 
 /// Feature gates of Kubernetes that change what a node may do. Defaults are those of Kubernetes 1.36.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
