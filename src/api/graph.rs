@@ -197,6 +197,18 @@ impl Object {
         }
     }
 
+    /// The node that it is on, or belongs to; empty when there is none.
+    #[must_use]
+    pub fn node_name(&self) -> &str {
+        match self {
+            Self::Pod(pod) => &pod.node_name,
+            Self::PersistentVolume(_) => "",
+            Self::VolumeAttachment(it)
+            | Self::ResourceSlice(it)
+            | Self::PodCertificateRequest(it) => &it.node_name,
+        }
+    }
+
     /// Which object it is.
     #[must_use]
     pub fn key(&self) -> Key {

@@ -163,11 +163,7 @@ pub fn compile(inventory: &Inventory, config: &Config) -> Result<Snapshot, Compi
 /// Loads the part of an inventory that the Node authorizer reads.
 #[cfg(feature = "node")]
 pub(super) fn load_node(inventory: &Inventory, config: &Config) -> node::Editor {
-    let mut editor = node::Editor::new(config.node);
-    for object in &inventory.graph {
-        editor.apply(&object.value);
-    }
-    editor
+    node::Editor::load(config.node, inventory.graph.iter().map(|object| &object.value))
 }
 
 /// Loads the RBAC part of an inventory, aggregated roles resolved as configured.
