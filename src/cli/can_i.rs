@@ -6,7 +6,7 @@ use clap::Args;
 use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
 use portcullis::api::resources::ResourceTable;
 use portcullis::authz::{LinkAnswer, Walk};
-use portcullis::model::{Attributes, Decision, User, Verdict};
+use portcullis::model::{Attributes, Decision, Request, User, Verdict};
 use portcullis::query::{self, Mark, Reach};
 use serde::Serialize;
 
@@ -34,6 +34,9 @@ Examples:
 
   # May that service account read the log of one pod? Show binding, role and rule.
   portcullis can-i get pods/web-0 --subresource log -n shop --as-sa shop/ci --explain -f dump/
+
+  # May the kubelet of node n1 read that Secret, as in a cluster with the usual modes?
+  portcullis can-i get secrets/tls -n shop --as-node n1 --mode Node,RBAC -f dump/ --explain
 
   # What may the pod do at all?
   portcullis can-i --list -n shop --as-pod shop/web -f dump/
@@ -115,6 +118,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     args.subject.check()?;
     let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
     let user = args.subject.user(&world.inventory, speaker)?;
+    describe::asker(&world, &user, speaker);
     if args.list {
         return rules::list(&world, &user, &args.scope, format, out, speaker);
     }
@@ -128,7 +132,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     // Some links are not to be asked twice, so that the walk is the only time.
     let walk = world.snapshot.chain().walk(&request);
     let verdict = &walk.verdict;
-    let incomplete = is_incomplete(&world, verdict, request.attributes.namespace());
+    let incomplete = is_incomplete(&world, verdict, &request);
 
     let nearest =
         if args.explain { query::nearest(&world.snapshot, &request, &table) } else { Vec::new() };
@@ -209,8 +213,8 @@ fn mark_of(
 }
 
 /// A yes is proved by what was read; a no is as good as what was read is complete.
-pub(super) fn is_incomplete(world: &World, verdict: &Verdict<'_>, namespace: &str) -> bool {
-    !verdict.is_allowed() && (!verdict.errors.is_empty() || world.is_doubtful(namespace))
+pub(super) fn is_incomplete(world: &World, verdict: &Verdict<'_>, request: &Request<'_>) -> bool {
+    !verdict.is_allowed() && (!verdict.errors.is_empty() || world.is_doubtful_for(request))
 }
 
 fn asked_by(mut spec: SubjectAccessReviewSpec, user: &User) -> SubjectAccessReviewSpec {

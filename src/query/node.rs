@@ -22,8 +22,6 @@ enum Way {
     Selector,
     Rule(usize, &'static Rule),
     EveryNode,
-    /// One that this version of the query does not know.
-    Other,
 }
 
 /// One grant a node and way, in the order of the graph.
@@ -45,7 +43,6 @@ fn way(via: &Via<'_>) -> Way {
         Via::Selector => Way::Selector,
         Via::Rule(index, rule) => Way::Rule(*index, rule),
         Via::EveryNode => Way::EveryNode,
-        _ => Way::Other,
     }
 }
 
@@ -80,9 +77,11 @@ impl NodeGrant {
                 ]
             }
             Way::EveryNode => {
-                vec![step("mode", "Node allows it to every node; admission may limit it".to_owned())]
+                vec![step(
+                    "mode",
+                    "Node allows it to every node; admission may limit it".to_owned(),
+                )]
             }
-            Way::Other => Vec::new(),
         };
         steps.extend(self.node.as_ref().map(|node| step("Node", node.to_string())));
         steps

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
 #[cfg(feature = "rego")]
+use super::WrongType;
+#[cfg(feature = "rego")]
 use super::facts;
 #[cfg(feature = "node")]
 use super::graph;
 use super::object::Outcome;
 use super::text::length;
 use super::wire::Metadata;
-#[cfg(feature = "rego")]
-use super::WrongType;
 use super::{LoadError, LoadOptions, Loaded, Notice, Progress, Skipped};
 use crate::api::Str;
 #[cfg(feature = "authn")]
