@@ -42,7 +42,7 @@ pub(crate) struct RulesArgs {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["user", "groups", "as_sa", "as_pod", "directory", "all_namespaces"]
+        conflicts_with_all = ["user", "groups", "as_sa", "as_pod", "as_node", "directory", "all_namespaces"]
     )]
     queries: Option<PathBuf>,
     #[command(flatten)]

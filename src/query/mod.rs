@@ -14,6 +14,8 @@ mod groups;
 mod mark;
 mod members;
 mod nearest;
+#[cfg(feature = "node")]
+mod node;
 mod rules;
 mod who_can;
 

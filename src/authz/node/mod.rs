@@ -83,3 +83,28 @@ impl Default for Gates {
         }
     }
 }
+
+/// A name that is no feature gate of the Node authorizer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the Node authorizer has no feature gate `{0}`; it knows `PodCertificateRequest` and \
+     `KubeletServiceAccountTokenForCredentialProviders`"
+)]
+pub struct UnknownGate(pub String);
+
+impl Gates {
+    /// Sets a gate by the name that Kubernetes gives it.
+    ///
+    /// # Errors
+    /// When there is no such gate here.
+    pub fn set(&mut self, name: &str, on: bool) -> Result<(), UnknownGate> {
+        match name {
+            "PodCertificateRequest" => self.pod_certificate_request = on,
+            "KubeletServiceAccountTokenForCredentialProviders" => {
+                self.service_account_token_for_credential_providers = on;
+            }
+            _ => return Err(UnknownGate(name.to_owned())),
+        }
+        Ok(())
+    }
+}
