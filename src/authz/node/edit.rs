@@ -66,7 +66,7 @@ struct PodState {
     node: Option<Arc<str>>,
     uid: Uid,
     ephemeral_containers: u32,
-    resource_claims: Box<[Str]>,
+    resource_claim_statuses: Box<[(Str, Option<Str>)]>,
 }
 
 #[derive(Debug, Default)]
@@ -89,7 +89,7 @@ impl PodState {
             node: None,
             uid: pod.uid.clone(),
             ephemeral_containers: pod.ephemeral_containers,
-            resource_claims: pod.resource_claims.clone(),
+            resource_claim_statuses: pod.resource_claim_statuses.clone(),
         }
     }
 
@@ -98,7 +98,7 @@ impl PodState {
         self.node.as_deref().unwrap_or_default() != pod.node_name.as_str()
             || self.uid != pod.uid
             || self.ephemeral_containers < pod.ephemeral_containers
-            || self.resource_claims != pod.resource_claims
+            || self.resource_claim_statuses != pod.resource_claim_statuses
     }
 }
 
@@ -129,8 +129,8 @@ impl Editor {
     /// Adds an object, or updates the one of its key as the API server's authorizer does.
     ///
     /// Of a pod that it has seen it looks at the references again only when the node or the uid has
-    /// changed, when there are more ephemeral containers, or when the resource claims have changed
-    /// (S-NODE-14): everything else that a pod refers to cannot change. It misses one thing,
+    /// changed, when there are more ephemeral containers, or when `status.resourceClaimStatuses` has
+    /// changed (S-NODE-14): everything else that a pod refers to cannot change. It misses one thing,
     /// `status.extendedResourceClaimStatus`, and so does this.
     ///
     /// What would not fit the tables (4 GiB of names on one node) is left out: the node may do less.

@@ -1,4 +1,4 @@
-use crate::model::{User, groups};
+use crate::model::{User, groups, names};
 
 /// Which node a user is (S-NODE-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) enum Identity<'u> {
 /// no identity.
 #[inline]
 pub(super) fn identity(user: &User) -> Identity<'_> {
-    match user.name.strip_prefix("system:node:") {
+    match user.name.strip_prefix(names::NODE_PREFIX) {
         Some(node) if user.is_member(groups::NODES) => match node {
             "" => Identity::Unknown,
             node => Identity::Node(node),
