@@ -149,13 +149,11 @@ pub fn compile(inventory: &Inventory, config: &Config) -> Result<Snapshot, Compi
     #[cfg(not(feature = "rbac"))]
     let notices = Vec::new();
     #[cfg(feature = "node")]
-    let engines = match config.has(Mode::Node) {
-        true => {
-            let node = Some(Arc::new(load_node(inventory, config).graph()));
-            Engines { node, ..engines }
-        }
-        false => engines,
-    };
+    let mut engines = engines;
+    #[cfg(feature = "node")]
+    if config.has(Mode::Node) {
+        engines.node = Some(Arc::new(load_node(inventory, config).graph()));
+    }
     let chain = build_chain(config, &engines)?;
     Ok(Snapshot::new(1, config, engines, chain, notices))
 }
