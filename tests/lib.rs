@@ -41,6 +41,9 @@ mod golden_abac;
 #[cfg(feature = "rbac")]
 mod golden_k8s;
 #[cfg(test)]
+#[cfg(all(feature = "files", feature = "node"))]
+mod golden_node;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_policy;
 #[cfg(test)]
@@ -97,13 +100,16 @@ mod pki_path;
 #[cfg(feature = "rbac")]
 mod plain_yaml;
 #[cfg(test)]
+#[cfg(feature = "node")]
+mod prop_node;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod prop_rbac;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
 #[cfg(test)]
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 mod reference;
 #[cfg(test)]
 #[cfg(feature = "abac")]

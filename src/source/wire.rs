@@ -34,6 +34,10 @@ pub(super) struct Wide<'a> {
     pub(super) aggregation_rule: Option<AggregationRule>,
     #[serde(borrow)]
     pub(super) spec: Option<&'a RawValue>,
+    /// Of pods.
+    #[cfg(feature = "node")]
+    #[serde(borrow)]
+    pub(super) status: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) items: Option<Vec<&'a RawValue>>,
     /// Of Secrets, as are the next two. Never read unless it is one, so that they may be anything.
@@ -105,7 +109,7 @@ impl Metadata {
             name: self.name,
             namespace: self.namespace,
             labels: self.labels,
-            annotations: self.annotations.map(|kept| kept.0).unwrap_or_default(),
+            annotations: self.annotations.map(Annotations::into_own).unwrap_or_default(),
             resource_version: self.resource_version,
         }
     }
@@ -177,6 +181,12 @@ pub(super) struct Annotations(pub(super) StrMap);
 pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
 
 impl Annotations {
+    /// Those that mean something to Portcullis itself.
+    fn into_own(mut self) -> StrMap {
+        self.0.remove(MIRROR);
+        self.0
+    }
+
     fn is_kept(key: &str) -> bool {
         key == MIRROR || key.starts_with(OWN_PREFIX)
     }
@@ -221,7 +231,7 @@ pub(super) struct PodMaker {
     #[serde(deserialize_with = "null::or_default")]
     pub(super) service_account: Str,
     /// Of Pods.
-    #[cfg(feature = "authn")]
+    #[cfg(all(feature = "authn", not(feature = "node")))]
     #[serde(deserialize_with = "null::or_default")]
     pub(super) node_name: Str,
     /// Of Deployments and the like.
