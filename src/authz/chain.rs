@@ -193,6 +193,12 @@ impl Chain {
         self.members.iter().map(|member| &*member.name)
     }
 
+    /// A gate or a member by its name.
+    #[must_use]
+    pub fn link(&self, name: &str) -> Option<&dyn Authorizer> {
+        self.links().find(|link| &*link.name == name).map(|link| &*link.authorizer)
+    }
+
     /// What each member lists for a user in a namespace, in order, with its name.
     pub fn rules_by_member(
         &self,

@@ -6,6 +6,8 @@ use clap::{Args, ValueEnum};
 use portcullis::authz::rbac::aggregation::Aggregation;
 use portcullis::snapshot::Mode;
 
+use super::webhook::WebhookUse;
+
 /// Where the policy comes from and how it is read.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
@@ -45,6 +47,9 @@ pub(crate) struct PolicyArgs {
     /// No gate changes a decision of the modes in this build; each is accepted with a note.
     #[arg(long, value_name = "NAME=BOOL,…", value_delimiter = ',', value_parser = feature_gate)]
     pub(crate) feature_gates: Vec<String>,
+    /// What becomes of the webhooks of the chain
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) webhook: WebhookUse,
 }
 
 /// Where aggregated roles have their rules from.

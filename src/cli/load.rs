@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) took: Duration,
     /// The namespace of objects that name none.
     pub(super) default_namespace: String,
+    /// Whether the chain has webhooks that are not asked, and that could change answers.
+    pub(super) has_unasked: bool,
 }
 
 impl World {
@@ -98,7 +100,7 @@ pub(crate) fn read(
     }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
-    Ok(World { inventory, snapshot, report, took, default_namespace })
+    Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked: false })
 }
 
 fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Failure> {

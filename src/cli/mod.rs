@@ -30,6 +30,7 @@ mod subject;
 mod target;
 #[cfg(feature = "token-file")]
 mod token;
+mod webhook;
 mod who_can;
 #[cfg(all(
     feature = "ledger",
