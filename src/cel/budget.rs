@@ -12,7 +12,7 @@ const MAX_MEMORY: usize = 16 << 20;
 /// The most parts of an expression that are evaluated, and elements that are compared, in one
 /// evaluation. Of `cel-go` some are free, constants for one, so that an expression of nothing else
 /// in a loop would run for minutes.
-const MAX_EFFORT: u32 = 8_000_000;
+const MAX_EFFORT: u32 = 4_000_000;
 
 /// What one evaluation may still use.
 #[derive(Debug)]

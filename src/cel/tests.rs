@@ -1,5 +1,7 @@
 //! Expressions against requests: what they answer, and how they are refused.
 
+mod random;
+
 use super::*;
 use crate::model::{
     FieldOperator, FieldRequirement, LabelOperator, LabelRequirement, ResourceAttributes, Selector,
