@@ -23,6 +23,9 @@ mod churn_rbac;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_node;
+#[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
 mod crl;
 #[cfg(test)]
@@ -43,6 +46,9 @@ mod golden_k8s;
 #[cfg(test)]
 #[cfg(all(feature = "files", feature = "node"))]
 mod golden_node;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "node", feature = "rbac"))]
+mod golden_node_policy;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_policy;
@@ -87,6 +93,9 @@ mod kubeconfig;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod live;
+#[cfg(test)]
+#[cfg(feature = "node")]
+mod live_node;
 #[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
