@@ -7,6 +7,8 @@ mod options;
 mod policy;
 mod warning;
 
+#[doc(hidden)]
+pub use builtins::suite_engine;
 pub use error::CompileError;
 pub use modules::{Module, RegoVersion, Sources};
 pub use options::{Budget, Clock, Evaluator, Limits, OnError, Options};

@@ -44,7 +44,6 @@ pub(super) enum Faults {
     /// The call is undefined, as in OPA.
     Undefined,
     /// The evaluation fails.
-    #[expect(dead_code, reason = "the conformance suite asks for it")]
     Fail,
 }
 
@@ -80,6 +79,24 @@ pub(super) fn install(engine: &mut regorus::Engine, faults: Faults) -> Result<()
             .map_err(|_| CompileError::new("", format!("`{}` is there twice", builtin.name)))?;
     }
     Ok(())
+}
+
+/// An interpreter as policies have it, for the conformance suite: that runs queries, policies never do.
+///
+/// # Errors
+///
+/// A module cannot be read.
+#[doc(hidden)]
+pub fn suite_engine(modules: &[(String, &str)], strict: bool) -> Result<regorus::Engine, String> {
+    let mut engine = regorus::Engine::new();
+    engine.set_strict_builtin_errors(strict);
+    let faults = if strict { Faults::Fail } else { Faults::Undefined };
+    install(&mut engine, faults).map_err(|error| error.to_string())?;
+    for (name, text) in modules {
+        let text = unify_outputs(text).into_owned();
+        engine.add_policy(name.clone(), text).map_err(|error| error.to_string())?;
+    }
+    Ok(engine)
 }
 
 impl Builtin {
