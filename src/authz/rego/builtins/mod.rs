@@ -2,16 +2,24 @@
 //! without a limit?
 //!
 //! [`all`] lists them. The interpreter has them from [`install`]; the register machine registers each
-//! name of [`all`] as a host function and answers by [`call`]. Neither knows of their arity while it
-//! plans, so the old form with an output argument, `net.cidr_expand(c, ips)`, is rewritten before
-//! parsing: see [`unify_outputs`].
+//! name of [`all`] that a module [uses](is_used) as a host function and answers by [`call`]. Both read the
+//! text of modules after [`desugar`]. [`clock::set`] tells them the time before an evaluation.
 //!
-//! Absent on purpose: everything that leaves the process (`http.send`, `net.lookup_ip_addr`), GraphQL,
-//! signing for cloud providers, JSON schemas.
+//! Absent on purpose: everything that leaves the process (`http.send`, `net.lookup_ip_addr`) or signs
+//! for others, GraphQL, JSON schemas, MD5.
 
-mod outputs;
+mod arguments;
+pub(super) mod clock;
+mod collections;
+mod desugar;
+mod digest;
+mod guarded;
+mod jwt;
+mod net;
+mod text;
 
-pub(super) use outputs::unify_outputs;
+pub(super) use desugar::desugar;
+use guarded::GUARDED;
 
 use regorus::Value;
 
@@ -49,8 +57,22 @@ pub(super) enum Faults {
 
 /// Every function.
 pub(super) fn all() -> impl Iterator<Item = &'static Builtin> {
-    const TABLES: [&[Builtin]; 0] = [];
+    const TABLES: [&[Builtin]; 6] =
+        [collections::TABLE, digest::TABLE, guarded::TABLE, jwt::TABLE, net::TABLE, text::TABLE];
     TABLES.into_iter().flatten()
+}
+
+fn arity_of(name: &str) -> Option<u8> {
+    all().find(|builtin| builtin.name == name).map(|builtin| builtin.arity)
+}
+
+/// Whether a module may call one of them: their names occur in its text, which was
+/// [desugared](desugar).
+pub(super) fn is_used(text: &str) -> bool {
+    all().any(|builtin| {
+        let calls = text.match_indices(builtin.name).map(|(at, name)| at + name.len());
+        calls.into_iter().any(|end| text.as_bytes().get(end) == Some(&b'('))
+    })
 }
 
 /// Calls the function of this name, as the register machine asks: `arguments` is an array.
@@ -89,11 +111,16 @@ pub(super) fn install(engine: &mut regorus::Engine, faults: Faults) -> Result<()
 #[doc(hidden)]
 pub fn suite_engine(modules: &[(String, &str)], strict: bool) -> Result<regorus::Engine, String> {
     let mut engine = regorus::Engine::new();
+    if let Some(max_col) = std::num::NonZeroU32::new(8_192) {
+        let limits = regorus::PolicyLengthConfig::default();
+        engine.set_policy_length_config(regorus::PolicyLengthConfig { max_col, ..limits });
+    }
     engine.set_strict_builtin_errors(strict);
     let faults = if strict { Faults::Fail } else { Faults::Undefined };
+    clock::set(Some(1_767_225_600_000_000_000));
     install(&mut engine, faults).map_err(|error| error.to_string())?;
     for (name, text) in modules {
-        let text = unify_outputs(text).into_owned();
+        let text = desugar(text).into_owned();
         engine.add_policy(name.clone(), text).map_err(|error| error.to_string())?;
     }
     Ok(engine)
