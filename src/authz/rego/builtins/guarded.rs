@@ -286,7 +286,7 @@ mod tests {
             ("portcullis.concat", "[1, []]"),
             ("portcullis.replace", r#"["a", "b", 1]"#),
             ("portcullis.sprintf", r#"["%d", ["x", "y"]]"#),
-            ("portcullis.regex_replace", r#"["a", "(", "b"]"#),
+            ("portcullis.regex_replace", r#"["a", 1, "b"]"#),
         ] {
             let arguments = Value::from_json_str(arguments).unwrap();
             let got = call(name, &arguments, Faults::Fail);

@@ -73,6 +73,17 @@ fn expand(arguments: &[Value]) -> Result<Value, Fault> {
     })
 }
 
+/// An address without a prefix stands for the network of its class, as in OPA (Go's `DefaultMask`).
+fn classful(function: &str, address: std::net::Ipv4Addr) -> Result<IpNet, Fault> {
+    let prefix = match address.octets() {
+        [0..128, ..] => 8,
+        [128..192, ..] => 16,
+        [192..224, ..] => 24,
+        _ => return Err(Fault::Argument(format!("{function}: {address} has no default mask"))),
+    };
+    range(function, &format!("{address}/{prefix}"))
+}
+
 fn merge(arguments: &[Value]) -> Result<Value, Fault> {
     let function = "net.cidr_merge";
     let members = members(function, arguments, 0)?;
@@ -85,7 +96,7 @@ fn merge(arguments: &[Value]) -> Result<Value, Fault> {
                 let why = format!("{function}: IPv6 invalid: needs prefix length");
                 return Err(Fault::Argument(why));
             }
-            Ok(address) => ranges.push(IpNet::from(address)),
+            Ok(IpAddr::V4(address)) => ranges.push(classful(function, address)?),
             Err(_) => ranges.push(range(function, text)?),
         }
     }
