@@ -5,15 +5,19 @@
 //! and is not in it. `rego_conformance/failing.txt` has every other case with its reason, one line each:
 //! `note: reason`. No case may panic or hang.
 //!
+//! Where the register machine can run a case it must say what the interpreter says: `machine.txt` has what it
+//! gets wrong, in the same form.
+//!
 //! Of an error it is asked that there is one; the words are the engine's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use portcullis::authz::rego;
+use portcullis::authz::rego::{Module, Sources, suite};
 use regorus::Value;
 use serde::Deserialize;
 
@@ -49,10 +53,18 @@ struct Case {
     _ignore_generated_vars: bool,
 }
 
+/// Counts the cases that the register machine ran.
+#[derive(Default)]
+struct Machine {
+    ran: AtomicUsize,
+}
+
 /// How a case ended.
 enum Outcome {
     Passed,
     Failed(String),
+    /// It passes, and the register machine says something else.
+    Differs(String),
     /// Never forgiven.
     Panicked(String),
     Hung,
@@ -63,16 +75,19 @@ impl Case {
         self.want_error.is_some() || self.want_error_code.is_some()
     }
 
+    fn sources(&self) -> Sources {
+        let modules = self.modules.iter().flatten().enumerate();
+        let sources = modules.fold(Sources::default(), |sources, (number, text)| {
+            sources.with(Module::new(format!("{number}.rego"), text.as_str()))
+        });
+        let data = self.data.clone().unwrap_or_else(|| serde_json::json!({}));
+        sources.with_data(Value::from(data))
+    }
+
     /// The engine with everything in it.
     fn engine(&self) -> Result<regorus::Engine, String> {
         let strict = self.strict_error == Some(true) || self.wants_error();
-        let modules = self.modules.iter().flatten().enumerate();
-        let modules: Vec<(String, &str)> =
-            modules.map(|(number, text)| (format!("{number}.rego"), text.as_str())).collect();
-        let mut engine = rego::suite_engine(&modules, strict)?;
-        if let Some(data) = &self.data {
-            engine.add_data(Value::from(data.clone())).map_err(said)?;
-        }
+        let mut engine = suite::interpreter(&self.sources(), strict).map_err(said)?;
         if let Some(input) = &self.input {
             engine.set_input(Value::from(input.clone()));
         }
@@ -132,14 +147,52 @@ impl Case {
         if got == want { Ok(()) } else { Err(format!("{got} instead of {want}")) }
     }
 
+    /// Compares what the register machine says where it can say something: it runs the same rule.
+    fn compare_machine(&self, machine: &Machine) -> Result<(), String> {
+        let Some((path, variable)) = self.query.split_once(" = ") else {
+            return Ok(());
+        };
+        let is_path = path.starts_with("data.")
+            && path.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c));
+        let is_plain = self.input_term.is_none() && self.want_result.is_some();
+        if !is_path || !is_plain || variable.contains(';') {
+            return Ok(());
+        }
+        let input = self.input.clone().map_or(Value::Undefined, Value::from);
+        let value = match suite::machine(&self.sources(), input, path) {
+            Ok(Some(value)) => value,
+            Ok(None) => return Ok(()),
+            // A package is no entry point.
+            Err(error) if error == "not a valid rule path" => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        machine.ran.fetch_add(1, Ordering::Relaxed);
+        let rows = match value {
+            Value::Undefined => Vec::new(),
+            value => vec![Value::from(BTreeMap::from([(Value::from(variable), value)]))],
+        };
+        let got = rows.into_iter().map(|mut row| {
+            if self.sort_bindings {
+                sort_bindings(&mut row);
+            }
+            as_json(&row)
+        });
+        let got = got.collect::<Result<Vec<_>, _>>().map(sorted)?;
+        let want = self.evaluate()?;
+        if got == want { Ok(()) } else { Err(format!("the machine says {got} instead of {want}")) }
+    }
+
     /// Runs it on a thread of its own.
-    fn watched(&self) -> Outcome {
+    fn watched(&self, machine: &Arc<Machine>) -> Outcome {
         let (send, receive) = mpsc::channel();
         let case = self.clone();
+        let machine = Arc::clone(machine);
         std::thread::Builder::new()
             .stack_size(8 << 20)
             .spawn(move || {
-                let ended = catch_unwind(AssertUnwindSafe(|| case.run()));
+                let ended = catch_unwind(AssertUnwindSafe(|| {
+                    case.run().map(|()| case.compare_machine(&machine))
+                }));
                 let _ = send.send(ended.map_err(|panic| {
                     let text = panic.downcast_ref::<String>().cloned();
                     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
@@ -148,7 +201,8 @@ impl Case {
             })
             .unwrap();
         match receive.recv_timeout(DEADLINE) {
-            Ok(Ok(Ok(()))) => Outcome::Passed,
+            Ok(Ok(Ok(Ok(())))) => Outcome::Passed,
+            Ok(Ok(Ok(Err(why)))) => Outcome::Differs(why),
             Ok(Ok(Err(why))) => Outcome::Failed(why),
             Ok(Err(panic)) => Outcome::Panicked(panic),
             Err(_) => Outcome::Hung,
@@ -191,6 +245,15 @@ fn lines(name: &str) -> Vec<String> {
     text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
+/// The lines `note: reason` of a list.
+fn reasons_of(name: &str) -> BTreeMap<String, String> {
+    let split = |line: &String| {
+        let (note, reason) = line.rsplit_once(": ").expect("a line `note: reason`");
+        (note.to_owned(), reason.to_owned())
+    };
+    lines(name).iter().map(split).collect()
+}
+
 /// Every case under a name of its own: notes repeat.
 fn cases(folder: &Path) -> Vec<(String, Case)> {
     let mut paths: Vec<PathBuf> =
@@ -219,20 +282,23 @@ fn the_suite_passes_where_it_did_and_every_failure_has_its_reason() {
     };
     let cases = cases(&folder);
     let must_pass: BTreeSet<String> = lines("passing.txt").into_iter().collect();
-    let reasons: BTreeMap<String, String> = lines("failing.txt")
-        .iter()
-        .map(|line| {
-            let (note, reason) = line.rsplit_once(": ").expect("a line `note: reason`");
-            (note.to_owned(), reason.to_owned())
-        })
-        .collect();
+    let reasons = reasons_of("failing.txt");
+    let differences = reasons_of("machine.txt");
 
     let mut complaints = Vec::new();
+    let machine = Arc::new(Machine::default());
     let (mut passed, mut listed) = (Vec::new(), 0);
     for (name, case) in &cases {
         listed += usize::from(must_pass.contains(name));
-        match case.watched() {
-            Outcome::Passed => {
+        let outcome = case.watched(&machine);
+        match (&outcome, differences.contains_key(name)) {
+            (Outcome::Passed, true) => complaints
+                .push(format!("{name}: the machine says the same; take it out of machine.txt")),
+            (Outcome::Differs(why), false) => complaints.push(format!("{name}: {why}")),
+            _ => {}
+        }
+        match outcome {
+            Outcome::Passed | Outcome::Differs(_) => {
                 passed.push(name);
                 if !must_pass.contains(name) {
                     complaints.push(format!("{name}: passes; add it to passing.txt"));
@@ -255,6 +321,7 @@ fn the_suite_passes_where_it_did_and_every_failure_has_its_reason() {
         }
     }
     println!("Rego: {} of {} cases of the suite pass", passed.len(), cases.len());
+    println!("{} of them on the register machine, too", machine.ran.load(Ordering::Relaxed));
     if let Some(path) = std::env::var_os("REGO_PASSING") {
         let text: Vec<&str> = passed.iter().map(|name| name.as_str()).collect();
         std::fs::write(path, text.join("\n") + "\n").unwrap();

@@ -165,10 +165,10 @@ fn reachable_paths(arguments: &[Value]) -> Result<Value, Fault> {
 mod tests {
     use regorus::Value;
 
-    use super::super::{Fault, Faults, call};
+    use super::super::{Fault, call};
 
     fn ask(name: &str, arguments: &str) -> Result<Value, Fault> {
-        call(name, &Value::from_json_str(arguments).unwrap(), Faults::Fail)
+        call(name, &Value::from_json_str(arguments).unwrap())
     }
 
     #[test]

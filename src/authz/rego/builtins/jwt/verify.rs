@@ -2,8 +2,8 @@
 
 use regorus::Value;
 
+use super::super::super::functions::now;
 use super::super::arguments::{object, string};
-use super::super::clock;
 use super::keys::{self, Key};
 use super::signature::Algorithm;
 use super::{Fault, NESTED, Token, fault, field};
@@ -19,7 +19,7 @@ struct Constraints {
     issuer: Option<String>,
     audience: Option<String>,
     /// Nanoseconds since 1970.
-    time: Option<i128>,
+    time: i128,
 }
 
 impl Constraints {
@@ -30,7 +30,7 @@ impl Constraints {
             algorithm: None,
             issuer: None,
             audience: None,
-            time: clock::now().map(i128::from),
+            time: i128::from(now()) * BILLION,
         };
         for (name, value) in object(FUNCTION, arguments, 1)? {
             let name = string(FUNCTION, std::slice::from_ref(name), 0)?;
@@ -48,7 +48,7 @@ impl Constraints {
                     let time = scaled(value, 1).ok_or_else(|| {
                         fault(format!("{FUNCTION}: time constraint: must be a number"))
                     })?;
-                    constraints.time = Some(time);
+                    constraints.time = time;
                 }
                 other => return Err(fault(format!("unknown token validation parameter {other}"))),
             }
@@ -106,11 +106,8 @@ impl Constraints {
                 .ok_or_else(|| fault(format!("{name} value must be a number"))),
         };
         let (not_before, expires) = (time("nbf")?, time("exp")?);
-        if not_before.is_none() && expires.is_none() {
-            return Ok(true);
-        }
-        let now = self.time.ok_or_else(|| fault(format!("{FUNCTION}: no time to compare with")))?;
-        Ok(not_before.is_none_or(|start| start <= now) && expires.is_none_or(|end| now < end))
+        Ok(not_before.is_none_or(|start| start <= self.time)
+            && expires.is_none_or(|end| self.time < end))
     }
 }
 
