@@ -124,6 +124,9 @@ mod reference;
 #[cfg(feature = "abac")]
 mod reference_abac;
 #[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_conformance;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;
