@@ -23,6 +23,9 @@ mod churn_rbac;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_node;
+#[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
 mod crl;
 #[cfg(test)]
@@ -44,6 +47,9 @@ mod golden_k8s;
 #[cfg(all(feature = "files", feature = "node"))]
 mod golden_node;
 #[cfg(test)]
+#[cfg(all(feature = "files", feature = "node", feature = "rbac"))]
+mod golden_node_policy;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_policy;
 #[cfg(test)]
@@ -63,6 +69,9 @@ mod golden_token_review;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
+#[cfg(test)]
+#[cfg(feature = "structured-chain")]
+mod golden_webhook;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;
@@ -84,6 +93,9 @@ mod kubeconfig;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod live;
+#[cfg(test)]
+#[cfg(feature = "node")]
+mod live_node;
 #[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
@@ -112,6 +124,9 @@ mod reference;
 #[cfg(feature = "abac")]
 mod reference_abac;
 #[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_conformance;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;
@@ -121,6 +136,9 @@ mod token;
 #[cfg(test)]
 #[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
 mod token_objects;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod webhook_client;
 #[cfg(test)]
 #[cfg(all(feature = "webhook", feature = "cli"))]
 mod webhook_e2e;

@@ -1,7 +1,26 @@
 //! CEL expressions over an access review: match conditions of webhooks (S-ACFG-11 to 16).
 
+mod budget;
+mod check;
 mod condition;
 mod error;
+mod evaluate;
+mod fields;
+mod function;
+mod guard;
+mod issue;
+mod library;
+mod parse;
+mod pattern;
+mod program;
+mod syntax;
+mod types;
+mod value;
+
+use std::sync::Arc;
+
+use evaluate::Evaluation;
+use program::Node;
 
 pub use condition::{MatchConditions, Matched};
 pub use error::{CompileError, EvaluationError};
@@ -11,7 +30,8 @@ use crate::model::Request;
 /// A compiled expression over an access review.
 #[derive(Debug, Clone)]
 pub struct Expression {
-    text: std::sync::Arc<str>,
+    text: Arc<str>,
+    node: Arc<Node>,
 }
 
 impl Expression {
@@ -21,7 +41,9 @@ impl Expression {
     ///
     /// [`CompileError`], whose text is what the API server says after `Invalid value: "…": `.
     pub fn compile(text: &str) -> Result<Self, CompileError> {
-        Ok(Self { text: text.into() })
+        let parsed = parse::parse(text)?;
+        let node = check::check(text, &parsed)?;
+        Ok(Self { text: text.into(), node: Arc::new(node) })
     }
 
     /// What was compiled.
@@ -35,7 +57,10 @@ impl Expression {
     /// # Errors
     ///
     /// [`EvaluationError`] where the API server has an error instead of an answer.
-    pub fn evaluate(&self, _request: &Request<'_>) -> Result<bool, EvaluationError> {
-        Err(EvaluationError::new("not evaluated"))
+    pub fn evaluate(&self, request: &Request<'_>) -> Result<bool, EvaluationError> {
+        Ok(Evaluation::new(request).condition(&self.node)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

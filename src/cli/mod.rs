@@ -10,6 +10,7 @@ mod can_i;
 mod cert;
 #[cfg(feature = "webhook")]
 mod certificates;
+mod chain;
 mod check;
 mod describe;
 mod exit;

@@ -81,6 +81,7 @@ pub(crate) fn run(args: &RulesArgs, out: &mut dyn Write) -> Result<Exit, Failure
         return answer_all(&world, path, out);
     }
     let user = args.subject.user(&world.inventory, speaker)?;
+    describe::asker(&world, &user, speaker);
     list(&world, &user, &args.scope, args.output.output, out, speaker)
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use portcullis::api::authorization::{PreparedReview, Review};
 use portcullis::api::rbac::Subject as BoundSubject;
 use portcullis::api::resources::ResourceTable;
-use portcullis::model::groups;
+use portcullis::model::{Attributes, groups};
 use portcullis::query::{self, Authority, Directory, Row, WhoCan};
 use serde::Serialize;
 
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
     let found = query::who_can(&world.snapshot, &attributes, &table);
     match args.output.output {
         format @ (Format::Json | Format::Yaml) => {
-            let is_doubtful = world.is_doubtful(attributes.namespace());
+            let is_doubtful = is_doubtful(&world, &attributes);
             object(out, format, &who::Answer::new(&found, directory.as_ref(), is_doubtful, &spec))?;
         }
         Format::Name => write_names(&found, directory.as_ref(), out)?,
@@ -116,11 +116,15 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
             counted(marked, "row")
         ));
     }
-    if world.is_doubtful(attributes.namespace()) || !found.incomplete.is_empty() {
+    if is_doubtful(&world, &attributes) || !found.incomplete.is_empty() {
         speaker.doubt("the list may be incomplete: what was skipped could add to it");
         return Ok(Exit::Incomplete);
     }
     Ok(Exit::Yes)
+}
+
+fn is_doubtful(world: &World, attributes: &Attributes<'_>) -> bool {
+    world.is_doubtful(attributes.namespace()) || world.is_graph_doubtful()
 }
 
 fn directory(args: &WhoCanArgs, world: &World) -> Result<Option<Directory>, Failure> {

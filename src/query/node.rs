@@ -22,8 +22,6 @@ enum Way {
     Selector,
     Rule(usize, &'static Rule),
     EveryNode,
-    /// One that this version of the query does not know.
-    Other,
 }
 
 /// One grant a node and way, in the order of the graph.
@@ -45,7 +43,6 @@ fn way(via: &Via<'_>) -> Way {
         Via::Selector => Way::Selector,
         Via::Rule(index, rule) => Way::Rule(*index, rule),
         Via::EveryNode => Way::EveryNode,
-        _ => Way::Other,
     }
 }
 
@@ -62,29 +59,24 @@ impl NodeGrant {
         }
     }
 
-    /// From the object that was asked for to the node.
+    /// From the object that was asked for to the node; or what says so otherwise, in the words of the
+    /// engine's own explanation.
     pub(super) fn path(&self) -> Vec<Step> {
         let step = |kind, text| Step { kind, text, origin: None };
-        let mut steps = match &self.way {
+        let rule = |text: String| vec![step("rule", text)];
+        let node = self.node.as_deref().unwrap_or("any");
+        match &self.way {
             Way::Path(path) => {
-                path.iter().map(|(kind, name)| step(kind, name.clone())).collect::<Vec<_>>()
+                let way = path.iter().map(|(kind, name)| step(kind, name.clone()));
+                way.chain([step("Node", node.to_owned())]).collect()
             }
-            Way::OwnObject => vec![step("own object", "it is the node's own".to_owned())],
-            Way::Selector => {
-                vec![step("selector", "it selects what belongs to the node".to_owned())]
-            }
-            Way::Rule(index, rule) => {
-                vec![
-                    step("ClusterRole", "system:node".to_owned()),
-                    step("rule", format!("rules[{index}]: {rule}")),
-                ]
-            }
-            Way::EveryNode => {
-                vec![step("mode", "Node allows it to every node; admission may limit it".to_owned())]
-            }
-            Way::Other => Vec::new(),
-        };
-        steps.extend(self.node.as_ref().map(|node| step("Node", node.to_string())));
-        steps
+            Way::OwnObject => rule(format!("the object has the name of node {node}")),
+            Way::Selector => rule(format!("the field selector says spec.nodeName={node}")),
+            Way::Rule(index, rule) => vec![
+                step("ClusterRole", "system:node".to_owned()),
+                step("rule", format!("rules[{index}]: {rule}")),
+            ],
+            Way::EveryNode => rule("every node may, as far as admission lets it".to_owned()),
+        }
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
 #[cfg(feature = "rego")]
+use super::WrongType;
+#[cfg(feature = "rego")]
 use super::facts;
 #[cfg(feature = "node")]
 use super::graph;
 use super::object::Outcome;
 use super::text::length;
 use super::wire::Metadata;
-#[cfg(feature = "rego")]
-use super::WrongType;
 use super::{LoadError, LoadOptions, Loaded, Notice, Progress, Skipped};
 use crate::api::Str;
 #[cfg(feature = "authn")]
@@ -241,7 +241,7 @@ impl<'a> Collector<'a> {
         everyone: bool,
     ) {
         let kind = object.kind();
-        let namespace = &mut metadata_mut(&mut object).namespace;
+        let namespace = &mut object.metadata_mut().namespace;
         if kind.is_namespaced() {
             self.default_namespace(namespace);
         } else if !namespace.is_empty() {
@@ -339,15 +339,6 @@ fn drop_at<T>(items: &mut Vec<T>, places: &[usize]) {
         at += 1;
         !drop
     });
-}
-
-fn metadata_mut(object: &mut Object) -> &mut ObjectMeta {
-    match object {
-        Object::ClusterRole(object) => &mut object.metadata,
-        Object::ClusterRoleBinding(object) => &mut object.metadata,
-        Object::Role(object) => &mut object.metadata,
-        Object::RoleBinding(object) => &mut object.metadata,
-    }
 }
 
 fn identity(inventory: &Inventory, (kind, at): (Kind, usize)) -> Option<(&Str, &Str)> {

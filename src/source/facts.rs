@@ -10,9 +10,9 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::{LoadOptions, WrongType};
 use super::node::Node;
 use super::object::{self, Inherited};
+use super::{LoadOptions, WrongType};
 use crate::api::Str;
 use crate::api::inventory::ObjectFacts;
 use crate::api::meta::StrMap;
@@ -122,4 +122,66 @@ pub(super) fn is_namespaced(group: &str, kind: &str) -> bool {
         namespaced.map(|resource| (resource.group.clone(), resource.kind.clone())).collect()
     });
     kinds.contains(&(group.into(), kind.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::inventory::ObjectFacts;
+    use crate::source::{LoadOptions, Loaded, parse};
+
+    fn load(name: &str, text: &str) -> Loaded {
+        let options = LoadOptions { keep_metadata: true, ..LoadOptions::default() };
+        parse(name, text.as_bytes(), &options).unwrap()
+    }
+
+    fn shown(facts: &ObjectFacts) -> String {
+        let ObjectFacts { group, kind, namespace, name, labels, annotations } = facts;
+        format!("{kind}.{group} {namespace}/{name} {labels:?} {annotations:?}")
+    }
+
+    const OBJECTS: &str = r#"{"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"team": "x"},
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "owner": "jane", "n": null}}},
+        {"apiVersion": "example.com/v1", "kind": "Database", "metadata": {"name": "d", "labels": null}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"}},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r", "annotations": {"owner": "joe"}}},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "broken"}, "rules": 1},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "broken"}, "spec": 1},
+        {"metadata": {"name": "nothing"}}
+    ]}"#;
+
+    #[test]
+    fn objects_of_every_kind_are_kept_without_what_kubectl_remembers() {
+        for (name, text) in [("a.json", OBJECTS.to_owned()), ("a.yaml", format!("# \n{OBJECTS}"))] {
+            let loaded = load(name, &text);
+            let kept: Vec<String> = loaded.inventory.metadata.iter().map(shown).collect();
+            assert_eq!(
+                kept,
+                [
+                    r#"ConfigMap. default/a {"team": "x"} {"n": "", "owner": "jane"}"#,
+                    r#"Database.example.com /d {} {}"#,
+                    "Pod. shop/p {} {}",
+                    r#"ClusterRole.rbac.authorization.k8s.io /r {} {"owner": "joe"}"#,
+                ],
+                "{name}"
+            );
+            // What decisions read is the same as ever.
+            assert!(loaded.inventory.cluster_roles[0].value.metadata.annotations.is_empty());
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_unless_it_is_asked_for() {
+        let loaded = parse("a.json", OBJECTS.as_bytes(), &LoadOptions::default()).unwrap();
+        assert!(loaded.inventory.metadata.is_empty());
+    }
+
+    #[test]
+    fn an_object_whose_labels_cannot_be_read_is_told() {
+        let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {team: 1}}\n";
+        let loaded = load("a.yaml", text);
+        assert!(loaded.inventory.metadata.is_empty());
+        let told = loaded.report.notices[0].to_string();
+        assert!(told.contains("`metadata.labels.team` must be a string"), "{told}");
+    }
 }

@@ -19,6 +19,7 @@ use crate::api::core;
 #[cfg(feature = "node")]
 use crate::api::graph;
 use crate::api::inventory::{CustomResource, Namespace, PodIdentity};
+use crate::api::null::ObjectsOnly;
 use crate::api::rbac::{ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding};
 
 /// What an object turned out to be.
@@ -262,7 +263,9 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
 }
 
 fn spec<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> Option<T> {
-    raw.map_or_else(|| Some(T::default()), |raw| serde_json::from_str(raw.get()).ok())
+    let Some(raw) = raw else { return Some(T::default()) };
+    // Its text is one whole value: nothing can follow it.
+    T::deserialize(ObjectsOnly(&mut serde_json::Deserializer::from_str(raw.get()))).ok()
 }
 
 // === the exact reading ===
@@ -315,13 +318,15 @@ pub(super) fn kind_of(node: &Node, inherited: &Inherited) -> (String, String) {
 
 fn rbac(node: &mut Node, kind: Kind, version: Version) -> Result<Outcome, WrongType> {
     let everyone = version == Version::V1Alpha1 && old::subjects_to_v1(node)?;
-    metadata(node)?;
-    let object = match kind {
+    let own = metadata(node)?.into_meta().annotations;
+    let mut object: Object = match kind {
         Kind::ClusterRole => read::<ClusterRole>(node)?.into(),
         Kind::ClusterRoleBinding => read::<ClusterRoleBinding>(node)?.into(),
         Kind::Role => read::<Role>(node)?.into(),
         Kind::RoleBinding => read::<RoleBinding>(node)?.into(),
     };
+    // As the quick reading has it.
+    object.metadata_mut().annotations = own;
     Ok(Outcome::Rbac { object, old: version.old_name(), everyone })
 }
 

@@ -9,14 +9,14 @@ use serde_json::value::RawValue;
 
 use crate::api::Str;
 use crate::api::meta::{OWN_PREFIX, ObjectMeta, StrMap, Uid};
-use crate::api::null::{self, Text};
+use crate::api::null::{self, ObjectsOnly, Text};
 use crate::api::rbac::{AggregationRule, PolicyRule, RoleRef, Subject};
 use crate::util::rfc3339;
 
 /// Every field that decides what an object says, whatever its kind, read in one pass. When this
 /// reads, the type of the kind reads; when it fails, [`Node`](super::node::Node) says why.
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub(super) struct Wide<'a> {
     #[serde(borrow)]
     pub(super) api_version: Text<'a>,
@@ -50,6 +50,13 @@ pub(super) struct Wide<'a> {
     #[cfg(feature = "authn")]
     #[serde(borrow)]
     pub(super) string_data: Option<&'a RawValue>,
+}
+
+/// Of objects alone: derived code would take a list for the fields in their order.
+impl<'de: 'a, 'a> Deserialize<'de> for Wide<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(ObjectsOnly(deserializer))
+    }
 }
 
 /// All of `metadata`, as the API server types it. The fields without a use are here because a

@@ -101,7 +101,7 @@ fn way_of(row: &Row<'_>, wide: bool) -> (String, String) {
         return (format!("ClusterRole/{}", role.text), rule.to_owned());
     }
     let way = path.iter().filter(|step| step.kind != "Node").map(|step| match step.kind {
-        "mode" | "selector" | "own object" => step.text.clone(),
+        "rule" => step.text.clone(),
         kind => format!("{kind} {}", step.text),
     });
     (String::new(), way.collect::<Vec<_>>().join(" -> "))

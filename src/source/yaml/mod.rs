@@ -290,8 +290,7 @@ impl Document {
 
     fn item(&mut self, node: Node) {
         let line = node.line;
-        let own =
-            !self.keep_items && !node.text("kind").is_empty() && node.get("items").is_none();
+        let own = !self.keep_items && !node.text("kind").is_empty() && node.get("items").is_none();
         self.items.push((
             line,
             match own {
