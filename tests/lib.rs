@@ -106,6 +106,9 @@ mod reference;
 #[cfg(feature = "abac")]
 mod reference_abac;
 #[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_hostile;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;
