@@ -24,7 +24,10 @@ const MOST_WORKERS: usize = 16;
 
 /// How many steps an evaluator may take between two looks at the clock. One step may be a call of a
 /// function that takes a while.
-const STEPS: NonZeroU32 = NonZeroU32::new(16).unwrap();
+const STEPS: NonZeroU32 = match NonZeroU32::new(16) {
+    Some(steps) => steps,
+    None => NonZeroU32::MIN,
+};
 
 /// Which policy an evaluator belongs to, and whether that is still there.
 #[derive(Debug)]
@@ -201,4 +204,10 @@ fn evaluate(engine: &mut Engine, rule: Option<&str>, budget: &Budget) -> Result<
         Some(_) => Failure::Limit,
         None => Failure::Error,
     })
+}
+
+/// How many evaluators this thread keeps.
+#[cfg(test)]
+pub(super) fn kept() -> usize {
+    WORKERS.with_borrow(Vec::len)
 }

@@ -1,5 +1,10 @@
 //! Each case runs on both evaluators: they must say the same.
 
+mod lint;
+mod place;
+mod rbac_functions;
+mod threads;
+
 use std::sync::Arc;
 use std::time::Duration;
 
