@@ -107,6 +107,7 @@ mod reference;
 mod reference_abac;
 #[cfg(test)]
 #[cfg(feature = "rego")]
+mod rego_conformance;
 mod rego_hostile;
 #[cfg(test)]
 mod support;

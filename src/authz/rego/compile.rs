@@ -121,7 +121,7 @@ impl Compilation {
         let mut modules = Vec::with_capacity(sources.modules.len());
         for mut module in sources.modules {
             let text = text::check(&module, limits)?;
-            module.text = builtins::unify_outputs(&text).into_owned();
+            module.text = builtins::desugar(&text).into_owned();
             modules.push(module);
         }
         let mut engine = engine(&modules, &data, limits)?;
@@ -256,7 +256,11 @@ fn check_data(data: &Value, limits: &Limits) -> Result<(), CompileError> {
     })
 }
 
-fn engine(modules: &[Module], data: &Value, limits: &Limits) -> Result<Engine, CompileError> {
+pub(super) fn engine(
+    modules: &[Module],
+    data: &Value,
+    limits: &Limits,
+) -> Result<Engine, CompileError> {
     let mut engine = Engine::new();
     // As OPA does: a built-in function that fails is undefined.
     engine.set_strict_builtin_errors(false);
@@ -285,7 +289,10 @@ fn engine(modules: &[Module], data: &Value, limits: &Limits) -> Result<Engine, C
     Ok(engine)
 }
 
-fn prepare(engine: &mut Engine, entries: &Entries) -> Result<CompiledPolicy, CompileError> {
+pub(super) fn prepare(
+    engine: &mut Engine,
+    entries: &Entries,
+) -> Result<CompiledPolicy, CompileError> {
     let entry = entries.all().next().unwrap_or_default();
     engine
         .compile_with_entrypoint(&entry.into())
@@ -294,7 +301,10 @@ fn prepare(engine: &mut Engine, entries: &Entries) -> Result<CompiledPolicy, Com
 
 /// A program for the register machine. An error with a place is a fault of the policy; without one the
 /// machine lacks something.
-fn for_machine(policy: &CompiledPolicy, entries: &Entries) -> Result<Program, CompileError> {
+pub(super) fn for_machine(
+    policy: &CompiledPolicy,
+    entries: &Entries,
+) -> Result<Program, CompileError> {
     let hosts: Vec<(&str, usize)> =
         functions::table().iter().map(|function| (function.name, function.arity.into())).collect();
     let names: Vec<&str> = entries.all().collect();

@@ -81,6 +81,8 @@ mod policy;
 mod quiet;
 mod rbac;
 mod reads;
+#[doc(hidden)]
+pub mod suite;
 mod syntax;
 mod text;
 mod values;

@@ -1,21 +1,26 @@
 //! Which built-in functions do policies for Kubernetes expect that the engine lacks, gets wrong, or runs
 //! without a limit?
 //!
-//! [`all`] lists them. The interpreter has them from [`install`]; the register machine registers each
-//! name of [`all`] as a host function and answers by [`call`]. Neither knows of their arity while it
-//! plans, so the old form with an output argument, `net.cidr_expand(c, ips)`, is rewritten before
-//! parsing: see [`unify_outputs`].
+//! [`all`] lists them. They are plain functions of their arguments, save that tokens are judged by the time
+//! of the evaluation. No evaluator knows their arity while it plans, so [`desugar`] rewrites the old form
+//! with an output argument.
 //!
-//! Absent on purpose: everything that leaves the process (`http.send`, `net.lookup_ip_addr`), GraphQL,
-//! signing for cloud providers, JSON schemas.
+//! Absent on purpose: everything that leaves the process (`http.send`, `net.lookup_ip_addr`) or signs
+//! for others, GraphQL, JSON schemas, MD5.
 
-mod outputs;
+mod arguments;
+mod collections;
+mod desugar;
+mod digest;
+mod guarded;
+mod jwt;
+mod net;
+mod text;
 
-pub(super) use outputs::unify_outputs;
+pub(super) use desugar::desugar;
+use guarded::GUARDED;
 
 use regorus::Value;
-
-use super::CompileError;
 
 /// A function.
 pub(super) struct Builtin {
@@ -38,61 +43,19 @@ pub(super) enum Fault {
     Limit(String),
 }
 
-/// What becomes of [`Fault::Argument`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Faults {
-    /// The call is undefined, as in OPA.
-    Undefined,
-    /// The evaluation fails.
-    #[expect(dead_code, reason = "the conformance suite asks for it")]
-    Fail,
-}
-
 /// Every function.
 pub(super) fn all() -> impl Iterator<Item = &'static Builtin> {
-    const TABLES: [&[Builtin]; 0] = [];
+    const TABLES: [&[Builtin]; 6] =
+        [collections::TABLE, digest::TABLE, guarded::TABLE, jwt::TABLE, net::TABLE, text::TABLE];
     TABLES.into_iter().flatten()
 }
 
-/// Calls the function of this name, as the register machine asks: `arguments` is an array.
-///
-/// # Errors
-///
-/// The call costs too much; or `faults` says so and the arguments are not such as it takes.
-pub(super) fn call(name: &str, arguments: &Value, faults: Faults) -> Result<Value, Fault> {
-    let Some(builtin) = all().find(|builtin| builtin.name == name) else {
-        return Err(Fault::Limit(format!("there is no function `{name}`")));
-    };
-    let arguments = arguments.as_array().map_or(&[][..], |arguments| arguments.as_slice());
-    builtin.apply(arguments, faults)
+fn arity_of(name: &str) -> Option<u8> {
+    all().find(|builtin| builtin.name == name).map(|builtin| builtin.arity)
 }
 
-/// Adds them to an interpreter.
-///
-/// # Errors
-///
-/// One of them is there already.
-pub(super) fn install(engine: &mut regorus::Engine, faults: Faults) -> Result<(), CompileError> {
-    for builtin in all() {
-        let run = move |arguments: Vec<Value>| Ok(builtin.apply(&arguments, faults)?);
-        engine
-            .add_extension(builtin.name.to_owned(), builtin.arity, Box::new(run))
-            .map_err(|_| CompileError::new("", format!("`{}` is there twice", builtin.name)))?;
-    }
-    Ok(())
-}
-
-impl Builtin {
-    fn apply(&self, arguments: &[Value], faults: Faults) -> Result<Value, Fault> {
-        if arguments.len() != usize::from(self.arity) {
-            return Err(Fault::Limit(format!("`{}` takes {} arguments", self.name, self.arity)));
-        }
-        if arguments.contains(&Value::Undefined) {
-            return Ok(Value::Undefined);
-        }
-        match (self.run)(arguments) {
-            Err(Fault::Argument(_)) if faults == Faults::Undefined => Ok(Value::Undefined),
-            result => result,
-        }
-    }
+#[cfg(test)]
+fn call(name: &str, arguments: &Value) -> Result<Value, Fault> {
+    let builtin = all().find(|builtin| builtin.name == name).unwrap();
+    (builtin.run)(arguments.as_array().unwrap().as_slice())
 }
