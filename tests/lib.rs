@@ -108,6 +108,8 @@ mod reference_abac;
 #[cfg(test)]
 #[cfg(feature = "rego")]
 mod rego_conformance;
+#[cfg(test)]
+#[cfg(feature = "rego")]
 mod rego_hostile;
 #[cfg(test)]
 mod support;
