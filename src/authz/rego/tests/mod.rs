@@ -234,3 +234,19 @@ fn a_policy_sees_what_it_reads_as_if_it_saw_the_whole() {
         }
     }
 }
+
+#[test]
+fn a_denial_stands_when_its_reason_fails_and_an_allow_falls_with_its_obligations() {
+    let user = jane();
+    let request = Request::non_resource(&user, "get", "/");
+    let endless = "numbers.range(1, 1000000000)[5]";
+    for evaluator in EVALUATORS {
+        let denied = policy(evaluator, &format!("deny contains \"m\"\nreason := {endless}"));
+        let verdict = denied.authorize(&request);
+        assert_eq!((verdict.decision, &*verdict.reason()), (Decision::Deny, "m"));
+        assert_eq!(verdict.errors.len(), 1);
+        let allowed = policy(evaluator, &format!("allow := true\nobligations := {endless}"));
+        let verdict = allowed.authorize(&request);
+        assert_eq!((verdict.decision, verdict.errors.len()), (Decision::NoOpinion, 1));
+    }
+}
