@@ -8,6 +8,7 @@ use portcullis::authz::abac;
 use portcullis::query::GroupsError;
 use portcullis::snapshot::CompileError;
 use portcullis::source::LoadError;
+use portcullis::source::authorization_config::ConfigurationError;
 
 #[cfg(feature = "webhook")]
 use super::certificates::CertificateError;
@@ -57,6 +58,9 @@ pub(crate) enum Failure {
     /// The policy does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// The API server would not start with the file of its chain.
+    #[error(transparent)]
+    Chain(#[from] ConfigurationError),
     /// A file besides the policy cannot be read.
     #[error("`{path}`: cannot be read; check the path and your permission to read it")]
     Read {
@@ -128,6 +132,7 @@ impl Failure {
             Self::Serve(portcullis::webhook::ServeError::Config(error)) => {
                 error.problems().iter().map(ToString::to_string).collect()
             }
+            Self::Chain(error) => error.problems().iter().map(ToString::to_string).collect(),
             _ => vec![with_causes(self)],
         }
     }
