@@ -23,6 +23,9 @@ mod churn_rbac;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_node;
+#[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
 mod crl;
 #[cfg(test)]
@@ -40,6 +43,12 @@ mod golden_abac;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_k8s;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "node"))]
+mod golden_node;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "node", feature = "rbac"))]
+mod golden_node_policy;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_policy;
@@ -60,6 +69,9 @@ mod golden_token_review;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
+#[cfg(test)]
+#[cfg(feature = "structured-chain")]
+mod golden_webhook;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;
@@ -82,6 +94,9 @@ mod kubeconfig;
 #[cfg(feature = "rbac")]
 mod live;
 #[cfg(test)]
+#[cfg(feature = "node")]
+mod live_node;
+#[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
 #[cfg(test)]
@@ -94,13 +109,16 @@ mod pki_path;
 #[cfg(feature = "rbac")]
 mod plain_yaml;
 #[cfg(test)]
+#[cfg(feature = "node")]
+mod prop_node;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod prop_rbac;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
 #[cfg(test)]
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 mod reference;
 #[cfg(test)]
 #[cfg(feature = "abac")]
@@ -121,6 +139,9 @@ mod token;
 #[cfg(test)]
 #[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
 mod token_objects;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod webhook_client;
 #[cfg(test)]
 #[cfg(all(feature = "webhook", feature = "cli"))]
 mod webhook_e2e;

@@ -5,7 +5,8 @@ use std::io::Write;
 use clap::Args;
 use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
 use portcullis::api::resources::ResourceTable;
-use portcullis::model::{Attributes, Decision, User, Verdict};
+use portcullis::authz::{LinkAnswer, Walk};
+use portcullis::model::{Attributes, Decision, Request, User, Verdict};
 use portcullis::query::{self, Mark, Reach};
 use serde::Serialize;
 
@@ -13,12 +14,13 @@ use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeA
 use super::describe;
 use super::exit::{Exit, Failure};
 use super::load::{self, World};
-use super::output::answer::{NearMiss, write_line, write_nearest, write_path};
+use super::output::answer::{Asked, NearMiss, write_line, write_nearest, write_path, write_walk};
 use super::output::{PathStep, object};
 use super::rules;
 use super::speak::Speaker;
 use super::subject::SubjectArgs;
 use super::target::TargetArgs;
+use super::webhook;
 
 /// May somebody do something? Answers yes or no, and why
 ///
@@ -34,6 +36,9 @@ Examples:
   # May that service account read the log of one pod? Show binding, role and rule.
   portcullis can-i get pods/web-0 --subresource log -n shop --as-sa shop/ci --explain -f dump/
 
+  # May the kubelet of node n1 read that Secret, as in a cluster with the usual modes?
+  portcullis can-i get secrets/tls -n shop --as-node n1 --mode Node,RBAC -f dump/ --explain
+
   # What may the pod do at all?
   portcullis can-i --list -n shop --as-pod shop/web -f dump/
 
@@ -44,11 +49,14 @@ Exit status:
   0  yes
   1  no (-o json tells a denial from no opinion)
   2  wrong usage or unusable input; nothing was answered
-  3  no, as far as can be seen: objects that could matter were skipped, or an authorizer failed")]
+  3  no, as far as can be seen: objects that could matter were skipped, or an authorizer failed;
+     or any answer that a webhook which was not asked could change (see --webhook)")]
 pub(crate) struct CanIArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Show the way to a yes (binding, role, rule and where they stand), or what came nearest
+    ///
+    /// Of a chain of several links, also what each of them said.
     #[arg(long)]
     explain: bool,
     /// List all that is allowed in the namespace instead of answering one question
@@ -79,7 +87,13 @@ struct Answer<'a> {
     evaluation_error: String,
     /// Whether something that could matter was skipped or failed.
     incomplete: bool,
+    /// The link of the chain that decided; none when none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<&'a str>,
     path: Vec<PathStep>,
+    /// With --explain: what each link of the chain said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    walk: Vec<Asked>,
     /// With --explain, for a no: the grants that came nearest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     nearest: Vec<NearMiss>,
@@ -106,6 +120,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     args.subject.check()?;
     let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
     let user = args.subject.user(&world.inventory, speaker)?;
+    describe::asker(&world, &user, speaker);
     if args.list {
         return rules::list(&world, &user, &args.scope, format, out, speaker);
     }
@@ -116,12 +131,14 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         .map_err(|errors| Failure::usage(format!("the question is invalid: {errors}")))?;
     let request = question.request();
     describe::namespace(&world, request.attributes.namespace(), speaker);
-    let verdict = world.snapshot.authorize(&request);
-    let incomplete = is_incomplete(&world, &verdict, request.attributes.namespace());
+    // Some links are not to be asked twice, so that the walk is the only time.
+    let walk = world.snapshot.chain().walk(&request);
+    let verdict = &walk.verdict;
+    let incomplete = is_incomplete(&world, verdict, &request);
 
     let nearest =
         if args.explain { query::nearest(&world.snapshot, &request, &table) } else { Vec::new() };
-    let status = question.status(&verdict);
+    let status = question.status(verdict);
     match format {
         Format::Json | Format::Yaml => {
             let answer = Answer {
@@ -129,7 +146,9 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
                 reason: status.reason,
                 evaluation_error: status.evaluation_error,
                 incomplete,
+                decided_by: verdict.link(),
                 path: verdict.path().into_iter().map(PathStep::from).collect(),
+                walk: if args.explain { asked_in_turn(&walk) } else { Vec::new() },
                 nearest: nearest.iter().map(NearMiss::from).collect(),
                 spec: &spec,
             };
@@ -139,12 +158,16 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         Format::Table | Format::Wide => {
             write_line(out, verdict.is_allowed(), &status.reason, &status.evaluation_error)?;
             if args.explain || format == Format::Wide {
-                write_path(out, &verdict)?;
+                write_path(out, verdict)?;
+                // A chain of one link has no turns.
+                if args.explain && world.snapshot.links().len() > 1 {
+                    write_walk(out, &asked_in_turn(&walk))?;
+                }
                 write_nearest(out, args.explain && !verdict.is_allowed(), &nearest)?;
             }
         }
     }
-    if let Some(mark) = mark_of(&verdict, &request.attributes, &table) {
+    if let Some(mark) = mark_of(verdict, &request.attributes, &table) {
         speaker.warn(format!(
             "an access review answers yes, but no real request can use this grant: {}",
             mark.explanation()
@@ -158,6 +181,22 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         (false, true) => Exit::Incomplete,
         (false, false) => Exit::No,
     })
+}
+
+fn asked_in_turn(walk: &Walk<'_>) -> Vec<Asked> {
+    let asked = walk.answers.iter().map(|answer| {
+        let LinkAnswer { name, verdict } = answer;
+        let decision = Some(word(verdict.decision));
+        let reason = verdict.reason().into_owned();
+        Asked { link: (*name).to_owned(), decision, reason, errors: verdict.errors.clone() }
+    });
+    let unasked = walk.unasked.iter().map(|name| Asked {
+        link: (*name).to_owned(),
+        decision: None,
+        reason: String::new(),
+        errors: Vec::new(),
+    });
+    asked.chain(unasked).collect()
 }
 
 /// Why no request can use the grant, if so.
@@ -175,9 +214,11 @@ fn mark_of(
     reach.and_then(|reach| query::mark_attributes(attributes, reach, table))
 }
 
-/// A yes is proved by what was read; a no is as good as what was read is complete.
-pub(super) fn is_incomplete(world: &World, verdict: &Verdict<'_>, namespace: &str) -> bool {
-    !verdict.is_allowed() && (!verdict.errors.is_empty() || world.is_doubtful(namespace))
+/// A yes is proved by what was read, unless a webhook that comes before was not asked; a no is as good
+/// as what was read is complete.
+pub(super) fn is_incomplete(world: &World, verdict: &Verdict<'_>, request: &Request<'_>) -> bool {
+    !verdict.is_allowed() && (!verdict.errors.is_empty() || world.is_doubtful_for(request))
+        || world.has_unasked && webhook::is_unasked(&world.snapshot, request)
 }
 
 fn asked_by(mut spec: SubjectAccessReviewSpec, user: &User) -> SubjectAccessReviewSpec {

@@ -23,9 +23,13 @@
 
 mod answer;
 mod compact;
+#[cfg(feature = "conditional-authorization")]
+mod conditions;
 mod incoming;
 mod metadata;
+mod outgoing;
 mod prepared;
+mod returned;
 mod review;
 mod rules;
 mod spec;
@@ -33,9 +37,13 @@ mod validation;
 
 pub use answer::{Answer, SubjectAccessReviewStatus};
 pub use compact::{RuleRow, compact};
+#[cfg(feature = "conditional-authorization")]
+pub use conditions::{Condition, ConditionSet, ConditionalMode, Effect, FailureMode};
 pub use incoming::{Identity, IncomingReview};
 pub use metadata::{OwnerReference, ReviewMetadata};
+pub use outgoing::OutgoingReview;
 pub use prepared::PreparedReview;
+pub use returned::{GoType, ReturnedReview, ReturnedReviewError};
 pub use review::{
     AccessKind, AccessReview, GROUP, Review, ReviewContext, ReviewError, RulesReview, Version,
 };

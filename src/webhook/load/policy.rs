@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use super::LoadedPolicy;
 use super::material::{Material, with_causes};
 use crate::api::core::TokenObjects;
 use crate::api::inventory::Inventory;
+use crate::authz::webhook::WebhookAuthorizer;
 use crate::authz::{OnFailure, abac};
 use crate::model::SharedRevocations;
-use crate::snapshot::{self, Config, Snapshot};
-use crate::source::{self, LoadOptions, Raw};
-use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem};
+use crate::snapshot::{self, Config, Mode, Snapshot};
+use crate::source::{self, LoadOptions, Raw, webhook_client};
+use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem, WebhookConfig};
 use crate::webhook::metrics::PolicyObject;
+use crate::webhook::slow;
 
 /// `None` when something was noted that is wrong.
 pub(super) fn compile(
@@ -53,14 +57,10 @@ pub(super) fn compile(
     }
     // Whose denial may be missing is not passed over: the answer is HTTP 500 (S-WHA-12).
     let mut compiled =
-        Config::new(chain.iter().map(AuthorizerConfig::mode)).with_on_failure(OnFailure::Deny);
+        Config::default().with_on_failure(OnFailure::Deny).with_slow_runner(slow::runner());
     compiled.revocations = revocations.cloned();
     for authorizer in chain {
-        if let AuthorizerConfig::Abac { file } = authorizer
-            && let Some(policy) = read_abac(file, material, problems)
-        {
-            compiled = compiled.with_abac(policy);
-        }
+        compiled = link(authorizer, compiled, material, problems);
     }
     if problems.len() > before {
         return None;
@@ -84,6 +84,41 @@ pub(super) fn compile(
         }
         Err(_) => None,
     }
+}
+
+/// The configuration with one more link. What is wrong with it is noted, and then its place is empty.
+fn link(
+    authorizer: &AuthorizerConfig,
+    config: Config,
+    material: &Material,
+    problems: &mut Vec<Problem>,
+) -> Config {
+    match authorizer {
+        AuthorizerConfig::AlwaysAllow => config.with_link(Mode::AlwaysAllow),
+        AuthorizerConfig::AlwaysDeny => config.with_link(Mode::AlwaysDeny),
+        AuthorizerConfig::Rbac => config.with_link(Mode::Rbac),
+        AuthorizerConfig::Node(gates) => config.with_link(Mode::Node).with_node(*gates),
+        AuthorizerConfig::Abac { file } => match read_abac(file, material, problems) {
+            Some(policy) => config.with_link(Mode::Abac).with_abac(policy),
+            None => config,
+        },
+        AuthorizerConfig::Rego(_) => config,
+        AuthorizerConfig::Webhook(webhook) => match connect(webhook, problems) {
+            Some(authorizer) => config.with_authorizer(&webhook.name, authorizer),
+            None => config,
+        },
+    }
+}
+
+/// Another webhook, to be asked over the runtime that serves, or over one of its own.
+fn connect(webhook: &WebhookConfig, problems: &mut Vec<Problem>) -> Option<WebhookAuthorizer> {
+    let authorizer = webhook_client::authorizer(&webhook.entry, Handle::try_current().ok());
+    authorizer
+        .map_err(|error| {
+            let NamedPath { origin, field, .. } = &webhook.kubeconfig;
+            problems.push(Problem::new(origin.clone(), field, with_causes(&error)));
+        })
+        .ok()
 }
 
 fn count(inventory: &Inventory, snapshot: &Snapshot) -> [(PolicyObject, usize); 5] {
