@@ -23,6 +23,9 @@ mod churn_rbac;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_node;
+#[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
 mod crl;
 #[cfg(test)]
@@ -40,6 +43,12 @@ mod golden_abac;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_k8s;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "node"))]
+mod golden_node;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "node", feature = "rbac"))]
+mod golden_node_policy;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_policy;
@@ -85,6 +94,9 @@ mod kubeconfig;
 #[cfg(feature = "rbac")]
 mod live;
 #[cfg(test)]
+#[cfg(feature = "node")]
+mod live_node;
+#[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
 #[cfg(test)]
@@ -97,17 +109,23 @@ mod pki_path;
 #[cfg(feature = "rbac")]
 mod plain_yaml;
 #[cfg(test)]
+#[cfg(feature = "node")]
+mod prop_node;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod prop_rbac;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
 #[cfg(test)]
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 mod reference;
 #[cfg(test)]
 #[cfg(feature = "abac")]
 mod reference_abac;
+#[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_conformance;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

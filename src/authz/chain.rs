@@ -50,7 +50,8 @@ pub enum OnFailure {
     #[default]
     Continue,
     /// The walk ends with a denial that carries the errors. For servers whose answer is final:
-    /// a denial with an error is a failure to the API server (S-CHAIN-6), never a plain no.
+    /// a denial with an error is a failure to the API server (S-CHAIN-6), never a plain no. Members
+    /// that [settle their failures](Authorizer::settles_failures) are taken at their word.
     Deny,
 }
 
@@ -58,7 +59,8 @@ pub enum OnFailure {
 struct Member {
     name: Arc<str>,
     authorizer: Arc<dyn Authorizer>,
-    can_deny: bool,
+    /// Whether a failure of it may hide a denial.
+    may_hide: bool,
     is_slow: bool,
 }
 
@@ -215,7 +217,7 @@ impl Chain {
     }
 
     fn ends_walk(&self, member: &Member) -> bool {
-        member.can_deny && self.on_failure == OnFailure::Deny
+        member.may_hide && self.on_failure == OnFailure::Deny
     }
 
     /// Asks a member, where its kind is asked.
@@ -322,8 +324,9 @@ impl Chain {
 
 impl Member {
     fn new(name: &str, authorizer: Arc<dyn Authorizer>) -> Self {
-        let (can_deny, is_slow) = (authorizer.can_deny(), authorizer.is_slow());
-        Self { name: name.into(), authorizer, can_deny, is_slow }
+        let may_hide = authorizer.can_deny() && !authorizer.settles_failures();
+        let is_slow = authorizer.is_slow();
+        Self { name: name.into(), authorizer, may_hide, is_slow }
     }
 }
 

@@ -71,6 +71,12 @@ pub trait Authorizer: Send + Sync {
         true
     }
 
+    /// Whether its owner has chosen what its failures come to, as by the `failurePolicy` of a webhook.
+    /// Its no opinion is meant then, also beside an error, and so is its denial. Default: no.
+    fn settles_failures(&self) -> bool {
+        false
+    }
+
     /// Whether it has neither an opinion nor an error on anything that this user asks now. Asked of the
     /// gates of a [`Chain`], which nearly everybody passes: cheaper than a verdict. Default: not sure.
     fn passes(&self, user: &User) -> bool {

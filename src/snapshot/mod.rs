@@ -8,10 +8,10 @@
 
 mod compile;
 mod config;
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 mod live;
 
 pub use compile::{CompileError, Notice, Snapshot, compile};
 pub use config::{Config, Link, Mode, ModeError, SuperUserStep};
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 pub use live::{ApplyError, Change, Live};

@@ -11,8 +11,7 @@ use super::scratch::with_user;
 #[cfg(feature = "conditional-authorization")]
 use crate::api::authorization::{ConditionSet, ConditionalMode};
 use crate::api::authorization::{Identity, IncomingReview, ReviewError, Version};
-#[cfg(feature = "conditional-authorization")]
-use crate::authz::Authorizer as _;
+use crate::authz::Authorizer;
 use crate::model::{Decision, Request, User, Verdict};
 use crate::snapshot::Snapshot;
 use crate::util::aggregate::aggregate;
@@ -75,7 +74,7 @@ fn decided(
         decide_conditionally(snapshot, &request, review.conditional_mode());
     #[cfg(not(feature = "conditional-authorization"))]
     let (verdict, reason) = decide(snapshot, &request);
-    let outcome = outcome(&verdict);
+    let outcome = outcome(&verdict, snapshot);
     let reply = match outcome {
         // The asker ignores `evaluationError` (S-WHA-12): only a failure lets its failurePolicy
         // speak. What failed is for the log; it may hold pieces of policy.
@@ -149,11 +148,17 @@ fn decide_conditionally<'a>(
 #[cfg(feature = "conditional-authorization")]
 const CONDITIONAL: &str = "the answer depends on conditions";
 
-/// A denial with an error is a failure (S-CHAIN-6): nobody knows whether it was meant.
-fn outcome(verdict: &Verdict<'_>) -> Decided {
+/// A denial with an error is a failure (S-CHAIN-6): nobody knows whether it was meant. Unless the owner
+/// of the policy has said that failures of this link deny: then it must not depend on the failure
+/// policy of whoever asks.
+fn outcome(verdict: &Verdict<'_>, snapshot: &Snapshot) -> Decided {
+    let is_meant = || {
+        let link = verdict.link().and_then(|name| snapshot.chain().link(name));
+        link.is_some_and(Authorizer::settles_failures)
+    };
     match verdict.decision {
         Decision::Allow => Decided::Allow,
-        Decision::Deny if verdict.errors.is_empty() => Decided::Deny,
+        Decision::Deny if verdict.errors.is_empty() || is_meant() => Decided::Deny,
         Decision::Deny => Decided::Error,
         Decision::NoOpinion => Decided::NoOpinion,
     }
@@ -225,7 +230,7 @@ impl<'a> Answer<'a> {
 mod tests {
     use super::*;
     use crate::api::inventory::Inventory;
-    use crate::authz::{Authorizer, OnFailure, Rules};
+    use crate::authz::{OnFailure, Rules};
     use crate::model::Attributes;
     use crate::snapshot::{Config, Mode, compile};
 
@@ -329,6 +334,34 @@ mod tests {
         }
         // The twin: an authorizer that has no opinion and did not fail leaves it to the next.
         assert_eq!(ask_all("v1", "/other", Mode::AlwaysAllow).1, Decided::Allow);
+    }
+
+    #[test]
+    fn a_failure_that_its_owner_wants_to_deny_does_and_is_no_failure_of_the_review() {
+        struct Settled;
+
+        impl Authorizer for Settled {
+            fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
+                Verdict::deny("not evaluated").with_error("it took too long")
+            }
+
+            fn rules_for(&self, _: &User, _: &str) -> Rules {
+                Rules::default()
+            }
+
+            fn settles_failures(&self) -> bool {
+                true
+            }
+        }
+
+        let config = Config::default().with_authorizer("Settled", Settled);
+        let snapshot = compile(&Inventory::default(), &config).unwrap();
+        let body = br#"{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
+            "spec": {"user": "jane", "nonResourceAttributes": {"path": "/", "verb": "get"}}}"#;
+        let (reply, decided) = answer(body, &snapshot, &ReviewLimits::default(), |_| ());
+        assert_eq!((reply.status.as_u16(), decided), (200, Decided::Deny));
+        let text = String::from_utf8(reply.body.to_vec()).unwrap();
+        assert!(text.contains(r#""denied":true,"reason":"not evaluated""#), "{text}");
     }
 
     #[test]

@@ -168,6 +168,12 @@ impl Authorizer for WebhookAuthorizer {
     fn is_slow(&self) -> bool {
         true
     }
+
+    /// By its failure policy. What was not asked is no failure, and settles nothing: that is for callers
+    /// who look for [`NOT_ASKED`].
+    fn settles_failures(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Debug for WebhookAuthorizer {
