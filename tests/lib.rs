@@ -59,6 +59,9 @@ mod golden_rbac;
 #[cfg(all(feature = "files", feature = "rbac"))]
 mod golden_real_cluster;
 #[cfg(test)]
+#[cfg(all(feature = "abac", feature = "files", feature = "rbac", feature = "rego"))]
+mod golden_rego;
+#[cfg(test)]
 mod golden_review;
 #[cfg(test)]
 #[cfg(all(feature = "ledger", feature = "files"))]
