@@ -26,6 +26,9 @@ mod churn_rbac;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_node;
+#[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
 mod crl;
 #[cfg(test)]
@@ -47,6 +50,12 @@ mod golden_chain;
 #[cfg(feature = "rbac")]
 mod golden_k8s;
 #[cfg(test)]
+#[cfg(all(feature = "files", feature = "node"))]
+mod golden_node;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "node", feature = "rbac"))]
+mod golden_node_policy;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_policy;
 #[cfg(test)]
@@ -66,6 +75,9 @@ mod golden_token_review;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
+#[cfg(test)]
+#[cfg(feature = "structured-chain")]
+mod golden_webhook;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;
@@ -88,6 +100,9 @@ mod kubeconfig;
 #[cfg(feature = "rbac")]
 mod live;
 #[cfg(test)]
+#[cfg(feature = "node")]
+mod live_node;
+#[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
 #[cfg(test)]
@@ -100,17 +115,23 @@ mod pki_path;
 #[cfg(feature = "rbac")]
 mod plain_yaml;
 #[cfg(test)]
+#[cfg(feature = "node")]
+mod prop_node;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod prop_rbac;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
 #[cfg(test)]
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 mod reference;
 #[cfg(test)]
 #[cfg(feature = "abac")]
 mod reference_abac;
+#[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_conformance;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
@@ -121,6 +142,9 @@ mod token;
 #[cfg(test)]
 #[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
 mod token_objects;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod webhook_client;
 #[cfg(test)]
 #[cfg(all(feature = "webhook", feature = "cli"))]
 mod webhook_e2e;

@@ -9,11 +9,30 @@ const MAX_COST: u64 = 1_000_000;
 /// is needed for what a condition does: names and lists of a request are kilobytes.
 const MAX_MEMORY: usize = 16 << 20;
 
+/// The most parts of an expression that are evaluated, and elements that are compared, in one
+/// evaluation. Of `cel-go` some are free, constants for one, so that an expression of nothing else
+/// in a loop would run for minutes.
+const MAX_EFFORT: u32 = 4_000_000;
+
 /// What one evaluation may still use.
 #[derive(Debug)]
 pub(super) struct Budget {
     cost: u64,
     memory: usize,
+    effort: Effort,
+}
+
+/// How many small steps may still be done.
+#[derive(Debug)]
+pub(super) struct Effort(u32);
+
+impl Effort {
+    /// Whether one more step may be done. When not, whoever asks must come to an end, and what it
+    /// finds is not used.
+    pub(super) const fn step(&mut self) -> bool {
+        self.0 = self.0.saturating_sub(1);
+        self.0 > 0
+    }
 }
 
 /// Why there is no value.
@@ -28,7 +47,7 @@ pub(super) enum Failure {
 
 impl Budget {
     pub(super) const fn new() -> Self {
-        Self { cost: MAX_COST, memory: MAX_MEMORY }
+        Self { cost: MAX_COST, memory: MAX_MEMORY, effort: Effort(MAX_EFFORT) }
     }
 
     /// Pays for a step.
@@ -46,6 +65,17 @@ impl Budget {
     pub(super) fn reserve(&mut self, bytes: usize) -> Result<(), Failure> {
         self.memory = self.memory.checked_sub(bytes).ok_or(Failure::Cancelled)?;
         Ok(())
+    }
+
+    /// One part of an expression is evaluated.
+    pub(super) fn step(&mut self) -> Result<(), Failure> {
+        if self.effort.step() { Ok(()) } else { Err(Failure::Cancelled) }
+    }
+
+    /// What a walk over values finds, if it came to its end.
+    pub(super) fn walk<T>(&mut self, walk: impl FnOnce(&mut Effort) -> T) -> Result<T, Failure> {
+        let found = walk(&mut self.effort);
+        self.step().map(|()| found)
     }
 
     #[cfg(test)]

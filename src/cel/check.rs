@@ -217,29 +217,30 @@ impl Checker {
         checked: Vec<(Type, Node)>,
     ) -> (Type, Node) {
         let (types, nodes): (Vec<Type>, Vec<Node>) = checked.into_iter().unzip();
-        let mut fitting = Vec::new();
+        let mut fitting: Option<&Overload> = None;
+        let mut is_ambiguous = false;
         for overload in overloads {
-            let mut attempt = self.bindings.clone();
-            let (wanted, result) = overload.instance(&mut attempt);
-            let pairs: Vec<(Type, Type)> =
-                types.iter().cloned().zip(wanted.iter().cloned()).collect();
-            if wanted.len() == types.len() && attempt.assign_all(&pairs) {
-                fitting.push((overload.call, attempt, result));
+            let mark = self.bindings.mark();
+            let (wanted, _) = overload.instance(&mut self.bindings);
+            if self.bindings.assign_all(&types, &wanted) {
+                is_ambiguous |= fitting.replace(overload).is_some();
             }
+            self.bindings.go_back(mark);
         }
         // What is wrong already is not said twice.
-        if types.contains(&Type::Error) && fitting.len() != 1 {
+        if types.contains(&Type::Error) && (is_ambiguous || fitting.is_none()) {
             return (Type::Error, NOTHING);
         }
-        let is_ambiguous = fitting.len() > 1;
-        let Some((call, bindings, result)) = fitting.into_iter().next() else {
+        let Some(overload) = fitting else {
             return self.no_overload(at, name, is_member, &types);
         };
         if is_ambiguous {
             return self.unsupported(format!("`{name}` on something whose type is not known"));
         }
-        self.bindings = bindings;
+        let (wanted, result) = overload.instance(&mut self.bindings);
+        self.bindings.assign_all(&types, &wanted);
         let result = self.bindings.resolve(&result);
+        let call = overload.call;
         if call == Call::Unsupported {
             let shown: Vec<String> = types.iter().map(ToString::to_string).collect();
             self.unsupported.insert(format!("`{name}` of ({})", shown.join(", ")));

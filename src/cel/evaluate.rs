@@ -42,6 +42,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn value(&mut self, node: &'a Node) -> Evaluated<'a> {
+        self.budget.step()?;
         match node {
             Node::Constant(constant) => Ok(constant_value(constant)),
             Node::Request => {

@@ -7,6 +7,9 @@ use super::syntax::{Expr, Translator};
 /// writes such a condition, and each one costs time at every load.
 const MAX_LENGTH: usize = 16 * 1024;
 
+/// The parser's own limit, which is never reached: the guard knows better.
+const PARSER_DEPTH: u16 = 1_000;
+
 /// Reads an expression, and refuses what could overflow a stack before the parser sees it.
 pub(super) fn parse(text: &str) -> Result<Expr, CompileError> {
     if text.len() > MAX_LENGTH {
@@ -18,7 +21,7 @@ pub(super) fn parse(text: &str) -> Result<Expr, CompileError> {
     // and not the process.
     let parsed = std::panic::catch_unwind(|| {
         // Without macros: those are recognized here, since the parser's know no two variables.
-        let parser = cel::Env::default().parser().enable_ident_escape_syntax(true);
+        let parser = cel::Env::default().parser().max_recursion_depth(PARSER_DEPTH);
         parser.parse_with_source_info(text)
     });
     let parsed = parsed.map_err(|_panic| {

@@ -174,6 +174,9 @@ impl<'a> Translator<'a> {
             ("optMap" | "optFlatMap", Some(target), 2) => {
                 self.optional_map(name == "optFlatMap", target, args)
             }
+            ("transformMap" | "transformMapEntry", Some(_), 3 | 4) | ("sortBy", Some(_), 2) => {
+                Kind::Unsupported(format!("`{name}`"))
+            }
             (_, target, _) => Kind::Call { name, target, args },
         }
     }

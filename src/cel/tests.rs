@@ -1,5 +1,7 @@
 //! Expressions against requests: what they answer, and how they are refused.
 
+mod random;
+
 use super::*;
 use crate::model::{
     FieldOperator, FieldRequirement, LabelOperator, LabelRequirement, ResourceAttributes, Selector,
@@ -268,7 +270,6 @@ mod language {
             "\"\"\"a\nb\"\"\" == 'a\\nb'",
             r#""\"" == '"'"#,
             "'é'.size() == 1 && size('aé😀') == 3",
-            "'a' 'b' == 'ab' || true".split(' ').next().map_or("true", |_| "true"),
             "request.user == 'jane' // who",
         ]);
     }
@@ -549,10 +550,6 @@ mod refusals {
             ("has(request.foo)", "undefined field 'foo'"),
             ("request.?foo.hasValue()", "undefined field 'foo'"),
             ("request.resourceAttributes.fieldSelector.foo == ''", "undefined field 'foo'"),
-            (
-                "authorizer.path('/').check('get').allowed()",
-                "undeclared reference to 'authorizer' (in container '')",
-            ),
             ("foo(1)", "undeclared reference to 'foo' (in container '')"),
             ("'a'.foo()", "undeclared reference to 'foo' (in container '')"),
             (
@@ -615,7 +612,7 @@ mod refusals {
             ("request.extra.all(k, k, true)", "duplicate variable name: k"),
             ("has(request)", "invalid argument to has() macro"),
             (
-                "request.user.optMap(u, u) == u",
+                "request.user.optMap(u, u) == null",
                 "found no matching overload for 'hasValue' applied to 'string.()'",
             ),
             ("[1, 'a'] == []", "expected type 'int' but found 'string'"),
@@ -628,10 +625,26 @@ mod refusals {
                 "found no matching overload for '_==_' applied to '(kubernetes.ResourceAttributes, kubernetes.NonResourceAttributes)'",
             ),
         ] {
-            if text.contains("== u") || text.contains("authorizer") {
-                assert!(refusal(text).contains(message), "{text}: {}", refusal(text));
-            } else {
-                assert_eq!(problem(text), message, "{text}");
+            assert_eq!(problem(text), message, "{text}");
+        }
+    }
+
+    // S-ACFG-14.
+    #[test]
+    fn there_is_no_authorizer_and_no_mathematics() {
+        for (text, names) in [
+            (
+                "authorizer.path('/').check('get').allowed()",
+                ["authorizer", "path", "check", "allowed"].as_slice(),
+            ),
+            ("math.greatest(1, 2) == 2", &["math", "greatest"]),
+            ("base64.decode('eA==') == null", &["base64", "decode"]),
+            ("cel.bind(x, 1, x == 1)", &["x", "cel", "bind"]),
+        ] {
+            let error = refusal(text);
+            for name in names {
+                let want = format!("undeclared reference to '{name}' (in container '')");
+                assert!(error.contains(&want), "{text}: {error}");
             }
         }
     }
@@ -711,15 +724,7 @@ mod refusals {
             ("[1].transformMap(i, v, v) == {0: 1}", "`transformMap`"),
         ] {
             let want = format!("uses {what}, which this program does not evaluate");
-            if text.contains("transformMap") || text.contains("map(x, size") {
-                assert!(
-                    refusal(text).contains(what) || refusal(text).contains("undeclared"),
-                    "{text}: {}",
-                    refusal(text)
-                );
-            } else {
-                assert_eq!(refusal(text), want, "{text}");
-            }
+            assert_eq!(refusal(text), want, "{text}");
         }
     }
 
@@ -747,6 +752,52 @@ mod refusals {
     }
 }
 
+mod depth {
+    use super::*;
+
+    /// The deepest of each kind that the guard lets through, in a thread as small as those of tests
+    /// and servers are: reading, checking, evaluating and dropping must fit.
+    #[test]
+    fn the_deepest_that_is_read_does_not_overflow_a_stack() {
+        let kinds: [fn(usize) -> String; 9] = [
+            |depth| format!("1{} > 0", " + 1".repeat(depth)),
+            |depth| format!("{}true", "true ? true : ".repeat(depth)),
+            |depth| format!("{}1{} != []", "[".repeat(depth), "]".repeat(depth)),
+            |depth| format!("size({}'a'{}) == 1", "string(".repeat(depth), ")".repeat(depth)),
+            |depth| format!("'a'{} == 'a'", ".trim()".repeat(depth)),
+            |depth| format!("{}true{}", "[1].all(x, ".repeat(depth), ")".repeat(depth)),
+            |depth| format!("[1]{} == [1]", ".map(x, x)".repeat(depth)),
+            |depth| format!("{}1{} != null", "{'a': ".repeat(depth), "}".repeat(depth)),
+            |depth| format!("true{}", " == true".repeat(depth)),
+        ];
+        let deepest = |kind: fn(usize) -> String| {
+            let fits = |depth: &usize| guard::guard(&kind(*depth)).is_ok();
+            kind((1..400).rev().find(fits).unwrap())
+        };
+        let test = move || {
+            for kind in kinds {
+                let text = deepest(kind);
+                match Expression::compile(&text) {
+                    Ok(expression) => drop(expression.evaluate(&pods(&jane()))),
+                    Err(error) => assert!(
+                        error.to_string().contains("no matching overload"),
+                        "{text}: {error}"
+                    ),
+                }
+            }
+        };
+        std::thread::Builder::new().stack_size(2 << 20).spawn(test).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn as_many_calls_as_fit_are_checked_at_once() {
+        let start = std::time::Instant::now();
+        let many = vec!["1<2"; 3_000].join("&&");
+        assert_eq!(answer(&many), "true");
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    }
+}
+
 mod limits {
     use std::time::{Duration, Instant};
 
@@ -767,7 +818,7 @@ mod limits {
             "request.groups.all(a, request.groups.all(b, request.groups.all(c, a + b + c != '')))";
         let start = Instant::now();
         assert_eq!(shown(compiled(text).evaluate(&request)), CANCELLED);
-        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
         // Its twin within the limit.
         let text = "request.groups.all(a, request.groups.all(b, a != '' && b != ''))";
         assert_eq!(shown(compiled(text).evaluate(&request)), "true");
@@ -806,7 +857,24 @@ mod limits {
         ] {
             let start = Instant::now();
             assert_eq!(shown(compiled(text).evaluate(&request)), CANCELLED, "{text}");
-            assert!(start.elapsed() < Duration::from_secs(2), "{text}: {:?}", start.elapsed());
+            assert!(start.elapsed() < Duration::from_secs(20), "{text}: {:?}", start.elapsed());
+        }
+    }
+
+    #[test]
+    fn what_costs_nothing_is_counted_all_the_same() {
+        let user = crowd(300);
+        let request = Request::non_resource(&user, "get", "/");
+        let shared = "[[1]]".to_owned() + &".map(x, [x, x])".repeat(30);
+        let constants = vec!["true"; 1_000].join(" && ");
+        for text in [
+            format!("{shared} == {shared}"),
+            format!("{shared}.indexOf([]) == 0"),
+            format!("request.groups.all(a, request.groups.all(b, {constants}))"),
+        ] {
+            let start = Instant::now();
+            assert_eq!(shown(compiled(&text).evaluate(&request)), CANCELLED, "{text}");
+            assert!(start.elapsed() < Duration::from_secs(20), "{text}: {:?}", start.elapsed());
         }
     }
 

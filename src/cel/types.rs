@@ -76,23 +76,49 @@ impl fmt::Display for Type {
     }
 }
 
-/// What the types that were not known have turned out to be.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Bindings(Vec<Option<Type>>);
+/// What the types that were not known have turned out to be. What was only tried is taken back.
+#[derive(Debug, Default)]
+pub(super) struct Bindings {
+    bound: Vec<Option<Type>>,
+    /// Each change, with what was there before.
+    changes: Vec<(usize, Option<Type>)>,
+}
+
+/// A state of the bindings to go back to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    variables: usize,
+    changes: usize,
+}
 
 impl Bindings {
     pub(super) fn fresh(&mut self) -> Type {
-        self.0.push(None);
-        Type::Var(self.0.len() - 1)
+        self.bound.push(None);
+        Type::Var(self.bound.len() - 1)
+    }
+
+    pub(super) const fn mark(&self) -> Mark {
+        Mark { variables: self.bound.len(), changes: self.changes.len() }
+    }
+
+    pub(super) fn go_back(&mut self, mark: Mark) {
+        while self.changes.len() > mark.changes
+            && let Some((var, before)) = self.changes.pop()
+        {
+            if let Some(bound) = self.bound.get_mut(var) {
+                *bound = before;
+            }
+        }
+        self.bound.truncate(mark.variables);
     }
 
     fn bound(&self, var: usize) -> Option<&Type> {
-        self.0.get(var).and_then(Option::as_ref)
+        self.bound.get(var).and_then(Option::as_ref)
     }
 
     fn bind(&mut self, var: usize, to: Type) {
-        if let Some(bound) = self.0.get_mut(var) {
-            *bound = Some(to);
+        if let Some(bound) = self.bound.get_mut(var) {
+            self.changes.push((var, bound.replace(to)));
         }
     }
 
@@ -112,15 +138,16 @@ impl Bindings {
     /// Whether values of one type may stand where the other is wanted, and what follows from that.
     /// When not, nothing follows.
     pub(super) fn assign(&mut self, from: &Type, to: &Type) -> bool {
-        self.assign_all(&[(from.clone(), to.clone())])
+        self.assign_all(std::slice::from_ref(from), std::slice::from_ref(to))
     }
 
     /// All of these, or nothing.
-    pub(super) fn assign_all(&mut self, pairs: &[(Type, Type)]) -> bool {
-        let mut attempt = self.clone();
-        let fits = pairs.iter().all(|(from, to)| attempt.fits(from, to));
-        if fits {
-            *self = attempt;
+    pub(super) fn assign_all(&mut self, from: &[Type], to: &[Type]) -> bool {
+        let mark = self.mark();
+        let fits =
+            from.len() == to.len() && from.iter().zip(to).all(|(from, to)| self.fits(from, to));
+        if !fits {
+            self.go_back(mark);
         }
         fits
     }

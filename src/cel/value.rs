@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use super::budget::Effort;
 use super::fields::Part;
 use super::library::net::Cidr;
 
@@ -72,14 +73,14 @@ impl<'a> List<'a> {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
-    pub(super) fn contains(&self, value: &Value<'_>) -> bool {
+    pub(super) fn contains(&self, value: &Value<'_>, effort: &mut Effort) -> bool {
         match (self, value) {
             // No clones for the commonest of all questions.
             (Self::Strings(strings), Value::String(text)) => {
                 strings.iter().any(|own| own == text.as_str())
             }
             (Self::Strings(_), _) => false,
-            (Self::Values(values), value) => values.iter().any(|own| own.equals(value)),
+            (Self::Values(values), value) => values.iter().any(|own| own.equals(value, effort)),
         }
     }
 }
@@ -99,7 +100,7 @@ impl<'a> Map<'a> {
             }
             (Self::Extra(_), _) => None,
             (Self::Entries(entries), key) => {
-                entries.iter().find(|(own, _)| own.equals(key)).map(|(_, value)| value.clone())
+                entries.iter().find(|(own, _)| own.is_same_key(key)).map(|(_, value)| value.clone())
             }
         }
     }
@@ -145,23 +146,26 @@ impl Value<'_> {
 
     /// Equality as CEL has it: numbers by what they are worth, and nothing equals what it cannot be
     /// compared with.
-    pub(super) fn equals(&self, other: &Value<'_>) -> bool {
+    pub(super) fn equals(&self, other: &Value<'_>, effort: &mut Effort) -> bool {
+        if !effort.step() {
+            return false;
+        }
         match (self, other) {
             (Self::Null, Value::Null) => true,
             (Self::Bool(one), Value::Bool(other)) => one == other,
             (Self::String(one), Value::String(other)) => one.as_str() == other.as_str(),
             (Self::List(one), Value::List(other)) => {
                 one.len() == other.len()
-                    && one.iter().zip(other.iter()).all(|(one, other)| one.equals(&other))
+                    && one.iter().zip(other.iter()).all(|(one, other)| one.equals(&other, effort))
             }
             (Self::Map(one), Value::Map(other)) => {
                 one.len() == other.len()
                     && one.entries().iter().all(|(key, value)| {
-                        other.get(key).is_some_and(|other| value.equals(&other))
+                        other.get(key).is_some_and(|other| value.equals(&other, effort))
                     })
             }
             (Self::Optional(one), Value::Optional(other)) => match (one, other) {
-                (Some(one), Some(other)) => one.equals(other),
+                (Some(one), Some(other)) => one.equals(other, effort),
                 (None, None) => true,
                 (Some(_), None) | (None, Some(_)) => false,
             },
@@ -172,6 +176,11 @@ impl Value<'_> {
             }
             _ => false,
         }
+    }
+
+    /// Keys are texts and numbers.
+    fn is_same_key(&self, other: &Value<'_>) -> bool {
+        self.compare(other) == Some(Ordering::Equal)
     }
 
     fn is_number(&self) -> bool {

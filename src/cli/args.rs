@@ -16,7 +16,9 @@ pub(crate) struct PolicyArgs {
     ///
     /// JSON, YAML, NDJSON, lists and several documents in a file are understood, and so is gzip.
     /// Objects that are neither roles nor bindings are passed over, save those that tell about
-    /// names: service accounts, pods and workloads, namespaces, CustomResourceDefinitions.
+    /// names: service accounts, pods and workloads, namespaces, CustomResourceDefinitions; and those
+    /// by which mode Node answers: Pods, PersistentVolumes, VolumeAttachments, ResourceSlices,
+    /// PodCertificateRequests.
     #[arg(short, long = "filename", value_name = "PATH")]
     pub(crate) files: Vec<PathBuf>,
     /// An ABAC policy file, one policy a line
@@ -27,10 +29,12 @@ pub(crate) struct PolicyArgs {
     /// What is read with -f counts where both have an object.
     #[arg(long)]
     pub(crate) with_defaults: bool,
-    /// Authorization modes, in the order in which they are asked: RBAC, ABAC, AlwaysAllow, AlwaysDeny
+    /// Authorization modes, in the order in which they are asked: Node, RBAC, ABAC, AlwaysAllow,
+    /// AlwaysDeny
     ///
     /// Default: RBAC when -f or --with-defaults gives roles and bindings, then ABAC when --abac is
-    /// given.
+    /// given. Most clusters run Node,RBAC; mode Node answers kubelets by the pods and volumes among
+    /// the -f objects.
     #[arg(long = "mode", value_name = "MODE,…", value_delimiter = ',')]
     pub(crate) modes: Vec<Mode>,
     /// Where aggregated ClusterRoles have their rules from
@@ -44,9 +48,10 @@ pub(crate) struct PolicyArgs {
     pub(crate) strict: bool,
     /// Kubernetes feature gates, as NAME=true or NAME=false
     ///
-    /// No gate changes a decision of the modes in this build; each is accepted with a note.
+    /// Two of them change what mode Node answers: PodCertificateRequest (off unless it is named) and
+    /// KubeletServiceAccountTokenForCredentialProviders (on). Every other is accepted with a note.
     #[arg(long, value_name = "NAME=BOOL,…", value_delimiter = ',', value_parser = feature_gate)]
-    pub(crate) feature_gates: Vec<String>,
+    pub(crate) feature_gates: Vec<(String, bool)>,
     /// The chain, as an AuthorizationConfiguration file of the API server says it
     ///
     /// Roles, bindings and pods come from -f all the same, and the policy of ABAC from --abac. The
@@ -80,9 +85,11 @@ impl From<Aggregate> for Aggregation {
     }
 }
 
-fn feature_gate(text: &str) -> Result<String, String> {
+fn feature_gate(text: &str) -> Result<(String, bool), String> {
     match text.split_once('=') {
-        Some((name, "true" | "false")) if !name.is_empty() => Ok(name.to_owned()),
+        Some((name, state @ ("true" | "false"))) if !name.is_empty() => {
+            Ok((name.to_owned(), state == "true"))
+        }
         _ => Err("write NAME=true or NAME=false".to_owned()),
     }
 }

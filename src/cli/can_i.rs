@@ -36,6 +36,9 @@ Examples:
   # May that service account read the log of one pod? Show binding, role and rule.
   portcullis can-i get pods/web-0 --subresource log -n shop --as-sa shop/ci --explain -f dump/
 
+  # May the kubelet of node n1 read that Secret, as in a cluster with the usual modes?
+  portcullis can-i get secrets/tls -n shop --as-node n1 --mode Node,RBAC -f dump/ --explain
+
   # What may the pod do at all?
   portcullis can-i --list -n shop --as-pod shop/web -f dump/
 
@@ -117,6 +120,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     args.subject.check()?;
     let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
     let user = args.subject.user(&world.inventory, speaker)?;
+    describe::asker(&world, &user, speaker);
     if args.list {
         return rules::list(&world, &user, &args.scope, format, out, speaker);
     }
@@ -213,8 +217,7 @@ fn mark_of(
 /// A yes is proved by what was read, unless a webhook that comes before was not asked; a no is as good
 /// as what was read is complete.
 pub(super) fn is_incomplete(world: &World, verdict: &Verdict<'_>, request: &Request<'_>) -> bool {
-    let namespace = request.attributes.namespace();
-    !verdict.is_allowed() && (!verdict.errors.is_empty() || world.is_doubtful(namespace))
+    !verdict.is_allowed() && (!verdict.errors.is_empty() || world.is_doubtful_for(request))
         || world.has_unasked && webhook::is_unasked(&world.snapshot, request)
 }
 

@@ -1,6 +1,9 @@
 //! What a load met, told on standard error.
 
+use portcullis::api::graph::{Kind, Object};
+use portcullis::api::inventory::{Inventory, Sourced};
 use portcullis::authz::rbac::aggregation::{AggregationProblem, AggregationWarning};
+use portcullis::model::{User, groups, names};
 use portcullis::snapshot::{Mode, Notice};
 
 use super::load::{POLICY_KINDS, World};
@@ -24,6 +27,31 @@ pub(super) fn unasked(
         if given && !modes.contains(&mode) {
             speaker.warn(format!("what {flag} gives is not asked: {says} leaves out {mode}"));
         }
+    }
+}
+
+/// Mode Node without a pod is a policy without its bindings; pods without mode Node are no mistake, but
+/// kubelets that ask without it mostly are.
+pub(super) fn graph(modes: &[Mode], inventory: &Inventory, speaker: Speaker) {
+    let is_pod = |object: &Sourced<Object>| object.value.kind() == Kind::Pod;
+    if modes.contains(&Mode::Node) && !inventory.graph.iter().any(is_pod) {
+        speaker.warn(
+            "there is no pod among what -f gives: mode Node has no opinion on every Secret, ConfigMap, \
+             volume or other object that a kubelet needs for its pods",
+        );
+    }
+}
+
+/// A kubelet is the business of mode Node.
+pub(super) fn asker(world: &World, user: &User, speaker: Speaker) {
+    let is_node = user.name.starts_with(names::NODE_PREFIX) && user.is_member(groups::NODES);
+    if is_node && world.snapshot.node().is_none() {
+        speaker.note("a kubelet asks, and mode Node is not asked: clusters run --mode Node,RBAC");
+    } else if !is_node && user.name.starts_with(names::NODE_PREFIX) {
+        speaker.note(
+            "only a user in the group system:nodes is a kubelet to mode Node: add --as-group \
+             system:nodes, or ask with --as-node NAME",
+        );
     }
 }
 

@@ -7,9 +7,11 @@ use portcullis::api::inventory::Inventory;
 use portcullis::api::rbac::Kind;
 use portcullis::api::resources::{ResourceInfo, ResourceTable, discovery};
 use portcullis::authz::abac;
+use portcullis::authz::node::Gates;
+use portcullis::model::{Request, groups};
 use portcullis::query::Groups;
 use portcullis::snapshot::{self, Config, Link, Mode, Snapshot, SuperUserStep};
-use portcullis::source::{self, Input, LoadOptions, Loaded, Report, Skipped};
+use portcullis::source::{self, Input, LoadOptions, Loaded, Notice, Report, Skipped};
 
 use super::args::{NameArgs, PolicyArgs};
 use super::batch;
@@ -46,6 +48,25 @@ impl World {
     pub(crate) fn is_doubtful(&self, namespace: &str) -> bool {
         self.snapshot.rbac().is_some()
             && self.report.skipped.iter().any(|skipped| self.may_matter(skipped, namespace))
+    }
+
+    /// Whether a pod or volume was left out that could lead to a node.
+    pub(crate) fn is_graph_doubtful(&self) -> bool {
+        const KINDS: [&str; 5] = [
+            "Pod",
+            "PersistentVolume",
+            "VolumeAttachment",
+            "ResourceSlice",
+            "PodCertificateRequest",
+        ];
+        let is_of_graph = |notice: &Notice| matches!(notice, Notice::Unreadable { kind, .. } if KINDS.contains(&kind.as_str()));
+        self.snapshot.node().is_some() && self.report.notices.iter().any(is_of_graph)
+    }
+
+    /// Whether something was left out that could change this answer.
+    pub(crate) fn is_doubtful_for(&self, request: &Request<'_>) -> bool {
+        self.is_doubtful(request.attributes.namespace())
+            || request.user.is_member(groups::NODES) && self.is_graph_doubtful()
     }
 
     fn may_matter(&self, skipped: &Skipped, namespace: &str) -> bool {
@@ -88,9 +109,7 @@ pub(crate) fn read(
         ));
     }
     batch::check_stdin(None, args)?;
-    for gate in &args.feature_gates {
-        speaker.note(format!("feature gate `{gate}` changes nothing in this build"));
-    }
+    let gates = gates(args, speaker);
     let default_namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
     let Loaded { inventory, report } = read_objects(args, &default_namespace)?;
     let abac = args.abac.as_deref().map(read_abac).transpose()?;
@@ -106,19 +125,47 @@ pub(crate) fn read(
     if modes.contains(&Mode::Rbac) && !has_rbac {
         return Err(Failure::usage(no_rbac(args, &report)));
     }
+    if modes.contains(&Mode::Node) && args.files.is_empty() {
+        return Err(Failure::usage(
+            "mode Node needs the pods and volumes of the cluster; name files with -f",
+        ));
+    }
+    describe::graph(&modes, &inventory, speaker);
     describe::unasked(&modes, &says, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
     let has_unasked =
         args.webhook == WebhookUse::Incomplete && links.iter().any(|link| link.mode().is_none());
 
     let step = if args.no_super_user { SuperUserStep::LeaveOut } else { SuperUserStep::Include };
     let mut config = links.into_iter().fold(Config::default(), Config::with_link);
-    config = config.with_super_user(step).with_aggregation(args.aggregate.into());
+    config = config.with_super_user(step).with_aggregation(args.aggregate.into()).with_node(gates);
     if let Some(policy) = abac {
         config = config.with_abac(policy);
     }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
     Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked })
+}
+
+/// The gates that the Node authorizer has; of every other it is said that it has none.
+fn gates(args: &PolicyArgs, speaker: Speaker) -> Gates {
+    let mut gates = Gates::default();
+    for (name, is_on) in &args.feature_gates {
+        let gate = match name.as_str() {
+            "PodCertificateRequest" => &mut gates.pod_certificate_request,
+            "KubeletServiceAccountTokenForCredentialProviders" => {
+                &mut gates.service_account_token_for_credential_providers
+            }
+            _ => {
+                speaker.note(format!("feature gate `{name}` changes nothing in this build"));
+                continue;
+            }
+        };
+        *gate = *is_on;
+        if !args.modes.contains(&Mode::Node) && args.authorization_config.is_none() {
+            speaker.note(format!("feature gate `{name}` changes nothing: --mode has no Node"));
+        }
+    }
+    gates
 }
 
 fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Failure> {

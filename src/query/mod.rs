@@ -16,6 +16,8 @@ mod groups;
 mod mark;
 mod members;
 mod nearest;
+#[cfg(feature = "node")]
+mod node;
 mod rules;
 mod who_can;
 

@@ -4,6 +4,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+#[cfg(feature = "node")]
+use super::graph as reader;
 use super::node::{Node, Value};
 use super::old::{self, Version};
 #[cfg(feature = "authn")]
@@ -14,7 +16,10 @@ use super::{SkipReason, WrongType};
 use crate::api::Str;
 #[cfg(feature = "authn")]
 use crate::api::core;
+#[cfg(feature = "node")]
+use crate::api::graph;
 use crate::api::inventory::{CustomResource, Namespace, PodIdentity};
+use crate::api::null::ObjectsOnly;
 use crate::api::rbac::{ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding};
 
 /// What an object turned out to be.
@@ -29,6 +34,11 @@ pub(super) enum Outcome {
     ServiceAccount(Metadata),
     CustomResource(CustomResource),
     Pod(PodIdentity),
+    /// A pod itself, whatever else it is: what it refers to, besides.
+    #[cfg(feature = "node")]
+    GraphPod(PodIdentity, Box<graph::Pod>),
+    #[cfg(feature = "node")]
+    Graph(graph::Object),
     #[cfg(feature = "authn")]
     Secret(core::Secret),
     #[cfg(feature = "authn")]
@@ -45,6 +55,14 @@ pub(super) enum Outcome {
         kind: Str,
         reason: WrongType,
     },
+}
+
+#[cfg(feature = "rego")]
+impl Outcome {
+    /// Whether it is as if the object was not there.
+    pub(super) const fn is_left_out(&self) -> bool {
+        matches!(self, Self::Skipped { .. } | Self::Unreadable { .. })
+    }
 }
 
 /// What an object says of itself.
@@ -80,6 +98,9 @@ pub(super) enum Class {
     ServiceAccount,
     CustomResource,
     Pod,
+    /// What the Node authorizer reads, pods included.
+    #[cfg(feature = "node")]
+    Graph(graph::Kind),
     /// What stands behind tokens, when there is somebody to read them.
     #[cfg(feature = "authn")]
     Secret,
@@ -111,6 +132,10 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
                 suggestion: suggest(kind),
             }),
         };
+    }
+    #[cfg(feature = "node")]
+    if let Some(kind) = reader::kind_of(group, kind) {
+        return Class::Graph(kind);
     }
     match (group, kind) {
         // Old OpenShift policy too; and a group that is nearly ours is a slip.
@@ -215,6 +240,20 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
         Class::Node => Outcome::Node(token_node(wide.metadata)),
         Class::CustomResource => Outcome::CustomResource(custom_resource(spec(wide.spec)?)),
         Class::Pod => Outcome::Pod(pod(kind, wide.metadata, spec(wide.spec)?)),
+        #[cfg(feature = "node")]
+        Class::Graph(kind) => {
+            let Wide { metadata, spec: own, status, .. } = wide;
+            match kind {
+                graph::Kind::Pod => {
+                    let (identity, pod) = reader::pod(metadata, spec(own)?, spec(status)?);
+                    Outcome::GraphPod(identity, pod)
+                }
+                graph::Kind::PersistentVolume => {
+                    Outcome::Graph(reader::persistent_volume(metadata, spec(own)?).into())
+                }
+                _ => Outcome::Graph(reader::on_node(kind, metadata, spec(own)?)?),
+            }
+        }
         Class::Other => Outcome::Other(other_kind(api_version, kind)),
         Class::None if wide.rules.is_empty() && wide.subjects.is_empty() => {
             Outcome::Other(NO_KIND.to_owned())
@@ -224,7 +263,9 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
 }
 
 fn spec<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> Option<T> {
-    raw.map_or_else(|| Some(T::default()), |raw| serde_json::from_str(raw.get()).ok())
+    let Some(raw) = raw else { return Some(T::default()) };
+    // Its text is one whole value: nothing can follow it.
+    T::deserialize(ObjectsOnly(&mut serde_json::Deserializer::from_str(raw.get()))).ok()
 }
 
 // === the exact reading ===
@@ -250,6 +291,9 @@ pub(super) fn from_node(mut node: Node, inherited: &Inherited) -> Outcome {
         #[cfg(feature = "authn")]
         Class::Node | Class::Secret => names(&node, &class, &kind)
             .unwrap_or_else(|reason| Outcome::Unreadable { kind: header.kind, reason }),
+        #[cfg(feature = "node")]
+        Class::Graph(_) => names(&node, &class, &kind)
+            .unwrap_or_else(|reason| Outcome::Unreadable { kind: header.kind, reason }),
         Class::Other | Class::List(_) => Outcome::Other(other_kind(&api_version, &kind)),
         Class::None => {
             let policy =
@@ -274,13 +318,15 @@ pub(super) fn kind_of(node: &Node, inherited: &Inherited) -> (String, String) {
 
 fn rbac(node: &mut Node, kind: Kind, version: Version) -> Result<Outcome, WrongType> {
     let everyone = version == Version::V1Alpha1 && old::subjects_to_v1(node)?;
-    metadata(node)?;
-    let object = match kind {
+    let own = metadata(node)?.into_meta().annotations;
+    let mut object: Object = match kind {
         Kind::ClusterRole => read::<ClusterRole>(node)?.into(),
         Kind::ClusterRoleBinding => read::<ClusterRoleBinding>(node)?.into(),
         Kind::Role => read::<Role>(node)?.into(),
         Kind::RoleBinding => read::<RoleBinding>(node)?.into(),
     };
+    // As the quick reading has it.
+    object.metadata_mut().annotations = own;
     Ok(Outcome::Rbac { object, old: version.old_name(), everyone })
 }
 
@@ -296,7 +342,25 @@ fn names(node: &Node, class: &Class, kind: &str) -> Result<Outcome, WrongType> {
         #[cfg(feature = "authn")]
         Class::Node => Outcome::Node(token_node(metadata)),
         Class::CustomResource => Outcome::CustomResource(custom_resource(field(node, "spec")?)),
+        #[cfg(feature = "node")]
+        Class::Graph(kind) => return in_graph(*kind, metadata, node),
         _ => Outcome::Pod(pod(kind, metadata, field(node, "spec")?)),
+    })
+}
+
+#[cfg(feature = "node")]
+fn in_graph(kind: graph::Kind, metadata: Metadata, node: &Node) -> Result<Outcome, WrongType> {
+    Ok(match kind {
+        graph::Kind::Pod => {
+            let (identity, pod) =
+                reader::pod(metadata, field(node, "spec")?, field(node, "status")?);
+            Outcome::GraphPod(identity, pod)
+        }
+        graph::Kind::PersistentVolume => {
+            Outcome::Graph(reader::persistent_volume(metadata, field(node, "spec")?).into())
+        }
+        _ => reader::on_node(kind, metadata, field(node, "spec")?)
+            .map_or_else(|| Outcome::Other(kind.as_str().to_owned()), Outcome::Graph),
     })
 }
 
@@ -368,16 +432,36 @@ fn pod(kind: &str, metadata: Metadata, spec: PodMaker) -> PodIdentity {
         "CronJob" => spec.job_template.into_spec().template.into_spec(),
         _ => spec.template.into_spec(),
     };
-    let named = [spec.service_account_name, spec.service_account].into_iter();
-    let service_account =
-        named.into_iter().find(|name| !name.is_empty()).unwrap_or(Str::const_new("default"));
+    let service_account = match spec.service_account_name.is_empty() {
+        true => spec.service_account,
+        false => spec.service_account_name,
+    };
+    #[cfg(all(feature = "authn", not(feature = "node")))]
+    let node_name = spec.node_name;
+    #[cfg(not(all(feature = "authn", not(feature = "node"))))]
+    let node_name = Str::default();
+    identity(kind, metadata, service_account, node_name)
+}
+
+/// Who a pod, or what makes pods, is to the API server. Without a service account it is `default`.
+pub(super) fn identity(
+    kind: &str,
+    metadata: Metadata,
+    service_account: Str,
+    node_name: Str,
+) -> PodIdentity {
+    #[cfg(not(feature = "authn"))]
+    let _ = node_name;
     PodIdentity {
         kind: kind.into(),
         namespace: metadata.namespace,
         name: metadata.name,
-        service_account,
+        service_account: match service_account.is_empty() {
+            true => Str::const_new("default"),
+            false => service_account,
+        },
         #[cfg(feature = "authn")]
-        node_name: spec.node_name,
+        node_name,
         #[cfg(feature = "authn")]
         uid: metadata.uid,
         #[cfg(feature = "authn")]

@@ -11,7 +11,7 @@ pub(crate) mod intern;
 #[cfg(any(feature = "token-cache", feature = "token-file"))]
 pub(crate) mod keyed;
 pub(crate) mod nearest;
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 pub(crate) mod num;
 #[cfg(any(feature = "bootstrap-token", feature = "files", feature = "pki"))]
 pub(crate) mod rfc3339;

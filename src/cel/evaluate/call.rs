@@ -89,14 +89,15 @@ impl<'a> Evaluation<'a> {
         match (call, one, other) {
             (Call::Equals | Call::NotEquals, one, other) => {
                 self.budget.spend_tenths(one.size().min(other.size()))?;
-                Ok(Value::Bool(one.equals(other) == (call == Call::Equals)))
+                let is_equal = self.budget.walk(|effort| one.equals(other, effort))?;
+                Ok(Value::Bool(is_equal == (call == Call::Equals)))
             }
             (Call::Less | Call::LessEquals | Call::Greater | Call::GreaterEquals, one, other) => {
                 self.order(call, one, other)
             }
             (Call::InList, value, Value::List(list)) => {
                 self.budget.spend(u64::try_from(list.len()).unwrap_or(u64::MAX))?;
-                Ok(Value::Bool(list.contains(value)))
+                Ok(Value::Bool(self.budget.walk(|effort| list.contains(value, effort))?))
             }
             (Call::InMap, key, Value::Map(map)) => {
                 self.budget.spend(1)?;

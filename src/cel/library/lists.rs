@@ -1,7 +1,7 @@
 use std::cmp::Ordering;
 
 use super::numbers;
-use crate::cel::budget::{Budget, Failure, tenths};
+use crate::cel::budget::{Budget, Effort, Failure, tenths};
 use crate::cel::function::Call;
 use crate::cel::value::{List, Value};
 
@@ -9,13 +9,20 @@ const NO_OVERLOAD: Failure = Failure::text("no such overload");
 
 type Result<'a> = std::result::Result<Value<'a>, Failure>;
 
-/// What Kubernetes charges for going through a value with all that is in it.
-pub(in crate::cel) fn traversal(value: &Value<'_>) -> u64 {
-    match value {
+/// Pays what Kubernetes charges for going through a list with all that is in it.
+fn traverse(budget: &mut Budget, list: &List<'_>) -> std::result::Result<(), Failure> {
+    let cost = budget.walk(|effort| traversal(list, effort))?;
+    budget.spend(cost)
+}
+
+fn traversal(list: &List<'_>, effort: &mut Effort) -> u64 {
+    let of = |value: Value<'_>| match value {
+        _ if !effort.step() => 0,
         Value::String(text) => tenths(text.as_str().len()),
-        Value::List(list) => list.iter().map(|value| traversal(&value)).sum(),
+        Value::List(list) => traversal(&list, effort),
         _ => 1,
-    }
+    };
+    list.iter().map(of).fold(0, u64::saturating_add)
 }
 
 /// What it costs to compare each element with each of another list.
@@ -27,17 +34,17 @@ fn product(one: usize, other: usize) -> u64 {
 pub(in crate::cel) fn of_one<'a>(budget: &mut Budget, call: Call, list: &List<'a>) -> Result<'a> {
     match call {
         Call::IsSorted => {
-            budget.spend(traversal(&Value::List(list.clone())))?;
+            traverse(budget, list)?;
             let mut pairs = list.iter().zip(list.iter().skip(1));
             let is_sorted = pairs.all(|(one, next)| one.compare(&next) != Some(Ordering::Greater));
             Ok(Value::Bool(is_sorted))
         }
         Call::Sum => {
-            budget.spend(traversal(&Value::List(list.clone())))?;
+            traverse(budget, list)?;
             sum(list)
         }
         Call::Min | Call::Max => {
-            budget.spend(traversal(&Value::List(list.clone())))?;
+            traverse(budget, list)?;
             extreme(call, list)
         }
         Call::Sort => {
@@ -51,7 +58,7 @@ pub(in crate::cel) fn of_one<'a>(budget: &mut Budget, call: Call, list: &List<'a
             budget.spend(product(list.len(), list.len()) / 10 + 1)?;
             let mut values: Vec<Value<'a>> = Vec::new();
             for value in list.iter() {
-                if !values.iter().any(|own| own.equals(&value)) {
+                if !budget.walk(|effort| values.iter().any(|own| own.equals(&value, effort)))? {
                     values.push(value);
                 }
             }
@@ -81,25 +88,32 @@ pub(in crate::cel) fn of_two<'a>(
 ) -> Result<'a> {
     match (call, other) {
         (Call::ListIndexOf | Call::ListLastIndexOf, wanted) => {
-            budget.spend(traversal(&Value::List(list.clone())))?;
-            let is_it = |value: &Value<'a>| value.equals(wanted);
-            let place = match call {
-                Call::ListIndexOf => list.iter().position(|value| is_it(&value)),
-                _ => (0..list.len()).rev().find(|at| list.get(*at).as_ref().is_some_and(is_it)),
-            };
+            traverse(budget, list)?;
+            let place = budget.walk(|effort| {
+                let mut is_it =
+                    |at: &usize| list.get(*at).is_some_and(|value| value.equals(wanted, effort));
+                match call {
+                    Call::ListIndexOf => (0..list.len()).find(&mut is_it),
+                    _ => (0..list.len()).rev().find(is_it),
+                }
+            })?;
             Ok(Value::Int(place.and_then(|place| i64::try_from(place).ok()).unwrap_or(-1)))
         }
         (Call::SetsContains, Value::List(other)) => {
             budget.spend(product(list.len(), other.len()))?;
-            Ok(Value::Bool(contains(list, other)))
+            Ok(Value::Bool(budget.walk(|effort| contains(list, other, effort))?))
         }
         (Call::SetsEquivalent, Value::List(other)) => {
             budget.spend(product(list.len(), other.len()).saturating_mul(2))?;
-            Ok(Value::Bool(contains(list, other) && contains(other, list)))
+            let are = |effort: &mut Effort| {
+                contains(list, other, effort) && contains(other, list, effort)
+            };
+            Ok(Value::Bool(budget.walk(are)?))
         }
         (Call::SetsIntersects, Value::List(other)) => {
             budget.spend(product(list.len(), other.len()))?;
-            Ok(Value::Bool(list.iter().any(|value| other.contains(&value))))
+            let are = |effort: &mut Effort| list.iter().any(|value| other.contains(&value, effort));
+            Ok(Value::Bool(budget.walk(are)?))
         }
         _ => Err(NO_OVERLOAD),
     }
@@ -151,8 +165,8 @@ fn taken<'a>(
     Ok(values.collect())
 }
 
-fn contains(list: &List<'_>, wanted: &List<'_>) -> bool {
-    wanted.iter().all(|value| list.contains(&value))
+fn contains(list: &List<'_>, wanted: &List<'_>, effort: &mut Effort) -> bool {
+    wanted.iter().all(|value| list.contains(&value, effort))
 }
 
 /// The sum begins with the first element: a zero of its type is added to nothing else. That of

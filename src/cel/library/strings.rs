@@ -2,8 +2,7 @@ use std::rc::Rc;
 
 use crate::cel::budget::{Budget, Failure};
 use crate::cel::function::Call;
-use crate::cel::library::lists::traversal;
-use crate::cel::value::{Text, Value};
+use crate::cel::value::Value;
 
 const NO_OVERLOAD: Failure = Failure::text("no such overload");
 
@@ -22,7 +21,7 @@ pub(in crate::cel) fn call<'a>(
             Ok(Value::shared(text.chars().skip(place).take(1).collect::<String>()))
         }
         (Call::IndexOf | Call::LastIndexOf, [Value::String(wanted)]) => {
-            budget.spend(traversal(&Value::String(Text::Borrowed(text))))?;
+            budget.spend_tenths(text.len())?;
             let wanted = wanted.as_str();
             let found = match call {
                 Call::IndexOf => text.find(wanted),
