@@ -133,6 +133,9 @@ mod reference_abac;
 #[cfg(feature = "rego")]
 mod rego_conformance;
 #[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_hostile;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;

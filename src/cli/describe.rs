@@ -7,6 +7,7 @@ use portcullis::model::{User, groups, names};
 use portcullis::snapshot::{Mode, Notice};
 
 use super::load::{POLICY_KINDS, World};
+use super::rego;
 use super::speak::Speaker;
 
 /// Of what loses nothing, so many are worth a line each.
@@ -69,6 +70,7 @@ pub(super) fn loaded(world: &World, speaker: Speaker) {
     speaker.each(MANY, report.skipped.iter(), |speaker, text| speaker.doubt(text));
     speaker.each(FEW, report.notices.iter(), |speaker, text| speaker.note(text));
     describe_roles(snapshot.notices(), speaker);
+    rego::warn(snapshot.links(), speaker);
     if report.defaulted_namespace > 0 {
         speaker.note(format!(
             "{} without a namespace: read as of namespace `{}` (-n names another)",

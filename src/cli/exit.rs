@@ -49,6 +49,12 @@ pub(crate) enum Failure {
     /// The ABAC policy cannot be loaded.
     #[error(transparent)]
     Abac(#[from] abac::LoadError),
+    /// The policies in Rego cannot be loaded.
+    #[error(transparent)]
+    RegoLoad(#[from] portcullis::source::rego::RegoLoadError),
+    /// The policies in Rego do not compile.
+    #[error(transparent)]
+    Rego(portcullis::authz::rego::CompileError),
     /// Discovery output cannot be read.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
