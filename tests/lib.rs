@@ -2,6 +2,9 @@
 
 // `cfg(test)` tells clippy that helpers are test code, too; it does not look inside of `all(…)`.
 #[cfg(test)]
+#[cfg(all(feature = "query", feature = "structured-chain"))]
+mod authorization_config;
+#[cfg(test)]
 #[cfg(feature = "files")]
 mod bad;
 #[cfg(test)]
@@ -40,6 +43,9 @@ mod fuzz_replay;
 #[cfg(test)]
 #[cfg(feature = "abac")]
 mod golden_abac;
+#[cfg(test)]
+#[cfg(all(feature = "abac", feature = "node", feature = "query", feature = "structured-chain"))]
+mod golden_chain;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_k8s;
