@@ -11,6 +11,8 @@ use crate::authz::rbac::aggregation::Aggregation;
 #[cfg(feature = "rego")]
 use crate::authz::rego;
 use crate::authz::{Authorizer, OnFailure};
+#[cfg(feature = "rbac")]
+use crate::model::Clock;
 use crate::model::SharedRevocations;
 
 /// An authorization mode, named as `--authorization-mode` names it (S-CHAIN-13).
@@ -181,6 +183,10 @@ pub struct Config {
     /// What the Node authorizer does beyond the defaults of Kubernetes 1.36.
     #[cfg(feature = "node")]
     pub node: node::Gates,
+    /// By which clock bindings begin and end that carry times. Default: by none, and such bindings
+    /// grant for ever, as they do in the API server.
+    #[cfg(feature = "rbac")]
+    pub grant_times: Option<Clock>,
 }
 
 impl Config {
@@ -266,6 +272,16 @@ impl Config {
     #[must_use]
     pub const fn with_node(mut self, gates: node::Gates) -> Self {
         self.node = gates;
+        self
+    }
+
+    /// The same, with bindings that begin and end as their annotations say, by this clock: see
+    /// [`GrantTimes`](crate::authz::rbac::GrantTimes). It is asked at every decision that such a binding
+    /// could make; nothing needs to be loaded anew when one ends.
+    #[cfg(feature = "rbac")]
+    #[must_use]
+    pub fn with_grant_times(mut self, clock: Clock) -> Self {
+        self.grant_times = Some(clock);
         self
     }
 }

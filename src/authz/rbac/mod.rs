@@ -61,6 +61,7 @@ mod reason;
 mod ruleset;
 mod scope;
 mod table;
+mod times;
 pub mod validation;
 mod vocabulary;
 
@@ -70,6 +71,7 @@ pub use enumerate::{Row, WhoCan};
 pub use explain::{Explanation, Grant};
 pub use principal::Principal;
 pub use table::{Memory, Policy};
+pub use times::{GrantTimes, GrantTimesError, NOT_AFTER, NOT_BEFORE};
 
 use std::sync::Arc;
 
