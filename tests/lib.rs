@@ -61,6 +61,9 @@ mod golden_token_review;
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
 #[cfg(test)]
+#[cfg(feature = "rbac")]
+mod grant_times;
+#[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;
 #[cfg(test)]

@@ -236,6 +236,9 @@ pub struct LineOrigin<'a> {
     /// The line, counted from 1; 0 when unknown.
     #[serde(default)]
     pub line: u32,
+    /// The namespace from which another inherits what stands there.
+    #[serde(default, rename = "inheritedFrom", skip_serializing_if = "Option::is_none")]
+    pub inherited_from: Option<Text<'a>>,
 }
 
 /// Why a line cannot be read.
@@ -315,6 +318,7 @@ impl From<Step> for LineStep<'static> {
             source: Cow::Owned(origin.source.to_string()),
             document: origin.document,
             line: origin.line,
+            inherited_from: origin.inherited_from.map(|from| Cow::Owned(from.to_string())),
         });
         Self { kind: Cow::Borrowed(kind), text: Cow::Owned(text), origin }
     }

@@ -3,7 +3,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use super::compile::{CompileError, Engines, Notice, Snapshot, build_chain, load_rbac};
+use super::compile::{
+    CompileError, Engines, Notice, Snapshot, build_chain, load_rbac, unreadable_time,
+    unreadable_times,
+};
 use super::config::{Config, Mode};
 use crate::api::Str;
 use crate::api::inventory::Inventory;
@@ -80,6 +83,8 @@ struct Writer {
     cluster_roles: BTreeMap<Str, (ClusterRole, Origin)>,
     aggregated: BTreeMap<Str, Vec<PolicyRule>>,
     notices: Vec<Notice>,
+    // Of bindings that never grant because nobody can read when.
+    unreadable: BTreeMap<ObjectKey, Notice>,
     // Set while a change is under way: left set by one that failed, so that none of it is ever
     // published.
     in_change: bool,
@@ -93,6 +98,7 @@ impl Live {
     pub fn new(inventory: &Inventory, config: Config) -> Result<Self, CompileError> {
         let (editor, notices) = load_rbac(inventory, &config)?;
         let engines = Engines::new(inventory, &config);
+        let unreadable = unreadable_times(inventory, &config);
         let mut writer = Writer {
             config,
             editor,
@@ -100,6 +106,7 @@ impl Live {
             cluster_roles: BTreeMap::new(),
             aggregated: BTreeMap::new(),
             notices,
+            unreadable,
             in_change: false,
         };
         for role in &inventory.cluster_roles {
@@ -184,6 +191,14 @@ pub enum Change {
 impl Writer {
     fn apply(&mut self, object: Object, origin: &Origin) -> Result<(), TooLarge> {
         self.editor.apply(&object, origin)?;
+        let key = object.key();
+        self.unreadable.remove(&key);
+        if self.config.grant_times.is_some()
+            && matches!(key.kind, Kind::ClusterRoleBinding | Kind::RoleBinding)
+            && let Some(notice) = unreadable_time(&key, object.metadata(), origin)
+        {
+            self.unreadable.insert(key, notice);
+        }
         if let Object::ClusterRole(role) = object {
             // What was computed is overwritten by what was just said, until aggregation runs.
             self.aggregated.remove(&role.metadata.name);
@@ -197,6 +212,7 @@ impl Writer {
             self.cluster_roles.remove(&key.name);
             self.aggregated.remove(&key.name);
         }
+        self.unreadable.remove(key);
         self.editor.delete(key)
     }
 
@@ -239,6 +255,7 @@ impl Writer {
             engines.rbac = Some(Arc::new(self.editor.policy()));
         }
         let chain = build_chain(&self.config, &engines)?;
-        Ok(Snapshot::new(generation, &self.config, engines, chain, self.notices.clone()))
+        let notices = self.notices.iter().chain(self.unreadable.values()).cloned().collect();
+        Ok(Snapshot::new(generation, &self.config, engines, chain, notices))
     }
 }

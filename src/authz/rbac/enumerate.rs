@@ -7,7 +7,7 @@ use super::{BindingRef, Policy};
 use crate::api::authorization::{NonResourceRule, ResourceRule};
 use crate::api::rbac::{PolicyRule, Subject};
 use crate::authz::Rules;
-use crate::model::{Attributes, User, groups};
+use crate::model::{Attributes, Moment, User, groups};
 use crate::util::num;
 
 /// One subject of a binding that grants what was asked.
@@ -69,7 +69,8 @@ impl Policy {
     /// Costs a look at each binding of the two scopes and one evaluation a role they name.
     #[must_use]
     pub fn who_can(&self, attributes: &Attributes<'_>) -> WhoCan<'_> {
-        let question = self.question(attributes);
+        let (question, now) = (self.question(attributes), self.now());
+        question.moment.set(Some(now));
         let mut answers = vec![Answer::Unknown; self.roles.len()];
         let mut who = WhoCan::default();
         for scope in self.scopes(attributes.namespace()) {
@@ -82,7 +83,7 @@ impl Policy {
                     continue;
                 };
                 if matches!(answer, Answer::Unknown) {
-                    *answer = self.answer(role, &question, attributes);
+                    *answer = self.answer(role, &question, now);
                 }
                 match *answer {
                     Answer::Rule(rule_index) => {
@@ -101,18 +102,21 @@ impl Policy {
         &self,
         role: RoleId,
         question: &super::vocabulary::Question<'_>,
-        attributes: &Attributes<'_>,
+        now: Moment,
     ) -> Answer {
         let Some(row) = self.roles.get(role) else {
             return Answer::No;
         };
+        if !row.is_in_force(now) {
+            return Answer::No;
+        }
         let Some(rules) = &row.rules else {
             return Answer::Unresolved;
         };
         if !self.role_allows(role, question) {
             return Answer::No;
         }
-        rules.first_allowing(attributes, &self.vocabulary).map_or(Answer::No, Answer::Rule)
+        rules.first_allowing(question.attributes, &self.vocabulary).map_or(Answer::No, Answer::Rule)
     }
 
     /// Everything that RBAC allows a user in a namespace, in the order of the visit, duplicates
@@ -120,7 +124,7 @@ impl Policy {
     #[must_use]
     pub fn rules_of(&self, user: &User, namespace: &str) -> Rules {
         let mut listed = Rules::default();
-        for (binding, _) in self.bindings_of(user, namespace) {
+        for (binding, _) in self.bindings_of(user, namespace, self.now()) {
             let Some(rules) = binding.rules() else {
                 listed.errors.push(binding.unresolved());
                 continue;
@@ -146,13 +150,24 @@ impl Policy {
         listed
     }
 
-    /// The bindings that apply to a user, cluster-wide ones first, each scope by name; whether or
+    /// The bindings that apply to a user now, cluster-wide ones first, each scope by name; whether or
     /// not their role is there.
     pub fn bindings_for(&self, user: &User, namespace: &str) -> Vec<BindingRef<'_>> {
-        self.bindings_of(user, namespace).into_iter().map(|(binding, _)| binding).collect()
+        let bindings = self.bindings_of(user, namespace, self.now());
+        bindings.into_iter().map(|(binding, _)| binding).collect()
     }
 
-    /// The namespaces in which RoleBindings bind a user, by name.
+    /// The bindings that would apply to a user at another time: what has ended or is to begin.
+    pub fn dormant_bindings_for(&self, user: &User, namespace: &str) -> Vec<BindingRef<'_>> {
+        if !self.has_grant_times() {
+            return Vec::new();
+        }
+        let now = self.now();
+        let all = self.bindings_at_any_time(user, namespace).into_iter();
+        all.map(|(binding, _)| binding).filter(|binding| !binding.is_in_force(now)).collect()
+    }
+
+    /// The namespaces in which RoleBindings bind a user now, by name.
     #[must_use]
     pub fn namespaces_of(&self, user: &User) -> Vec<&str> {
         let mut ids: Vec<_> =
@@ -161,14 +176,19 @@ impl Policy {
         ids.dedup();
         let scopes = ids.into_iter().filter_map(|id| self.spaces.scopes.get(id));
         // The index goes by hashes; the scope itself knows.
-        let holds = |scope: &&std::sync::Arc<Scope>| !self.held(user, &scope.namespace).is_empty();
+        let now = self.now();
+        let holds = |scope: &&std::sync::Arc<Scope>| {
+            let held = self.held(user, &scope.namespace);
+            held.into_iter()
+                .any(|(role, _)| self.roles.get(role).is_some_and(|row| row.is_in_force(now)))
+        };
         let mut names: Vec<&str> =
             scopes.filter(holds).map(|scope| scope.namespace.as_str()).collect();
         names.sort_unstable();
         names
     }
 
-    /// Every binding: cluster-wide ones first, then by namespace, each scope by name.
+    /// Every binding, in force or not: cluster-wide ones first, then by namespace, each scope by name.
     pub fn all_bindings(&self) -> impl Iterator<Item = BindingRef<'_>> {
         let mut spaces: Vec<_> = self.spaces.scopes.iter().map(|scope| &**scope).collect();
         spaces.sort_by(|a, b| a.namespace.cmp(&b.namespace));

@@ -96,8 +96,9 @@ impl Authorizer for Policy {
     }
 
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        let decision = if self.allows(request) { Decision::Allow } else { Decision::NoOpinion };
-        Verdict::deferred(decision, self, request)
+        let (is_allowed, moment) = self.decide(request);
+        let decision = if is_allowed { Decision::Allow } else { Decision::NoOpinion };
+        Verdict::deferred(decision, self, request).at(moment)
     }
 
     fn rules_for(&self, user: &User, namespace: &str) -> Rules {

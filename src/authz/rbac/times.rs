@@ -4,8 +4,11 @@
 
 use std::fmt;
 
+use super::Policy;
+use super::table::RoleRow;
+use super::vocabulary::Question;
 use crate::api::meta::ObjectMeta;
-use crate::model::Moment;
+use crate::model::{Clock, Moment, Request};
 
 /// The annotation that says from when on a binding grants.
 pub const NOT_BEFORE: &str = "portcullis.dev/not-before";
@@ -110,3 +113,80 @@ impl fmt::Display for GrantTimes {
         }
     }
 }
+
+impl RoleRow {
+    /// Whether those grant at a moment who are bound to this row.
+    pub(super) fn is_in_force(&self, moment: Moment) -> bool {
+        self.times.as_ref().is_none_or(|times| times.hold_at(moment))
+    }
+}
+
+impl Policy {
+    /// Whether bindings begin and end by a clock.
+    pub(super) const fn has_grant_times(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// What the clock shows. Without one nothing begins or ends, and any moment will do.
+    pub(super) fn now(&self) -> Moment {
+        self.clock.as_ref().map_or(Moment::from_seconds(0), Clock::now)
+    }
+
+    /// The moment of a question: the clock is asked by the first grant that needs it.
+    pub(super) fn moment_of(&self, question: &Question<'_>) -> Moment {
+        question.moment.get().unwrap_or_else(|| {
+            let now = self.now();
+            question.moment.set(Some(now));
+            now
+        })
+    }
+
+    /// The first moment from `now` on at which nothing allows a request any more that is allowed now;
+    /// `None` when there is none.
+    pub(super) fn end_of(&self, request: &Request<'_>, now: Moment) -> Option<Moment> {
+        let question = self.question(&request.attributes);
+        let mut times: Vec<GrantTimes> = Vec::new();
+        let mut lasts = false;
+        for scope in self.scopes(request.attributes.namespace()) {
+            self.each_held(request.user, &scope.namespace, |role, _| {
+                let Some(row) = self.roles.get(role) else { return };
+                let of_row = row.times.as_deref();
+                // As if it were in force: whether it is, and for how long, is seen below.
+                let at = of_row.and_then(|times| times.not_before).unwrap_or(now);
+                question.moment.set(Some(at));
+                if lasts || !self.role_allows(role, &question) {
+                    return;
+                }
+                match of_row {
+                    Some(of_row) => times.push(*of_row),
+                    None => lasts = true,
+                }
+            });
+        }
+        if lasts {
+            return None;
+        }
+        end_of_run(times, now)
+    }
+}
+
+/// When the times end that follow each other without a gap, from `now` on; `None`: never, or they do not
+/// hold now.
+fn end_of_run(mut times: Vec<GrantTimes>, now: Moment) -> Option<Moment> {
+    // By their beginning, so that one look at each will do.
+    times.sort_unstable_by_key(|times| times.not_before);
+    let mut end = None;
+    for GrantTimes { not_before, not_after } in times {
+        if not_before.is_some_and(|begin| begin > end.unwrap_or(now)) {
+            break;
+        }
+        let not_after = not_after?;
+        if not_after > end.unwrap_or(now) {
+            end = Some(not_after);
+        }
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests;

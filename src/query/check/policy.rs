@@ -9,7 +9,7 @@ impl Lint<'_> {
     /// What compiling noticed.
     pub(super) fn notices(&mut self, snapshot: &Snapshot) {
         for notice in snapshot.notices() {
-            let Notice::Aggregation(warning) = notice;
+            let Notice::Aggregation(warning) = notice else { continue };
             let roles = &self.inventory.cluster_roles;
             // The last of a name counts.
             let role = roles.iter().rev().find(|role| role.value.metadata.name == warning.name);

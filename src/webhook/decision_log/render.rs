@@ -201,6 +201,10 @@ fn line_step(step: Step, masked: &Masked<'_>) -> LineStep<'static> {
         Cow::Borrowed(_) => text,
     };
     let LineStep { kind, text, origin } = LineStep::from(step);
-    let place = |origin: LineOrigin<'static>| LineOrigin { source: hide(origin.source), ..origin };
+    let place = |origin: LineOrigin<'static>| LineOrigin {
+        source: hide(origin.source),
+        inherited_from: origin.inherited_from.map(hide),
+        ..origin
+    };
     LineStep { kind, text: hide(text), origin: origin.map(place) }
 }
