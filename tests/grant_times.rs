@@ -71,8 +71,8 @@ fn timed_object() -> impl Strategy<Value = Object> {
 
 /// Moments at and around those times, in any order.
 fn moments() -> impl Strategy<Value = Vec<Moment>> {
-    let near = [-1, 0, 1, 249_999, 250_000, 250_001];
-    let moment = (1..4_i64, select(&near[..])).prop_map(|(hour, micros)| {
+    const NEAR: [i64; 6] = [-1, 0, 1, 249_999, 250_000, 250_001];
+    let moment = (1..4_i64, select(&NEAR[..])).prop_map(|(hour, micros)| {
         Moment::from_micros(Moment::from_seconds(hour * HOUR).micros() + micros)
     });
     vec(moment, 1..6)
