@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use portcullis::authz::rbac::aggregation::Aggregation;
+use portcullis::model::{Clock, Moment};
 use portcullis::snapshot::Mode;
 
 /// Where the policy comes from and how it is read.
@@ -45,6 +46,23 @@ pub(crate) struct PolicyArgs {
     /// No gate changes a decision of the modes in this build; each is accepted with a note.
     #[arg(long, value_name = "NAME=BOOL,…", value_delimiter = ',', value_parser = feature_gate)]
     pub(crate) feature_gates: Vec<String>,
+    /// Let bindings begin and end as their annotations say: portcullis.dev/not-before and
+    /// portcullis.dev/not-after, RFC 3339 times
+    ///
+    /// The API server knows neither and grants for ever; so does Portcullis without this flag.
+    #[arg(long)]
+    pub(crate) grant_times: bool,
+    /// The moment that is asked about, as an RFC 3339 time [default: now]
+    #[arg(long, value_name = "TIME", requires = "grant_times")]
+    pub(crate) at: Option<Moment>,
+}
+
+impl PolicyArgs {
+    /// The clock by which bindings begin and end, if they do. A question is about one moment, however
+    /// long it takes to answer.
+    pub(crate) fn clock(&self) -> Option<Clock> {
+        self.grant_times.then(|| Clock::fixed(self.at.unwrap_or_else(|| Clock::system().now())))
+    }
 }
 
 /// Where aggregated roles have their rules from.

@@ -80,6 +80,9 @@ struct Answer<'a> {
     /// Whether something that could matter was skipped or failed.
     incomplete: bool,
     path: Vec<PathStep>,
+    /// When this yes ends, if it rests on grants that end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant_ends: Option<String>,
     /// With --explain, for a no: the grants that came nearest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     nearest: Vec<NearMiss>,
@@ -130,6 +133,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
                 evaluation_error: status.evaluation_error,
                 incomplete,
                 path: verdict.path().into_iter().map(PathStep::from).collect(),
+                grant_ends: verdict.grant_ends().map(|end| end.to_string()),
                 nearest: nearest.iter().map(NearMiss::from).collect(),
                 spec: &spec,
             };
@@ -144,6 +148,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
             }
         }
     }
+    describe::grant_ends(&verdict, speaker);
     if let Some(mark) = mark_of(&verdict, &request.attributes, &table) {
         speaker.warn(format!(
             "an access review answers yes, but no real request can use this grant: {}",

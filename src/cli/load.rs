@@ -96,6 +96,9 @@ pub(crate) fn read(
     if let Some(policy) = abac {
         config = config.with_abac(policy);
     }
+    if let Some(clock) = args.clock() {
+        config = config.with_grant_times(clock);
+    }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
     Ok(World { inventory, snapshot, report, took, default_namespace })

@@ -173,6 +173,13 @@ impl<'a> Verdict<'a> {
         self
     }
 
+    /// What the clock showed when it was asked for this decision: it was if something was looked at that
+    /// begins or ends.
+    #[must_use]
+    pub const fn moment(&self) -> Option<Moment> {
+        self.moment
+    }
+
     /// The name of the link of a chain that decided; `None` when none did, or nobody asked a chain.
     #[must_use]
     pub const fn link(&self) -> Option<&'a str> {

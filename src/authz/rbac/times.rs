@@ -127,6 +127,12 @@ impl Policy {
         self.clock.is_some()
     }
 
+    /// What the clock shows by which bindings begin and end; `None` when they do not.
+    #[must_use]
+    pub fn moment(&self) -> Option<Moment> {
+        self.clock.as_ref().map(Clock::now)
+    }
+
     /// What the clock shows. Without one nothing begins or ends, and any moment will do.
     pub(super) fn now(&self) -> Moment {
         self.clock.as_ref().map_or(Moment::from_seconds(0), Clock::now)

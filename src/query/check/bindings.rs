@@ -13,6 +13,7 @@ impl Lint<'_> {
             let at = At::new(Kind::ClusterRoleBinding, &value.metadata, &binding.origin);
             self.invalid(&at, &validation::validate_cluster_role_binding(value));
             self.role_ref(&at, &value.role_ref, "");
+            self.grant_times(&at, &value.metadata);
             self.bound(&at, &value.subjects, "");
         }
     }
@@ -23,6 +24,7 @@ impl Lint<'_> {
             let at = At::new(Kind::RoleBinding, &value.metadata, &binding.origin);
             self.invalid(&at, &validation::validate_role_binding(value));
             self.role_ref(&at, &value.role_ref, &value.metadata.namespace);
+            self.grant_times(&at, &value.metadata);
             self.bound(&at, &value.subjects, &value.metadata.namespace);
         }
     }

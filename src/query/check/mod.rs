@@ -14,6 +14,7 @@ mod policy;
 mod report;
 mod roles;
 mod subjects;
+mod times;
 
 use std::collections::HashSet;
 
@@ -66,6 +67,7 @@ pub fn check(
     resources: &ResourceTable,
 ) -> Vec<Finding> {
     let mut lint = Lint::new(inventory, resources);
+    lint.has_grant_times = snapshot.rbac().is_some_and(|policy| policy.moment().is_some());
     lint.cluster_roles();
     lint.roles();
     lint.cluster_role_bindings();
@@ -93,6 +95,8 @@ struct Lint<'a> {
     roles: HashSet<(&'a str, &'a str)>,
     cluster_roles: HashSet<&'a str>,
     service_accounts: HashSet<(&'a str, &'a str)>,
+    // Whether bindings begin and end here.
+    has_grant_times: bool,
     findings: Vec<Finding>,
 }
 
@@ -130,6 +134,7 @@ impl<'a> Lint<'a> {
             roles: roles.map(|meta| (meta.namespace.as_str(), meta.name.as_str())).collect(),
             cluster_roles: cluster_roles.map(|role| role.value.metadata.name.as_str()).collect(),
             service_accounts: accounts.map(|(of, name)| (of.as_str(), name.as_str())).collect(),
+            has_grant_times: false,
             findings: Vec::new(),
         }
     }

@@ -9,6 +9,7 @@ impl Lint<'_> {
     /// What compiling noticed.
     pub(super) fn notices(&mut self, snapshot: &Snapshot) {
         for notice in snapshot.notices() {
+            // Grant times are looked over with their bindings.
             let Notice::Aggregation(warning) = notice else { continue };
             let roles = &self.inventory.cluster_roles;
             // The last of a name counts.
