@@ -8,6 +8,8 @@ pub mod abac;
 #[cfg(feature = "authn")]
 pub mod authentication;
 pub mod authorization;
+#[cfg(feature = "structured-chain")]
+pub mod authorization_config;
 #[cfg(feature = "pki")]
 pub mod certificates;
 #[cfg(feature = "authn")]

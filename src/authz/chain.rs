@@ -32,7 +32,11 @@ pub struct Chain {
     members: Vec<Member>,
     no_super_user: bool,
     on_failure: OnFailure,
+    slow_runner: Option<SlowRunner>,
 }
+
+/// Calls what it is given, once, where waiting holds up nobody else.
+pub type SlowRunner = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 /// What follows when a member that can deny has no opinion because it failed: its denial may be
 /// what is missing.
@@ -160,6 +164,25 @@ impl Chain {
         self
     }
 
+    /// The same chain, asking [slow](Authorizer::is_slow) links through `runner`: a server hands its
+    /// thread's other work to another thread first. Requests that are decided before do not pay for it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use portcullis::authz::{AlwaysAllow, Chain};
+    ///
+    /// let chain = Chain::new()
+    ///     .with("AlwaysAllow", AlwaysAllow)
+    ///     .with_slow_runner(Arc::new(|ask: &mut dyn FnMut()| ask()));
+    /// # let _ = chain;
+    /// ```
+    #[must_use]
+    pub fn with_slow_runner(mut self, runner: SlowRunner) -> Self {
+        self.slow_runner = Some(runner);
+        self
+    }
+
     /// The names of the gates, in order.
     pub fn gates(&self) -> impl Iterator<Item = &str> {
         self.gates.iter().map(|gate| &*gate.name)
@@ -168,6 +191,12 @@ impl Chain {
     /// The names of the members, in order; the built-in step has none, and gates are none.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.members.iter().map(|member| &*member.name)
+    }
+
+    /// A gate or a member by its name.
+    #[must_use]
+    pub fn link(&self, name: &str) -> Option<&dyn Authorizer> {
+        self.links().find(|link| &*link.name == name).map(|link| &*link.authorizer)
     }
 
     /// What each member lists for a user in a namespace, in order, with its name.
@@ -183,6 +212,17 @@ impl Chain {
 
     fn ends_walk(&self, member: &Member) -> bool {
         member.can_deny && self.on_failure == OnFailure::Deny
+    }
+
+    /// Asks a member, where its kind is asked.
+    fn ask<'a>(&self, member: &Member, ask: impl FnOnce() -> Verdict<'a>) -> Verdict<'a> {
+        let Some(runner) = self.slow_runner.as_ref().filter(|_| member.is_slow) else {
+            return ask();
+        };
+        let (mut ask, mut verdict) = (Some(ask), None);
+        runner(&mut || verdict = ask.take().map(|ask| ask()));
+        // A runner that does not run has hidden what may have been a denial.
+        verdict.unwrap_or_else(|| Verdict::deny("").with_error("an authorizer was not asked"))
     }
 
     /// The gates, then the members.
@@ -344,7 +384,7 @@ impl Chain {
                 continue;
             }
             let verdict = match link {
-                Some(member) => member.authorizer.authorize(request),
+                Some(member) => self.ask(member, || member.authorizer.authorize(request)),
                 None => SUPER_USER_STEP.authorize(request),
             };
             let ends_walk = link.is_some_and(|member| self.ends_walk(member));
@@ -375,7 +415,7 @@ static SUPER_USER_STEP: SuperUser = SuperUser;
 
 impl Authorizer for Chain {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        let ask = |_, member: &'a Member| member.authorizer.authorize(request);
+        let ask = |_, member: &'a Member| self.ask(member, || member.authorizer.authorize(request));
         let mut said = Said::default();
         if let Some(verdict) = walk(self, self.closed_gates(request.user), ask, &mut said) {
             return verdict;
@@ -447,8 +487,8 @@ impl ChainPrincipal {
         let chain = &self.chain;
         let mut said = Said::default();
         // There is one that has met the user for each link.
-        let ask = |index: usize, _: &Member| match self.met.get(index) {
-            Some(met) => met.authorize(attributes),
+        let ask = |index: usize, member: &Member| match self.met.get(index) {
+            Some(met) => chain.ask(member, || met.authorize(attributes)),
             None => Verdict::no_opinion(""),
         };
         if let Some(verdict) = walk(chain, chain.closed_gates(&self.user), ask, &mut said) {
@@ -504,152 +544,4 @@ impl Explain for Unresolved {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::authz::{AlwaysAllow, AlwaysDeny};
-
-    struct Fixed(Decision, &'static str, Option<&'static str>);
-
-    impl Authorizer for Fixed {
-        fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
-            let verdict = Verdict::new(self.0, self.1);
-            match self.2 {
-                Some(error) => verdict.with_error(error),
-                None => verdict,
-            }
-        }
-
-        fn rules_for(&self, _: &User, _: &str) -> Rules {
-            Rules::incomplete("cannot list")
-        }
-    }
-
-    fn ask(chain: &Chain, user: &User) -> (Decision, String, Vec<String>) {
-        let request = Request::non_resource(user, "get", "/");
-        let verdict = chain.authorize(&request);
-        let direct = (verdict.decision, verdict.reason().into_owned(), verdict.errors.clone());
-        let principal = chain.principal(&user.clone().into());
-        let resolved = principal.authorize(&request.attributes);
-        let resolved = (resolved.decision, resolved.reason().into_owned(), resolved.errors.clone());
-        assert_eq!(direct, resolved);
-        direct
-    }
-
-    #[test]
-    fn the_first_that_allows_or_denies_decides_and_what_came_before_is_forgotten() {
-        let unsure = || Fixed(Decision::NoOpinion, "unsure", Some("broken"));
-        let chain = Chain::new().with("a", unsure()).with("b", Fixed(Decision::Deny, "no", None));
-        let jane = User::new("jane");
-        assert_eq!(ask(&chain, &jane), (Decision::Deny, "no".to_owned(), vec![]));
-        let chain = chain.with("c", AlwaysAllow);
-        assert_eq!(ask(&chain, &jane).0, Decision::Deny);
-        let chain = Chain::new().with("a", unsure()).with("c", AlwaysAllow);
-        assert_eq!(ask(&chain, &jane), (Decision::Allow, String::new(), vec![]));
-    }
-
-    #[test]
-    fn without_an_opinion_reasons_and_errors_are_collected() {
-        let chain = Chain::new()
-            .with("a", Fixed(Decision::NoOpinion, "first", Some("broken")))
-            .with("b", Fixed(Decision::NoOpinion, "", None))
-            .with("c", AlwaysDeny);
-        let (decision, reason, errors) = ask(&chain, &User::new("jane"));
-        assert_eq!(decision, Decision::NoOpinion);
-        assert_eq!(reason, "first\nEverything is forbidden.");
-        assert_eq!(errors, ["broken"]);
-    }
-
-    #[test]
-    fn a_failure_that_may_hide_a_denial_stops_a_chain_that_is_told_so() {
-        struct OnlyGrants(Fixed);
-
-        impl Authorizer for OnlyGrants {
-            fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-                self.0.authorize(request)
-            }
-
-            fn rules_for(&self, user: &User, namespace: &str) -> Rules {
-                self.0.rules_for(user, namespace)
-            }
-
-            fn can_deny(&self) -> bool {
-                false
-            }
-        }
-
-        let jane = User::new("jane");
-        let broken = || Fixed(Decision::NoOpinion, "", Some("broken"));
-        let chain = Chain::new().with("a", broken()).with("b", AlwaysAllow);
-        assert_eq!(ask(&chain, &jane), (Decision::Allow, String::new(), vec![]));
-        let strict = chain.with_on_failure(OnFailure::Deny);
-        assert_eq!(ask(&strict, &jane), (Decision::Deny, String::new(), vec!["broken".to_owned()]));
-        // What only grants hides no denial.
-        let chain = Chain::new().with("a", OnlyGrants(broken())).with("b", AlwaysAllow);
-        let strict = chain.with_on_failure(OnFailure::Deny);
-        assert_eq!(ask(&strict, &jane).0, Decision::Allow);
-        // A member without an opinion that did not fail stops nothing.
-        let chain = Chain::new().with("a", Fixed(Decision::NoOpinion, "unsure", None));
-        let strict = chain.with("b", AlwaysAllow).with_on_failure(OnFailure::Deny);
-        assert_eq!(ask(&strict, &jane).0, Decision::Allow);
-    }
-
-    #[test]
-    fn masters_pass_before_a_deny_and_only_while_the_step_is_there() {
-        let root = User::new("root").with_groups(["system:masters"]);
-        let chain = Chain::new().with("a", Fixed(Decision::Deny, "no", None));
-        assert_eq!(ask(&chain, &root), (Decision::Allow, String::new(), vec![]));
-        assert_eq!(ask(&chain.clone().without_super_user(), &root).0, Decision::Deny);
-        assert_eq!(ask(&chain, &User::new("system:masters")).0, Decision::Deny);
-    }
-
-    #[test]
-    fn a_gate_denies_before_masters_pass_and_one_without_an_opinion_changes_nothing() {
-        let root = User::new("root").with_groups(["system:masters"]);
-        let jane = User::new("jane");
-        let closed = Chain::new()
-            .with_gate("closed", Fixed(Decision::Deny, "closed", None))
-            .with("a", AlwaysAllow);
-        for user in [&root, &jane] {
-            assert_eq!(ask(&closed, user), (Decision::Deny, "closed".to_owned(), vec![]));
-        }
-        let open = Chain::new()
-            .with_gate("open", Fixed(Decision::NoOpinion, "", None))
-            .with("a", AlwaysAllow);
-        for user in [&root, &jane] {
-            assert_eq!(ask(&open, user).0, Decision::Allow);
-        }
-        assert_eq!(open.names().collect::<Vec<_>>(), ["a"]);
-        assert_eq!(open.gates().collect::<Vec<_>>(), ["open"]);
-        // It is no member of the union of rules.
-        assert!(!open.rules_for(&jane, "ns").incomplete);
-        assert_eq!(open.rules_by_member(&jane, "ns").count(), 1);
-    }
-
-    #[test]
-    fn the_first_gate_that_decides_does_and_what_a_gate_said_without_an_opinion_is_kept() {
-        let unsure = || Fixed(Decision::NoOpinion, "unsure", Some("broken"));
-        let chain = Chain::new()
-            .with_gate("a", unsure())
-            .with_gate("b", Fixed(Decision::Deny, "no", None))
-            .with_gate("c", Fixed(Decision::Deny, "never asked", None));
-        let jane = User::new("jane");
-        assert_eq!(ask(&chain, &jane), (Decision::Deny, "no".to_owned(), vec![]));
-        let chain = Chain::new().with_gate("a", unsure()).with("b", AlwaysDeny);
-        let said = "unsure\nEverything is forbidden.".to_owned();
-        assert_eq!(ask(&chain, &jane), (Decision::NoOpinion, said, vec!["broken".to_owned()]));
-        // A failure that may hide a denial stops a chain that is told so, masters too.
-        let strict = chain.with_on_failure(OnFailure::Deny);
-        let root = User::new("root").with_groups(["system:masters"]);
-        assert_eq!(ask(&strict, &root), (Decision::Deny, String::new(), vec!["broken".to_owned()]));
-    }
-
-    #[test]
-    fn rules_are_concatenated_and_one_incomplete_list_makes_the_whole_incomplete() {
-        let chain =
-            Chain::new().with("a", AlwaysAllow).with("b", Fixed(Decision::NoOpinion, "", None));
-        let rules = chain.rules_for(&User::new("jane"), "ns");
-        assert_eq!((rules.resource.len(), rules.non_resource.len()), (1, 1));
-        assert!(rules.incomplete);
-        assert_eq!(rules.errors, ["cannot list"]);
-    }
-}
+mod tests;

@@ -17,7 +17,7 @@ pub mod webhook;
 
 use std::sync::Arc;
 
-pub use chain::{Chain, ChainPrincipal, LinkAnswer, OnFailure, Walk};
+pub use chain::{Chain, ChainPrincipal, LinkAnswer, OnFailure, SlowRunner, Walk};
 pub use revocation::RevocationGate;
 pub use trivial::{AlwaysAllow, AlwaysDeny, SuperUser};
 

@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Args;
 use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
 use portcullis::api::resources::ResourceTable;
+use portcullis::authz::{LinkAnswer, Walk};
 use portcullis::model::{Attributes, Decision, User, Verdict};
 use portcullis::query::{self, Mark, Reach};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeA
 use super::describe;
 use super::exit::{Exit, Failure};
 use super::load::{self, World};
-use super::output::answer::{NearMiss, write_line, write_nearest, write_path};
+use super::output::answer::{Asked, NearMiss, write_line, write_nearest, write_path, write_walk};
 use super::output::{PathStep, object};
 use super::rules;
 use super::speak::Speaker;
@@ -49,6 +50,8 @@ pub(crate) struct CanIArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Show the way to a yes (binding, role, rule and where they stand), or what came nearest
+    ///
+    /// Of a chain of several links, also what each of them said.
     #[arg(long)]
     explain: bool,
     /// List all that is allowed in the namespace instead of answering one question
@@ -79,10 +82,16 @@ struct Answer<'a> {
     evaluation_error: String,
     /// Whether something that could matter was skipped or failed.
     incomplete: bool,
+    /// The link of the chain that decided; none when none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<&'a str>,
     path: Vec<PathStep>,
     /// When this yes ends, if it rests on grants that end.
     #[serde(skip_serializing_if = "Option::is_none")]
     grant_ends: Option<String>,
+    /// With --explain: what each link of the chain said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    walk: Vec<Asked>,
     /// With --explain, for a no: the grants that came nearest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     nearest: Vec<NearMiss>,
@@ -119,12 +128,14 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         .map_err(|errors| Failure::usage(format!("the question is invalid: {errors}")))?;
     let request = question.request();
     describe::namespace(&world, request.attributes.namespace(), speaker);
-    let verdict = world.snapshot.authorize(&request);
-    let incomplete = is_incomplete(&world, &verdict, request.attributes.namespace());
+    // Some links are not to be asked twice, so that the walk is the only time.
+    let walk = world.snapshot.chain().walk(&request);
+    let verdict = &walk.verdict;
+    let incomplete = is_incomplete(&world, verdict, request.attributes.namespace());
 
     let nearest =
         if args.explain { query::nearest(&world.snapshot, &request, &table) } else { Vec::new() };
-    let status = question.status(&verdict);
+    let status = question.status(verdict);
     match format {
         Format::Json | Format::Yaml => {
             let answer = Answer {
@@ -132,8 +143,10 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
                 reason: status.reason,
                 evaluation_error: status.evaluation_error,
                 incomplete,
+                decided_by: verdict.link(),
                 path: verdict.path().into_iter().map(PathStep::from).collect(),
                 grant_ends: verdict.grant_ends().map(|end| end.to_string()),
+                walk: if args.explain { asked_in_turn(&walk) } else { Vec::new() },
                 nearest: nearest.iter().map(NearMiss::from).collect(),
                 spec: &spec,
             };
@@ -143,13 +156,17 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         Format::Table | Format::Wide => {
             write_line(out, verdict.is_allowed(), &status.reason, &status.evaluation_error)?;
             if args.explain || format == Format::Wide {
-                write_path(out, &verdict)?;
+                write_path(out, verdict)?;
+                // A chain of one link has no turns.
+                if args.explain && world.snapshot.links().len() > 1 {
+                    write_walk(out, &asked_in_turn(&walk))?;
+                }
                 write_nearest(out, args.explain && !verdict.is_allowed(), &nearest)?;
             }
         }
     }
-    describe::grant_ends(&verdict, speaker);
-    if let Some(mark) = mark_of(&verdict, &request.attributes, &table) {
+    describe::grant_ends(verdict, speaker);
+    if let Some(mark) = mark_of(verdict, &request.attributes, &table) {
         speaker.warn(format!(
             "an access review answers yes, but no real request can use this grant: {}",
             mark.explanation()
@@ -163,6 +180,22 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         (false, true) => Exit::Incomplete,
         (false, false) => Exit::No,
     })
+}
+
+fn asked_in_turn(walk: &Walk<'_>) -> Vec<Asked> {
+    let asked = walk.answers.iter().map(|answer| {
+        let LinkAnswer { name, verdict } = answer;
+        let decision = Some(word(verdict.decision));
+        let reason = verdict.reason().into_owned();
+        Asked { link: (*name).to_owned(), decision, reason, errors: verdict.errors.clone() }
+    });
+    let unasked = walk.unasked.iter().map(|name| Asked {
+        link: (*name).to_owned(),
+        decision: None,
+        reason: String::new(),
+        errors: Vec::new(),
+    });
+    asked.chain(unasked).collect()
 }
 
 /// Why no request can use the grant, if so.

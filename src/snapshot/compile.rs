@@ -262,6 +262,9 @@ pub(super) fn build_chain(config: &Config, engines: &Engines) -> Result<Chain, C
     if config.super_user == SuperUserStep::LeaveOut {
         chain = chain.without_super_user();
     }
+    if let Some(runner) = &config.slow_runner {
+        chain = chain.with_slow_runner(Arc::clone(runner));
+    }
     if let Some(revocations) = &config.revocations {
         chain = chain.with_gate("Revocation", RevocationGate::new(revocations.clone()));
     }

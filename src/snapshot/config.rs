@@ -10,7 +10,7 @@ use crate::authz::node;
 use crate::authz::rbac::aggregation::Aggregation;
 #[cfg(feature = "rego")]
 use crate::authz::rego;
-use crate::authz::{Authorizer, OnFailure};
+use crate::authz::{Authorizer, OnFailure, SlowRunner};
 #[cfg(feature = "rbac")]
 use crate::model::Clock;
 use crate::model::SharedRevocations;
@@ -180,6 +180,8 @@ pub struct Config {
     /// The list of revoked client certificates, asked before everything else, each time anew.
     /// Default: none, and nobody asks.
     pub revocations: Option<SharedRevocations>,
+    /// How links are asked that may take their time. Default: like all others.
+    pub slow_runner: Option<SlowRunner>,
     /// What the Node authorizer does beyond the defaults of Kubernetes 1.36.
     #[cfg(feature = "node")]
     pub node: node::Gates,
@@ -220,6 +222,15 @@ impl Config {
     #[must_use]
     pub fn with_on_failure(mut self, on_failure: OnFailure) -> Self {
         self.on_failure = on_failure;
+        self
+    }
+
+    /// The same, with slow links asked through `runner`, see [`Chain::with_slow_runner`].
+    ///
+    /// [`Chain::with_slow_runner`]: crate::authz::Chain::with_slow_runner
+    #[must_use]
+    pub fn with_slow_runner(mut self, runner: SlowRunner) -> Self {
+        self.slow_runner = Some(runner);
         self
     }
 

@@ -28,6 +28,7 @@ mod scratch;
 mod serve;
 pub mod server;
 pub mod shadow;
+mod slow;
 pub mod telemetry;
 mod traces;
 pub mod watch;

@@ -25,7 +25,9 @@ mod answer;
 mod compact;
 mod incoming;
 mod metadata;
+mod outgoing;
 mod prepared;
+mod returned;
 mod review;
 mod rules;
 mod spec;
@@ -35,7 +37,9 @@ pub use answer::{Answer, SubjectAccessReviewStatus};
 pub use compact::{RuleRow, compact};
 pub use incoming::{Identity, IncomingReview};
 pub use metadata::{OwnerReference, ReviewMetadata};
+pub use outgoing::OutgoingReview;
 pub use prepared::PreparedReview;
+pub use returned::{GoType, ReturnedReview, ReturnedReviewError};
 pub use review::{
     AccessKind, AccessReview, GROUP, Review, ReviewContext, ReviewError, RulesReview, Version,
 };

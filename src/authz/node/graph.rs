@@ -22,6 +22,13 @@ impl Editor {
         Self { gates }
     }
 
+    /// An editor of these objects. Of two with the same key the later one counts, whole.
+    #[must_use]
+    pub fn load<'o>(gates: Gates, objects: impl IntoIterator<Item = &'o Object>) -> Self {
+        let _ = objects.into_iter().count();
+        Self { gates }
+    }
+
     /// Adds an object, or replaces the one of its key.
     pub fn apply(&mut self, object: &Object) {
         let _ = object;
@@ -37,6 +44,32 @@ impl Editor {
     #[must_use]
     pub fn graph(&self) -> Graph {
         Graph { gates: self.gates }
+    }
+}
+
+impl Graph {
+    /// The nodes that objects lead to, by name.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// The way from the object to the node, if there is one: the object itself comes first, the node is
+    /// left out. Of several the shortest.
+    #[must_use]
+    pub fn path<'g>(
+        &'g self,
+        object: super::Vertex<'_>,
+        node: &str,
+    ) -> Option<Vec<super::Vertex<'g>>> {
+        let _ = (object, node);
+        None
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        0
     }
 }
 

@@ -1,14 +1,23 @@
 //! What do policies in Rego say? An authorizer over compiled modules.
 
+mod builtins;
+mod error;
+mod modules;
+mod options;
+mod policy;
+mod warning;
+
+pub use error::CompileError;
+pub use modules::{Module, RegoVersion, Sources};
+pub use options::{Budget, Clock, Evaluator, Limits, OnError, Options};
+pub use policy::Policy;
+pub use warning::Warning;
+
 use std::sync::Arc;
 
 use super::{Authorizer, Rules};
 use crate::api::inventory::Inventory;
 use crate::model::{Request, User, Verdict};
-
-/// Compiled modules and data.
-#[derive(Debug)]
-pub struct Policy {}
 
 /// What Rego may ask about the cluster.
 #[derive(Debug, Default)]

@@ -23,6 +23,39 @@ impl From<&Miss<'_>> for NearMiss {
     }
 }
 
+/// A link of the chain on the way to the answer.
+#[derive(Serialize)]
+pub(crate) struct Asked {
+    /// Its name.
+    pub(crate) link: String,
+    /// `allow`, `deny` or `no-opinion`; none when it was not asked any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) decision: Option<&'static str>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) reason: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<String>,
+}
+
+/// What each link said, a line each.
+pub(crate) fn write_walk(out: &mut dyn Write, walk: &[Asked]) -> Result<(), Failure> {
+    writeln!(out, "asked in turn:")?;
+    let width = walk.iter().map(|asked| asked.link.chars().count()).max().unwrap_or(0);
+    for Asked { link, decision, reason, errors } in walk {
+        let said = decision.map_or("not asked", |decision| match decision {
+            "no-opinion" => "no opinion",
+            other => other,
+        });
+        write!(out, "  {:width$}  {said}", plain(link))?;
+        let texts = std::iter::once(reason).chain(errors).filter(|text| !text.is_empty());
+        for text in texts {
+            write!(out, " - {}", plain(text))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
 /// As kubectl writes it (S-SAR-24).
 pub(crate) fn write_line(
     out: &mut dyn Write,

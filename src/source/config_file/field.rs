@@ -43,6 +43,7 @@ impl Problems {
 }
 
 /// A value and its path.
+#[derive(Clone)]
 pub(crate) struct Field<'a> {
     node: &'a Node,
     path: String,

@@ -26,6 +26,8 @@
 //! );
 //! ```
 
+mod asked_webhook;
+mod chain;
 mod limits;
 mod policy;
 mod revocation;
@@ -38,8 +40,10 @@ mod tests;
 
 use std::path::Path;
 
+pub use asked_webhook::WebhookConfig;
+pub use chain::{AuthorizerConfig, RegoConfig};
 pub use limits::LimitsConfig;
-pub use policy::{AuthorizerConfig, PolicyConfig, ShadowConfig};
+pub use policy::{PolicyConfig, ShadowConfig};
 pub use revocation::RevocationConfig;
 pub use serve::{
     DecisionLogConfig, ListenConfig, LogConfig, LogLevel, LogTarget, OperationsConfig,
@@ -151,7 +155,7 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
     let policy = root
         .get("policy")
         .map_or_else(|| Some(PolicyConfig::default()), |field| policy::policy(field, base));
-    let authorizers = root.required("authorizers").and_then(|field| policy::chain(&field, base));
+    let authorizers = root.required("authorizers").and_then(|field| chain::chain(&field, base));
     if let (Some(policy), Some(authorizers)) = (&policy, &authorizers) {
         policy::agree(root, policy, authorizers);
     }

@@ -8,10 +8,11 @@ use crate::api::core::TokenObjects;
 use crate::api::inventory::Inventory;
 use crate::authz::{OnFailure, abac};
 use crate::model::SharedRevocations;
-use crate::snapshot::{self, Config, Snapshot};
+use crate::snapshot::{self, Config, Mode, Snapshot};
 use crate::source::{self, LoadOptions, Raw};
 use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem};
 use crate::webhook::metrics::PolicyObject;
+use crate::webhook::slow;
 
 /// `None` when something was noted that is wrong.
 pub(super) fn compile(
@@ -53,14 +54,10 @@ pub(super) fn compile(
     }
     // Whose denial may be missing is not passed over: the answer is HTTP 500 (S-WHA-12).
     let mut compiled =
-        Config::new(chain.iter().map(AuthorizerConfig::mode)).with_on_failure(OnFailure::Deny);
+        Config::default().with_on_failure(OnFailure::Deny).with_slow_runner(slow::runner());
     compiled.revocations = revocations.cloned();
     for authorizer in chain {
-        if let AuthorizerConfig::Abac { file } = authorizer
-            && let Some(policy) = read_abac(file, material, problems)
-        {
-            compiled = compiled.with_abac(policy);
-        }
+        compiled = link(authorizer, compiled, material, problems);
     }
     if problems.len() > before {
         return None;
@@ -83,6 +80,26 @@ pub(super) fn compile(
             None
         }
         Err(_) => None,
+    }
+}
+
+/// The configuration with one more link. What is wrong with it is noted, and then its place is empty.
+fn link(
+    authorizer: &AuthorizerConfig,
+    config: Config,
+    material: &Material,
+    problems: &mut Vec<Problem>,
+) -> Config {
+    match authorizer {
+        AuthorizerConfig::AlwaysAllow => config.with_link(Mode::AlwaysAllow),
+        AuthorizerConfig::AlwaysDeny => config.with_link(Mode::AlwaysDeny),
+        AuthorizerConfig::Rbac => config.with_link(Mode::Rbac),
+        AuthorizerConfig::Node(gates) => config.with_link(Mode::Node).with_node(*gates),
+        AuthorizerConfig::Abac { file } => match read_abac(file, material, problems) {
+            Some(policy) => config.with_link(Mode::Abac).with_abac(policy),
+            None => config,
+        },
+        AuthorizerConfig::Rego(_) | AuthorizerConfig::Webhook(_) => config,
     }
 }
 
