@@ -64,6 +64,9 @@ pub struct DecisionLine<'a> {
     /// The audiences for which the token is good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audiences: Vec<Text<'a>>,
+    /// When the grants end on which a yes rests, if that is soon: RFC 3339 in UTC.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub grant_ends: Text<'a>,
     /// Which policy answered: counts those that served since the start of the server.
     #[serde(default)]
     pub generation: u64,

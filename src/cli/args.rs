@@ -1,6 +1,7 @@
 //! Flags that several verbs share.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use clap::{Args, ValueEnum};
 use portcullis::authz::rbac::aggregation::Aggregation;
@@ -55,13 +56,49 @@ pub(crate) struct PolicyArgs {
     /// The moment that is asked about, as an RFC 3339 time [default: now]
     #[arg(long, value_name = "TIME", requires = "grant_times")]
     pub(crate) at: Option<Moment>,
+    /// Let namespaces inherit the Roles and RoleBindings of those above them: by the `labels` of the
+    /// Hierarchical Namespace Controller, or by a YAML file of lines `child: parent`
+    ///
+    /// For labels the Namespace objects must be among the files; HierarchyConfiguration and
+    /// SubnamespaceAnchor objects are read, too.
+    #[arg(long, value_name = "labels|FILE")]
+    pub(crate) hierarchy: Option<HierarchyFrom>,
+    #[arg(skip)]
+    asked_at: Arc<Mutex<Option<Moment>>>,
+}
+
+/// Where the tree of namespaces comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HierarchyFrom {
+    /// Labels and objects of HNC.
+    Labels,
+    /// A file; one that is called `labels` is `./labels`.
+    File(PathBuf),
+}
+
+impl From<String> for HierarchyFrom {
+    fn from(text: String) -> Self {
+        if text == "labels" { Self::Labels } else { Self::File(text.into()) }
+    }
 }
 
 impl PolicyArgs {
     /// The clock by which bindings begin and end, if they do. A question is about one moment, however
     /// long it takes to answer.
     pub(crate) fn clock(&self) -> Option<Clock> {
-        self.grant_times.then(|| Clock::fixed(self.at.unwrap_or_else(|| Clock::system().now())))
+        let (asked, started) = (Arc::clone(&self.asked_at), Clock::system().now());
+        let at = self.at.unwrap_or(started);
+        let now = move || asked.lock().ok().and_then(|asked| *asked).unwrap_or(at);
+        self.grant_times.then(|| Clock::new(now))
+    }
+
+    /// Sets that clock for the next question, unless `--at` does.
+    pub(crate) fn ask_at(&self, moment: Option<Moment>) {
+        if self.at.is_none()
+            && let Ok(mut asked) = self.asked_at.lock()
+        {
+            *asked = moment;
+        }
     }
 }
 

@@ -165,7 +165,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
             }
         }
     }
-    describe::grant_ends(verdict, speaker);
+    describe::grant_ends(&world, verdict, speaker);
     if let Some(mark) = mark_of(verdict, &request.attributes, &table) {
         speaker.warn(format!(
             "an access review answers yes, but no real request can use this grant: {}",

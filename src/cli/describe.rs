@@ -73,10 +73,8 @@ fn grant_times_off(world: &World, speaker: Speaker) {
 }
 
 /// A yes that will be a no.
-pub(super) fn grant_ends(verdict: &Verdict<'_>, speaker: Speaker) {
-    const SOON: i64 = 3_600;
-    let Some((end, now)) = verdict.grant_ends().zip(verdict.moment()) else { return };
-    if end <= now.plus_seconds(SOON) {
+pub(super) fn grant_ends(world: &World, verdict: &Verdict<'_>, speaker: Speaker) {
+    if let Some((end, now)) = world.snapshot.ends_soon(verdict).zip(verdict.moment()) {
         speaker.warn(format!("this rests on a grant that ends {}", until(now, end)));
     }
 }

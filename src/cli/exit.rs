@@ -8,6 +8,7 @@ use portcullis::authz::abac;
 use portcullis::query::GroupsError;
 use portcullis::snapshot::CompileError;
 use portcullis::source::LoadError;
+use portcullis::source::hierarchy::HierarchyError;
 
 #[cfg(feature = "webhook")]
 use super::certificates::CertificateError;
@@ -45,6 +46,9 @@ pub(crate) enum Failure {
     /// The policy cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Who is above whom cannot be told.
+    #[error(transparent)]
+    Hierarchy(#[from] HierarchyError),
     /// The ABAC policy cannot be loaded.
     #[error(transparent)]
     Abac(#[from] abac::LoadError),

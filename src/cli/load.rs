@@ -9,9 +9,10 @@ use portcullis::api::resources::{ResourceInfo, ResourceTable, discovery};
 use portcullis::authz::abac;
 use portcullis::query::Groups;
 use portcullis::snapshot::{self, Config, Mode, Snapshot, SuperUserStep};
+use portcullis::source::hierarchy::{self, Hierarchy};
 use portcullis::source::{self, Input, LoadOptions, Loaded, Report, Skipped};
 
-use super::args::{NameArgs, PolicyArgs};
+use super::args::{HierarchyFrom, NameArgs, PolicyArgs};
 use super::batch;
 use super::describe::{self, counted};
 use super::exit::Failure;
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) took: Duration,
     /// The namespace of objects that name none.
     pub(super) default_namespace: String,
+    /// By which namespaces inherit.
+    hierarchy: Hierarchy,
 }
 
 impl World {
@@ -48,7 +51,9 @@ impl World {
         let Skipped { kind, namespace: own, .. } = skipped;
         let own = if own.is_empty() { self.default_namespace.as_str() } else { own };
         match kind.as_str() {
-            "Role" | "RoleBinding" => own == namespace,
+            "Role" | "RoleBinding" => {
+                own == namespace || self.hierarchy.above(namespace).any(|above| above == own)
+            }
             _ => true,
         }
     }
@@ -84,7 +89,16 @@ pub(crate) fn read(
         speaker.note(format!("feature gate `{gate}` changes nothing in this build"));
     }
     let default_namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
-    let Loaded { inventory, report } = read_objects(args, &default_namespace)?;
+    let mut loaded = read_objects(args, &default_namespace)?;
+    let hierarchy = match &args.hierarchy {
+        Some(HierarchyFrom::Labels) => Hierarchy::from_labels(&loaded)?,
+        Some(HierarchyFrom::File(path)) => Hierarchy::from_file(path)?,
+        None => Hierarchy::default(),
+    };
+    if args.hierarchy.is_some() {
+        hierarchy::inherit(&mut loaded, &hierarchy)?;
+    }
+    let Loaded { inventory, report } = loaded;
     let abac = args.abac.as_deref().map(read_abac).transpose()?;
     let has_rbac = args.with_defaults || has_policy(&inventory) || !report.skipped.is_empty();
     let modes = modes(args, has_rbac, abac.is_some(), &report)?;
@@ -101,7 +115,7 @@ pub(crate) fn read(
     }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
-    Ok(World { inventory, snapshot, report, took, default_namespace })
+    Ok(World { inventory, snapshot, report, took, default_namespace, hierarchy })
 }
 
 fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Failure> {

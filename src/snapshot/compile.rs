@@ -3,6 +3,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "rbac")]
+use super::config::GrantWarning;
 use super::config::{Config, Link, Mode, SuperUserStep};
 use crate::api::inventory::Inventory;
 #[cfg(feature = "rbac")]
@@ -21,7 +23,7 @@ use crate::authz::{
     AlwaysAllow, AlwaysDeny, Authorizer, Chain, ChainPrincipal, RevocationGate, Rules,
 };
 #[cfg(feature = "rbac")]
-use crate::model::Origin;
+use crate::model::{Moment, Origin};
 use crate::model::{Request, SharedRevocations, User, Verdict};
 
 /// Why an inventory and a configuration do not make a policy.
@@ -106,6 +108,8 @@ pub struct Snapshot {
     )]
     pub(super) engines: Engines,
     pub(super) notices: Vec<Notice>,
+    #[cfg(feature = "rbac")]
+    pub(super) grant_warning: GrantWarning,
 }
 
 /// What the links of a chain were compiled to, as far as others than the chain ask for it.
@@ -330,6 +334,8 @@ impl Snapshot {
             revocations: config.revocations.clone(),
             engines,
             notices,
+            #[cfg(feature = "rbac")]
+            grant_warning: config.grant_warning,
         }
     }
 
@@ -344,6 +350,21 @@ impl Snapshot {
     #[must_use]
     pub fn principal(&self, user: &User) -> ChainPrincipal {
         self.chain.principal(&Arc::new(user.clone()))
+    }
+
+    /// When the grants end on which a yes of this snapshot rests, if that is soon: see
+    /// [`Verdict::grant_ends`] and [`Config::with_grant_warning`].
+    #[cfg(feature = "rbac")]
+    #[must_use]
+    pub fn ends_soon(&self, verdict: &Verdict<'_>) -> Option<Moment> {
+        self.is_soon(verdict.moment()?, verdict.grant_ends()?)
+    }
+
+    /// The end, if it is soon after that moment.
+    #[cfg(feature = "rbac")]
+    pub(crate) fn is_soon(&self, now: Moment, end: Moment) -> Option<Moment> {
+        let warning = i64::try_from(self.grant_warning.0.as_secs()).unwrap_or(i64::MAX);
+        (end <= now.plus_seconds(warning)).then_some(end)
     }
 
     /// Everything that `user` may do in `namespace`, as a rules review lists it (S-CHAIN-4).

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+#[cfg(feature = "rbac")]
+use std::time::Duration;
 
 #[cfg(feature = "abac")]
 use crate::authz::abac;
@@ -189,6 +191,21 @@ pub struct Config {
     /// grant for ever, as they do in the API server.
     #[cfg(feature = "rbac")]
     pub grant_times: Option<Clock>,
+    /// How long before its end a grant is one that ends soon, for those who tell of it.
+    #[cfg(feature = "rbac")]
+    pub grant_warning: GrantWarning,
+}
+
+/// How long before its end a grant is one that ends soon. Default: an hour.
+#[cfg(feature = "rbac")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantWarning(pub Duration);
+
+#[cfg(feature = "rbac")]
+impl Default for GrantWarning {
+    fn default() -> Self {
+        Self(Duration::from_secs(3_600))
+    }
 }
 
 impl Config {
@@ -293,6 +310,15 @@ impl Config {
     #[must_use]
     pub fn with_grant_times(mut self, clock: Clock) -> Self {
         self.grant_times = Some(clock);
+        self
+    }
+
+    /// The same, where another time before its end makes a grant one that ends soon: see
+    /// [`Snapshot::ends_soon`](super::Snapshot::ends_soon).
+    #[cfg(feature = "rbac")]
+    #[must_use]
+    pub const fn with_grant_warning(mut self, before: Duration) -> Self {
+        self.grant_warning = GrantWarning(before);
         self
     }
 }

@@ -12,6 +12,8 @@ mod config;
 mod live;
 
 pub use compile::{CompileError, Notice, Snapshot, compile};
+#[cfg(feature = "rbac")]
+pub use config::GrantWarning;
 pub use config::{Config, Link, Mode, ModeError, SuperUserStep};
 #[cfg(feature = "rbac")]
 pub use live::{ApplyError, Change, Live};

@@ -43,7 +43,6 @@ pub mod config_file;
 #[cfg(feature = "crl")]
 pub mod crl;
 mod defaults;
-#[cfg(feature = "pki")]
 pub(crate) mod document;
 mod error;
 #[cfg(feature = "jwks")]

@@ -43,6 +43,8 @@ pub struct WhoCan<'p> {
     pub rows: Vec<Row<'p>>,
     /// Bindings whose role could not be resolved (S-WHO-2).
     pub errors: Vec<String>,
+    /// Bindings that grant it at another time, in the same order.
+    pub dormant: Vec<BindingRef<'p>>,
 }
 
 impl WhoCan<'_> {
@@ -60,6 +62,7 @@ enum Answer {
     No,
     Rule(u32),
     Unresolved,
+    Dormant,
 }
 
 impl Policy {
@@ -91,6 +94,7 @@ impl Policy {
                         who.rows.extend(rows.map(|subject| Row { binding, subject, rule_index }));
                     }
                     Answer::Unresolved => who.errors.push(binding.unresolved()),
+                    Answer::Dormant => who.dormant.push(binding),
                     Answer::No | Answer::Unknown => {}
                 }
             }
@@ -107,12 +111,14 @@ impl Policy {
         let Some(row) = self.roles.get(role) else {
             return Answer::No;
         };
-        if !row.is_in_force(now) {
-            return Answer::No;
-        }
+        let is_in_force = row.is_in_force(now);
         let Some(rules) = &row.rules else {
-            return Answer::Unresolved;
+            return if is_in_force { Answer::Unresolved } else { Answer::No };
         };
+        if !is_in_force {
+            let grants = rules.allows(question, &self.vocabulary);
+            return if grants { Answer::Dormant } else { Answer::No };
+        }
         if !self.role_allows(role, question) {
             return Answer::No;
         }

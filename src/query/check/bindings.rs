@@ -20,6 +20,10 @@ impl Lint<'_> {
 
     pub(super) fn role_bindings(&mut self) {
         for binding in &self.inventory.role_bindings {
+            // What it is a copy of is looked over.
+            if binding.origin.inherited_from.is_some() {
+                continue;
+            }
             let value = &binding.value;
             let at = At::new(Kind::RoleBinding, &value.metadata, &binding.origin);
             self.invalid(&at, &validation::validate_role_binding(value));

@@ -167,6 +167,10 @@ impl<'a> Lint<'a> {
 
     fn roles(&mut self) {
         for role in &self.inventory.roles {
+            // What it is a copy of is looked over.
+            if role.origin.inherited_from.is_some() {
+                continue;
+            }
             let at = At::new(Kind::Role, &role.value.metadata, &role.origin);
             self.invalid(&at, &validation::validate_role(&role.value));
             self.rules(&at, &role.value.rules);

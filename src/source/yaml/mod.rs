@@ -12,7 +12,6 @@ use std::borrow::Cow;
 use saphyr_parser::Event;
 
 use super::collect::Collector;
-#[cfg(feature = "pki")]
 use super::document::Document as Whole;
 use super::node::{MapBuilder, Node, Value};
 use super::object::{self, Class, Header, Inherited, Outcome};
@@ -73,7 +72,6 @@ fn document(
 
 /// Reads the only document of a text whole, with the fields that stand twice. Every field is on
 /// the line of its name.
-#[cfg(feature = "pki")]
 pub(super) fn single(
     text: &str,
     limits: &Limits,
@@ -92,7 +90,6 @@ pub(super) fn single(
 }
 
 /// Gives every document of a text that holds more than comments, as [`single`] reads it.
-#[cfg(feature = "pki")]
 pub(super) fn each(
     text: &str,
     limits: &Limits,
@@ -215,7 +212,6 @@ impl Document {
     }
 
     /// Reads a document as it stands.
-    #[cfg(feature = "pki")]
     fn read_whole(&mut self, tree: &mut Tree<'_>) -> Result<(), Broken> {
         self.read_with(tree, |document, tree, line| {
             document.line = line;

@@ -73,7 +73,6 @@ impl<'a> Tree<'a> {
     }
 
     /// The same, with every field on the line of its name: where somebody looks for it.
-    #[cfg(feature = "pki")]
     pub(super) fn at_names(mut self) -> Self {
         self.at_names = true;
         self
