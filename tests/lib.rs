@@ -64,6 +64,9 @@ mod golden_union;
 #[cfg(feature = "rbac")]
 mod grant_times;
 #[cfg(test)]
+#[cfg(all(feature = "files", feature = "rbac"))]
+mod hierarchy;
+#[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;
 #[cfg(test)]

@@ -3,11 +3,10 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::utc::Utc;
-use crate::util::rfc3339;
-
 const PER_SECOND: i64 = 1_000_000;
 
-/// An instant, to the microsecond. Displays as RFC 3339 in UTC.
+/// An instant, to the microsecond. Displays as RFC 3339 in UTC; what Kubernetes reads as a time is
+/// read.
 ///
 /// ```
 /// use portcullis::model::Moment;
@@ -67,17 +66,6 @@ impl Moment {
             // Rounded down, so away from zero.
             Err(before) => micros(before.duration().as_nanos().div_ceil(1000)).saturating_neg(),
         })
-    }
-}
-
-impl std::str::FromStr for Moment {
-    type Err = MomentError;
-
-    /// Reads what Kubernetes reads as a time. Of a fraction everything counts: what is finer than a
-    /// microsecond becomes the next one, so that no clock that shows microseconds sees a difference.
-    fn from_str(text: &str) -> Result<Self, MomentError> {
-        let rfc3339::Time { seconds, nanos } = rfc3339::parse(text).ok_or(MomentError)?;
-        Ok(Self(Self::from_seconds(seconds).0.saturating_add(i64::from(nanos.div_ceil(1000)))))
     }
 }
 

@@ -94,6 +94,9 @@ fn untold(
     unknown.into_iter().map(|name| Notice::NoNamespace { namespace: name.clone() }).collect()
 }
 
+/// Objects and namespaces that are put together, those included that inherit nothing of it.
+const MOST_LOOKED_AT: usize = 8 * MOST;
+
 /// An object that belongs to a namespace.
 trait Namespaced: Clone {
     const KIND: Kind;
@@ -164,12 +167,19 @@ fn handed_down<T: Namespaced>(
             }),
         }
     }
+    let givers = nearest_givers(hierarchy, |namespace| sources.contains_key(namespace));
     let mut all = Vec::new();
+    let mut looked_at = 0_usize;
     for (child, _) in hierarchy.pairs() {
         // By name, so that the nearest comes first and all come in order.
         let mut found: BTreeMap<&str, (&Sourced<T>, &str)> = BTreeMap::new();
-        for above in hierarchy.above(child) {
+        let next = |namespace: &str| givers.get(namespace).copied().flatten();
+        for above in std::iter::successors(next(child), |above| next(above)) {
             for (object, exceptions) in sources.get(above).into_iter().flatten() {
+                looked_at += 1;
+                if looked_at > MOST_LOOKED_AT {
+                    return Err(HierarchyError::TooMany { limit: MOST });
+                }
                 let name = object.value.metadata().name.as_str();
                 match exceptions.passes(child, known.get(child.as_str()).copied(), hierarchy) {
                     Passes::Yes => {}
@@ -204,6 +214,31 @@ fn handed_down<T: Namespaced>(
         }
     }
     Ok(all)
+}
+
+/// For each namespace the nearest above it that has something to give: trees may be deep, and most of
+/// what is above has nothing.
+fn nearest_givers<'h>(
+    hierarchy: &'h Hierarchy,
+    has_some: impl Fn(&str) -> bool,
+) -> HashMap<&'h str, Option<&'h str>> {
+    let mut givers: HashMap<&str, Option<&str>> = HashMap::new();
+    for (namespace, _) in hierarchy.pairs() {
+        // Up to what is known, then down again.
+        let mut way = Vec::new();
+        let mut at = Some(namespace.as_str());
+        while let Some(name) = at.filter(|name| !givers.contains_key(name)) {
+            way.push(name);
+            at = hierarchy.parent(name);
+        }
+        for name in way.into_iter().rev() {
+            let giver = hierarchy.parent(name).and_then(|parent| {
+                if has_some(parent) { Some(parent) } else { givers.get(parent).copied().flatten() }
+            });
+            givers.insert(name, giver);
+        }
+    }
+    givers
 }
 
 fn copy<T: Namespaced>(object: &Sourced<T>, child: &Str, above: &str) -> Sourced<T> {

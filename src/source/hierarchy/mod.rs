@@ -35,8 +35,6 @@ mod exceptions;
 mod file;
 mod inherit;
 mod labels;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
