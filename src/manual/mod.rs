@@ -3,4 +3,5 @@
 pub mod architecture;
 pub mod certificates;
 pub mod defaults;
+pub mod grants;
 pub mod webhook;

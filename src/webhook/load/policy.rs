@@ -118,7 +118,12 @@ fn inherit(
     };
     let told = loaded.report.notices.len();
     if let Err(error) = tree.and_then(|tree| hierarchy::inherit(loaded, &tree)) {
-        problems.push(at_paths(config, with_causes(&error)));
+        problems.push(match from {
+            HierarchyConfig::Labels => at_paths(config, with_causes(&error)),
+            HierarchyConfig::File(file) => {
+                Problem::new(file.origin.clone(), &file.field, with_causes(&error))
+            }
+        });
         return;
     }
     for notice in loaded.report.notices.iter().skip(told) {
