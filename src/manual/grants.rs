@@ -33,8 +33,9 @@
 //! log has `grantEnds`, and `portcullis_decisions_on_ending_grants_total` counts it.
 //!
 //! **Who keeps answers keeps them longer than the grant.** An API server that asks a webhook keeps a yes
-//! for `authorizedTTL`, five minutes by default (S-WHA-8). To end grants to the second set it to `0s`, and
-//! bear one review for each request.
+//! for `authorizedTTL`, five minutes by default (S-WHA-5). To end grants to the second, write
+//! `cacheAuthorizedRequests: false` in its AuthorizationConfiguration, and bear one review for each
+//! request; an `authorizedTTL` of 0 there means the default.
 //!
 //! # Keeping them out of the API server's sight
 //!
