@@ -301,7 +301,8 @@ fn abac_in_rego_answers_as_abac_does() {
 /// A function whose parameters share a name holds for equal arguments only.
 #[test]
 fn parameters_of_one_name_are_equal() {
-    let text = "package portcullis.authz\nsame(x, x) if true\nallow if same(input.user, \"jane\")\n";
+    let text =
+        "package portcullis.authz\nsame(x, x) if true\nallow if same(input.user, \"jane\")\n";
     for evaluator in [Evaluator::Interpreter, Evaluator::Auto, Evaluator::Machine] {
         let sources = portcullis::authz::rego::Sources::module("m.rego", text);
         let options = Options::default().with_evaluator(evaluator);

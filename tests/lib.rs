@@ -27,6 +27,9 @@ mod churn_rbac;
 mod cli;
 #[cfg(test)]
 #[cfg(feature = "cli")]
+mod cli_grants;
+#[cfg(test)]
+#[cfg(feature = "cli")]
 mod cli_node;
 #[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
@@ -81,6 +84,12 @@ mod golden_union;
 #[cfg(test)]
 #[cfg(feature = "structured-chain")]
 mod golden_webhook;
+#[cfg(test)]
+#[cfg(feature = "rbac")]
+mod grant_times;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "rbac"))]
+mod hierarchy;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;

@@ -11,14 +11,14 @@ use super::old::{self, Version};
 #[cfg(feature = "authn")]
 use super::secret;
 use super::text::{NAME, excerpt};
-use super::wire::{Definition, Metadata, PodMaker, Wide};
+use super::wire::{Definition, HierarchySpec, Metadata, PodMaker, Wide};
 use super::{SkipReason, WrongType};
 use crate::api::Str;
 #[cfg(feature = "authn")]
 use crate::api::core;
 #[cfg(feature = "node")]
 use crate::api::graph;
-use crate::api::inventory::{CustomResource, Namespace, PodIdentity};
+use crate::api::inventory::{CustomResource, Kinship, Namespace, PodIdentity};
 use crate::api::null::ObjectsOnly;
 use crate::api::rbac::{ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding};
 
@@ -39,6 +39,8 @@ pub(super) enum Outcome {
     GraphPod(PodIdentity, Box<graph::Pod>),
     #[cfg(feature = "node")]
     Graph(graph::Object),
+    /// Of no interest, but for who wants to know the parents of namespaces. The name of the kind.
+    Kinship(Kinship, String),
     #[cfg(feature = "authn")]
     Secret(core::Secret),
     #[cfg(feature = "authn")]
@@ -101,6 +103,10 @@ pub(super) enum Class {
     /// What the Node authorizer reads, pods included.
     #[cfg(feature = "node")]
     Graph(graph::Kind),
+    /// What names the parent of a namespace; whether it stands in the child.
+    Kinship {
+        in_child: bool,
+    },
     /// What stands behind tokens, when there is somebody to read them.
     #[cfg(feature = "authn")]
     Secret,
@@ -152,6 +158,8 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
         #[cfg(feature = "authn")]
         ("", "Node") => Class::Node,
         ("apiextensions.k8s.io", "CustomResourceDefinition") => Class::CustomResource,
+        ("hnc.x-k8s.io", "HierarchyConfiguration") => Class::Kinship { in_child: true },
+        ("hnc.x-k8s.io", "SubnamespaceAnchor") => Class::Kinship { in_child: false },
         ("", "Pod" | "ReplicationController")
         | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
         | ("batch", "Job" | "CronJob") => Class::Pod,
@@ -254,6 +262,10 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
                 _ => Outcome::Graph(reader::on_node(kind, metadata, spec(own)?)?),
             }
         }
+        Class::Kinship { in_child } => {
+            let kinship = kinship(in_child, wide.metadata, spec(wide.spec)?);
+            Outcome::Kinship(kinship, other_kind(api_version, kind))
+        }
         Class::Other => Outcome::Other(other_kind(api_version, kind)),
         Class::None if wide.rules.is_empty() && wide.subjects.is_empty() => {
             Outcome::Other(NO_KIND.to_owned())
@@ -294,6 +306,15 @@ pub(super) fn from_node(mut node: Node, inherited: &Inherited) -> Outcome {
         #[cfg(feature = "node")]
         Class::Graph(_) => names(&node, &class, &kind)
             .unwrap_or_else(|reason| Outcome::Unreadable { kind: header.kind, reason }),
+        Class::Kinship { in_child } => {
+            let read = || Ok(kinship(in_child, self::metadata(&node)?, field(&node, "spec")?));
+            let unreadable = |reason: WrongType| Kinship::Unreadable {
+                kind: header.kind,
+                reason: reason.to_string(),
+            };
+            let kinship = read().unwrap_or_else(unreadable);
+            Outcome::Kinship(kinship, other_kind(&api_version, &kind))
+        }
         Class::Other | Class::List(_) => Outcome::Other(other_kind(&api_version, &kind)),
         Class::None => {
             let policy =
@@ -389,6 +410,16 @@ fn read<'a, T: Deserialize<'a>>(node: &'a Node) -> Result<T, WrongType> {
 
 fn namespace(metadata: Metadata) -> Namespace {
     Namespace { name: metadata.name, labels: metadata.labels }
+}
+
+/// HNC looks at one HierarchyConfiguration of a namespace, by its name.
+fn kinship(in_child: bool, metadata: Metadata, spec: HierarchySpec) -> Kinship {
+    let Metadata { namespace, name, .. } = metadata;
+    match in_child {
+        false => Kinship::Parent { namespace: name, parent: namespace },
+        true if name == "hierarchy" => Kinship::Parent { namespace, parent: spec.parent },
+        true => Kinship::Parent { namespace, parent: Str::default() },
+    }
 }
 
 fn custom_resource(definition: Definition) -> CustomResource {

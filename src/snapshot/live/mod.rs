@@ -289,7 +289,7 @@ impl Writer {
         }
         let chain = build_chain(&self.config, &self.engines)?;
         #[cfg(feature = "rbac")]
-        let notices = self.roles.as_ref().map(|roles| roles.notices().to_vec()).unwrap_or_default();
+        let notices = self.roles.as_ref().map(Roles::notices).unwrap_or_default();
         #[cfg(not(feature = "rbac"))]
         let notices = Vec::new();
         Ok(Snapshot::new(generation, &self.config, self.engines.clone(), chain, notices))

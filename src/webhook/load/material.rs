@@ -80,7 +80,8 @@ impl Material {
             .map(|shadow| read_objects(&shadow.policy, base, &mut digest, shadow_problems))
             .unwrap_or_default();
         let mut files = HashMap::new();
-        let candidates = shadow.map(|shadow| chain_files(&shadow.authorizers));
+        let candidates = shadow
+            .map(|shadow| chain_files(&shadow.authorizers).chain(shadow.policy.hierarchy_file()));
         for (named, problems) in [
             (live_files(config), problems),
             (candidates.map_or_else(Vec::new, Iterator::collect), shadow_problems),
@@ -150,6 +151,7 @@ fn chain_files(chain: &[AuthorizerConfig]) -> impl Iterator<Item = &NamedPath> {
 /// Every single file that what serves is made of, in the order of the configuration.
 fn live_files(config: &ServerConfig) -> Vec<&NamedPath> {
     let mut files: Vec<_> = chain_files(&config.authorizers).collect();
+    files.extend(config.policy.hierarchy_file());
     for authenticator in &config.authenticators {
         match authenticator {
             AuthenticatorConfig::BootstrapTokens => {}
@@ -167,8 +169,10 @@ fn live_files(config: &ServerConfig) -> Vec<&NamedPath> {
 /// Every path that the configuration names, its listener's included.
 pub(super) fn named_paths(config: &ServerConfig) -> Vec<PathBuf> {
     let shadow = config.shadow.iter();
-    let candidates = shadow
-        .flat_map(|shadow| shadow.policy.paths.iter().chain(chain_files(&shadow.authorizers)));
+    let candidates = shadow.flat_map(|shadow| {
+        let objects = shadow.policy.paths.iter().chain(shadow.policy.hierarchy_file());
+        objects.chain(chain_files(&shadow.authorizers))
+    });
     let tls = &config.listen.tls;
     let own = [&tls.certificate_file, &tls.key_file].into_iter().chain(&tls.client_ca_file);
     let live = config.policy.paths.iter().chain(live_files(config));

@@ -8,10 +8,13 @@ use crate::api::core::TokenObjects;
 use crate::api::inventory::Inventory;
 use crate::authz::webhook::WebhookAuthorizer;
 use crate::authz::{OnFailure, abac};
-use crate::model::SharedRevocations;
-use crate::snapshot::{self, Config, Mode, Snapshot};
+use crate::model::{Clock, SharedRevocations};
+use crate::snapshot::{self, Config, Mode, Notice, Snapshot};
+use crate::source::hierarchy::{self, Hierarchy};
 use crate::source::{self, LoadOptions, Raw, webhook_client};
-use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem, WebhookConfig};
+use crate::webhook::config::{
+    AuthorizerConfig, HierarchyConfig, NamedPath, PolicyConfig, Problem, WebhookConfig,
+};
 use crate::webhook::metrics::PolicyObject;
 use crate::webhook::slow;
 
@@ -53,10 +56,19 @@ pub(super) fn compile(
             problems.push(at_paths(config, with_causes(&error)));
         }
     }
+    if let Some(from) = &config.hierarchy
+        && complete
+        && problems.len() == before
+    {
+        inherit(from, config, &mut loaded, material, problems, warnings);
+    }
     // Whose denial may be missing is not passed over: the answer is HTTP 500 (S-WHA-12).
     let mut compiled =
         Config::default().with_on_failure(OnFailure::Deny).with_slow_runner(slow::runner());
     compiled.revocations = revocations.cloned();
+    if let Some(warn_within) = config.grant_times {
+        compiled = compiled.with_grant_times(Clock::system()).with_grant_warning(warn_within);
+    }
     for authorizer in chain {
         compiled = link(authorizer, compiled, material, problems);
     }
@@ -66,6 +78,12 @@ pub(super) fn compile(
     let inventory = loaded.inventory;
     match snapshot::compile(&inventory, &compiled) {
         Ok(snapshot) => {
+            for notice in snapshot.notices() {
+                if let Notice::GrantTimes { origin, .. } = notice {
+                    let message = strip(&notice.to_string(), &origin.to_string());
+                    warnings.push(Problem::new(origin.clone(), "", message));
+                }
+            }
             let tokens = TokenObjects::new(&inventory);
             let policy = LoadedPolicy {
                 roles: inventory.roles.len() + inventory.cluster_roles.len(),
@@ -81,6 +99,38 @@ pub(super) fn compile(
             None
         }
         Err(_) => None,
+    }
+}
+
+/// Hands Roles and RoleBindings down. What is left out on the way is told.
+fn inherit(
+    from: &HierarchyConfig,
+    config: &PolicyConfig,
+    loaded: &mut source::Loaded,
+    material: &Material,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) {
+    let tree = match from {
+        HierarchyConfig::Labels => Hierarchy::from_labels(loaded),
+        HierarchyConfig::File(file) => {
+            // One that could not be read was told.
+            let Some(bytes) = material.file(file) else { return };
+            Hierarchy::parse(&file.path.display().to_string(), bytes.to_vec())
+        }
+    };
+    let told = loaded.report.notices.len();
+    if let Err(error) = tree.and_then(|tree| hierarchy::inherit(loaded, &tree)) {
+        problems.push(match from {
+            HierarchyConfig::Labels => at_paths(config, with_causes(&error)),
+            HierarchyConfig::File(file) => {
+                Problem::new(file.origin.clone(), &file.field, with_causes(&error))
+            }
+        });
+        return;
+    }
+    for notice in loaded.report.notices.iter().skip(told) {
+        warnings.push(at_paths(config, notice.to_string()));
     }
 }
 
