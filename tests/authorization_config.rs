@@ -11,7 +11,7 @@ use portcullis::api::authorization_config::{
 };
 use portcullis::query;
 use portcullis::source::authorization_config::{
-    ConfigurationError, KubeconfigFiles, Loaded, load, parse, reload,
+    ConfigurationError, KubeconfigFiles, Loaded, load, parse, reload, server_flags,
 };
 use proptest::prelude::*;
 
@@ -946,5 +946,147 @@ proptest! {
                 prop_assert!(authorizers.iter().all(is_named));
             }
         }
+    }
+}
+
+#[test]
+fn flags_of_a_manifest_amount_to_a_chain_or_are_refused_with_their_line() {
+    let manifest = |flags: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: other\n    command: [sleep, \
+             --authorization-mode=ABAC]\n  - name: kube-apiserver\n    command:\n    - kube-apiserver\n    \
+             - --secure-port=6443\n{flags}"
+        )
+    };
+    let read = |text: &str| server_flags("m.yaml", text.as_bytes());
+    let good = read(&manifest("    - --authorization-mode=Node,RBAC\n")).unwrap();
+    let chain = good.chain.unwrap();
+    assert_eq!(chain.configuration.authorizers.len(), 2);
+    assert_eq!(chain.places[1].entry.to_string(), "m.yaml:11");
+    let error = read(&manifest(
+        "    - --authorization-mode=Node,Foo\n    args: [--authorization-policy-file, /p]\n",
+    ));
+    let error = error.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "[authorization-mode \"Foo\" is not a valid mode, cannot specify \
+         --authorization-policy-file without mode ABAC]"
+    );
+    assert_eq!(lines(&error), [11, 12]);
+    // A file of flags, as a unit of systemd or a shell has them.
+    let text = "# kube-apiserver\n--v=2 \\\n  --authorization-config=/etc/authz.yaml \\\n";
+    let flags = read(text).unwrap();
+    assert_eq!((flags.chain, flags.flags.config.as_str()), (None, "/etc/authz.yaml"));
+    let error = read(&format!("{text}  --authorization-mode=\"RBAC\"\n")).unwrap_err();
+    assert!(error.to_string().starts_with("--authorization-config can not be specified when"));
+    assert_eq!(lines(&error), [3]);
+    let error = read("kind: Pod\n").unwrap_err();
+    assert!(error.to_string().starts_with("no container here runs kube-apiserver"), "{error}");
+}
+
+#[cfg(feature = "cli")]
+mod command {
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    use super::{GOOD, with};
+
+    fn run(args: &[&str]) -> (i32, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_portcullis")).args(args).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    fn policies(file: &str) -> String {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        root.join("policies/chain").join(file).display().to_string()
+    }
+
+    /// May somebody get the Secrets of `shop`?
+    fn ask(user: &str, chain: &str, more: &[&str]) -> (i32, String, String) {
+        let (objects, chain) = (policies("objects.yaml"), policies(chain));
+        let base = ["can-i", "get", "secrets", "-n", "shop", "--as", user, "-f", &objects];
+        let args = [&base[..], &["--authorization-config", &chain], more].concat();
+        run(&args)
+    }
+
+    #[test]
+    fn an_unasked_webhook_leaves_a_yes_incomplete_and_one_without_opinion_does_not() {
+        let (code, out, err) = ask("jane", "webhook-first.yaml", &[]);
+        assert!(code == 3 && out.starts_with("yes"), "{code} {out} {err}");
+        let (code, out, _) = ask("jane", "webhook-first.yaml", &["--webhook", "no-opinion"]);
+        assert!(code == 0 && out.starts_with("yes"), "{out}");
+        // The webhook is not asked about these.
+        let (code, out, _) = ask("system:x", "webhook-first.yaml", &[]);
+        assert!(code == 1 && out.starts_with("no"), "{out}");
+        assert_eq!(ask("jane", "kubeadm.yaml", &[]).0, 0);
+        assert_eq!(ask("joe", "kubeadm.yaml", &[]).0, 1);
+        // Links have the names of the file; modes those that they have everywhere.
+        let (_, out, _) = ask("joe", "webhook-first.yaml", &["--explain", "-o", "json"]);
+        for name in ["\"grants.example.com\"", "\"Node\"", "\"RBAC\""] {
+            assert!(out.contains(name), "{name}: {out}");
+        }
+    }
+
+    #[test]
+    fn a_chain_that_lacks_its_policy_or_is_refused_is_not_asked() {
+        let (code, _, err) = ask("jane", "abac-legacy.yaml", &[]);
+        assert!(code == 2 && err.contains("ABAC"), "{err}");
+        let (code, _, err) = ask("jane", "kubeadm.yaml", &["--mode", "RBAC"]);
+        assert!(code == 2 && err.contains("--mode"), "{err}");
+        let (code, _, err) = ask("jane", "gone.yaml", &[]);
+        assert!(code == 2 && err.contains("gone.yaml"), "{err}");
+        let (code, out, err) =
+            ask("jane", "../../tests/corpus/bad-chain/every-mode-twice.yaml", &[]);
+        assert!(code == 2 && out.is_empty(), "{out}");
+        assert!(
+            err.contains("every-mode-twice.yaml:5: authorizers[1].type: Duplicate value"),
+            "{err}"
+        );
+        assert!(
+            err.contains("every-mode-twice.yaml:7: authorizers[3].type: Duplicate value"),
+            "{err}"
+        );
+    }
+
+    #[test]
+    fn check_tells_the_messages_of_the_api_server_with_their_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("authz.yaml");
+        let name = file.display().to_string();
+        let check = |text: &str, more: &[&str]| {
+            std::fs::write(&file, text).unwrap();
+            run(&[&["check", "--authorization-config", &name], more].concat())
+        };
+        let (code, out, err) = check(&with("timeout: 3s", "timeout: 31s"), &["--elsewhere"]);
+        assert_eq!(code, 1);
+        let message = "authorizers[0].timeout: Invalid value: \"31s\": must be > 0s and <= 30s";
+        assert_eq!(out, format!("{name}:11: error[authorization-config]: {message}\n"));
+        assert!(err.contains("would not start"), "{err}");
+        // Here the kubeconfig is looked for.
+        let (code, out, _) = check(GOOD, &[]);
+        assert!(code == 1 && out.contains("stat /k: no such file or directory"), "{out}");
+        let (code, out, err) = check(GOOD, &["--elsewhere"]);
+        assert_eq!(code, 0, "{out}");
+        assert!(out.contains("warning[webhook-before-system-users]"), "{out}");
+        assert!(
+            err.contains("accepts") && err.contains("Webhook `guard`, then Node `node`"),
+            "{err}"
+        );
+        assert_eq!(check(GOOD, &["--elsewhere", "--fail-on", "warning"]).0, 1);
+        let (_, out, _) = check(GOOD, &["--elsewhere", "-o", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["findings"][0]["origin"]["line"], 18, "{json}");
+        assert_eq!(run(&["check", "--authorization-config", "/gone.yaml"]).0, 2);
+        // With a policy, both are looked over.
+        let objects = policies("objects.yaml");
+        let (code, out, err) = check(GOOD, &["--elsewhere", "-f", &objects]);
+        assert!(code == 0 && out.contains("node-restriction"), "{out} {err}");
+
+        let flags = folder.path().join("flags");
+        std::fs::write(&flags, "--authorization-mode=AlwaysAllow,RBAC\n").unwrap();
+        let (code, out, err) = run(&["check", "--apiserver-flags", flags.to_str().unwrap()]);
+        assert!(code == 0 && out.contains("flags:1: warning[always-allow]"), "{out}");
+        assert!(err.contains("anonymous requests are turned off"), "{err}");
     }
 }

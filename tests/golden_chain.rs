@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
-use portcullis::authz::Authorizer;
 use portcullis::authz::webhook::{
     NOT_ASKED, Remote, RemoteAnswer, RemoteError, Unasked, WebhookAuthorizer, WebhookOptions,
 };
+use portcullis::authz::{Authorizer, rego};
 use portcullis::model::Decision;
 use portcullis::query;
 use portcullis::snapshot::{Config, Snapshot, compile};
@@ -19,12 +19,15 @@ use serde_json::{Value, json};
 use crate::plain_yaml;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Cases {
     chain: String,
     policies: Vec<String>,
     #[serde(default)]
     abac: Option<String>,
+    /// A policy in Rego that is asked before the chain.
+    #[serde(default)]
+    rego_first: Option<String>,
     cases: Vec<Case>,
 }
 
@@ -97,7 +100,16 @@ fn files(end: &str) -> Vec<PathBuf> {
 fn snapshot(cases: &Cases, says: Says) -> Snapshot {
     let path = folder().join(&cases.chain);
     let loaded = authorization_config::load(&path, KubeconfigFiles::Elsewhere).unwrap();
-    let mut config = Config::default()
+    let mut config = Config::default();
+    if let Some(file) = &cases.rego_first {
+        let text = std::fs::read_to_string(folder().join(file)).unwrap();
+        let policy = rego::Policy::compile(
+            rego::Sources::module(file.as_str(), text),
+            rego::Options::default(),
+        );
+        config = config.with_rego("Rego", policy.unwrap());
+    }
+    let mut config = config
         .with_chain(&loaded.configuration, |_, entry| {
             let options = WebhookOptions::from_entry(entry)?;
             let webhook = WebhookAuthorizer::new(options, Arc::new(says));

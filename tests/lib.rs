@@ -47,7 +47,7 @@ mod fuzz_replay;
 #[cfg(feature = "abac")]
 mod golden_abac;
 #[cfg(test)]
-#[cfg(all(feature = "abac", feature = "node", feature = "query", feature = "structured-chain"))]
+#[cfg(feature = "full")]
 mod golden_chain;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
