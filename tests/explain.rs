@@ -264,6 +264,7 @@ mod round_trip {
                     request: &request,
                     decided,
                     reason: &reason,
+                    link: verdict.link().unwrap_or_default(),
                     errors: &verdict.errors,
                     snapshot: &live,
                     generation: 1,

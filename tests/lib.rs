@@ -2,6 +2,9 @@
 
 // `cfg(test)` tells clippy that helpers are test code, too; it does not look inside of `all(…)`.
 #[cfg(test)]
+#[cfg(all(feature = "query", feature = "structured-chain"))]
+mod authorization_config;
+#[cfg(test)]
 #[cfg(feature = "files")]
 mod bad;
 #[cfg(test)]
@@ -41,6 +44,9 @@ mod fuzz_replay;
 #[cfg(feature = "abac")]
 mod golden_abac;
 #[cfg(test)]
+#[cfg(all(feature = "abac", feature = "node", feature = "query", feature = "structured-chain"))]
+mod golden_chain;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_k8s;
 #[cfg(test)]
@@ -59,6 +65,9 @@ mod golden_rbac;
 #[cfg(all(feature = "files", feature = "rbac"))]
 mod golden_real_cluster;
 #[cfg(test)]
+#[cfg(all(feature = "abac", feature = "files", feature = "rbac", feature = "rego"))]
+mod golden_rego;
+#[cfg(test)]
 mod golden_review;
 #[cfg(test)]
 #[cfg(all(feature = "ledger", feature = "files"))]
@@ -69,6 +78,9 @@ mod golden_token_review;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
+#[cfg(test)]
+#[cfg(feature = "structured-chain")]
+mod golden_webhook;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;
@@ -121,6 +133,12 @@ mod reference;
 #[cfg(feature = "abac")]
 mod reference_abac;
 #[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_conformance;
+#[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_hostile;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;
@@ -130,6 +148,9 @@ mod token;
 #[cfg(test)]
 #[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
 mod token_objects;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod webhook_client;
 #[cfg(test)]
 #[cfg(all(feature = "webhook", feature = "cli"))]
 mod webhook_e2e;

@@ -43,6 +43,9 @@ pub struct DecisionLine<'a> {
     /// Why, as the answer said it.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub reason: Text<'a>,
+    /// The link of the chain that decided; `system:masters` for the built-in step.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub link: Text<'a>,
     /// What went wrong on the way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Text<'a>>,

@@ -20,6 +20,7 @@ use super::rules;
 use super::speak::Speaker;
 use super::subject::SubjectArgs;
 use super::target::TargetArgs;
+use super::webhook;
 
 /// May somebody do something? Answers yes or no, and why
 ///
@@ -48,7 +49,8 @@ Exit status:
   0  yes
   1  no (-o json tells a denial from no opinion)
   2  wrong usage or unusable input; nothing was answered
-  3  no, as far as can be seen: objects that could matter were skipped, or an authorizer failed")]
+  3  no, as far as can be seen: objects that could matter were skipped, or an authorizer failed;
+     or any answer that a webhook which was not asked could change (see --webhook)")]
 pub(crate) struct CanIArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -175,8 +177,8 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         speaker.doubt("the answer may be incomplete: what was skipped or failed could change it");
     }
     Ok(match (verdict.is_allowed(), incomplete) {
-        (true, _) => Exit::Yes,
-        (false, true) => Exit::Incomplete,
+        (_, true) => Exit::Incomplete,
+        (true, false) => Exit::Yes,
         (false, false) => Exit::No,
     })
 }
@@ -212,9 +214,11 @@ fn mark_of(
     reach.and_then(|reach| query::mark_attributes(attributes, reach, table))
 }
 
-/// A yes is proved by what was read; a no is as good as what was read is complete.
+/// A yes is proved by what was read, unless a webhook that comes before was not asked; a no is as good
+/// as what was read is complete.
 pub(super) fn is_incomplete(world: &World, verdict: &Verdict<'_>, request: &Request<'_>) -> bool {
     !verdict.is_allowed() && (!verdict.errors.is_empty() || world.is_doubtful_for(request))
+        || world.has_unasked && webhook::is_unasked(&world.snapshot, request)
 }
 
 fn asked_by(mut spec: SubjectAccessReviewSpec, user: &User) -> SubjectAccessReviewSpec {

@@ -7,6 +7,7 @@ use portcullis::model::{User, groups, names};
 use portcullis::snapshot::{Mode, Notice};
 
 use super::load::{POLICY_KINDS, World};
+use super::rego;
 use super::speak::Speaker;
 
 /// Of what loses nothing, so many are worth a line each.
@@ -16,10 +17,16 @@ const FEW: usize = 3;
 const MANY: usize = 10;
 
 /// Policy that no mode consults is a surprise.
-pub(super) fn unasked(modes: &[Mode], has_rbac: bool, has_abac: bool, speaker: Speaker) {
+pub(super) fn unasked(
+    modes: &[Mode],
+    says: &str,
+    has_rbac: bool,
+    has_abac: bool,
+    speaker: Speaker,
+) {
     for (given, mode, flag) in [(has_rbac, Mode::Rbac, "-f"), (has_abac, Mode::Abac, "--abac")] {
         if given && !modes.contains(&mode) {
-            speaker.warn(format!("what {flag} gives is not asked: --mode leaves out {mode}"));
+            speaker.warn(format!("what {flag} gives is not asked: {says} leaves out {mode}"));
         }
     }
 }
@@ -63,6 +70,7 @@ pub(super) fn loaded(world: &World, speaker: Speaker) {
     speaker.each(MANY, report.skipped.iter(), |speaker, text| speaker.doubt(text));
     speaker.each(FEW, report.notices.iter(), |speaker, text| speaker.note(text));
     describe_roles(snapshot.notices(), speaker);
+    rego::warn(snapshot.links(), speaker);
     if report.defaulted_namespace > 0 {
         speaker.note(format!(
             "{} without a namespace: read as of namespace `{}` (-n names another)",

@@ -10,15 +10,18 @@ use portcullis::authz::abac;
 use portcullis::authz::node::Gates;
 use portcullis::model::{Request, groups};
 use portcullis::query::Groups;
-use portcullis::snapshot::{self, Config, Mode, Snapshot, SuperUserStep};
+use portcullis::snapshot::{self, Config, Link, Mode, Snapshot, SuperUserStep};
 use portcullis::source::{self, Input, LoadOptions, Loaded, Notice, Report, Skipped};
 
-use super::args::{NameArgs, PolicyArgs};
+use super::args::{Asked, NameArgs, PolicyArgs};
 use super::batch;
+use super::chain;
 use super::describe::{self, counted};
 use super::exit::Failure;
 use super::progress::Bar;
+use super::rego;
 use super::speak::Speaker;
+use super::webhook::WebhookUse;
 
 /// The namespace of a question, and of objects that name none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -36,6 +39,8 @@ pub(crate) struct World {
     pub(crate) took: Duration,
     /// The namespace of objects that name none.
     pub(super) default_namespace: String,
+    /// Whether the chain has webhooks that are not asked, and that could change answers.
+    pub(super) has_unasked: bool,
 }
 
 impl World {
@@ -93,10 +98,15 @@ pub(crate) fn read(
     speaker: Speaker,
 ) -> Result<World, Failure> {
     let started = Instant::now();
-    if args.files.is_empty() && args.abac.is_none() && !args.with_defaults && args.modes.is_empty()
+    if args.files.is_empty()
+        && args.abac.is_none()
+        && !args.with_defaults
+        && args.modes.is_empty()
+        && args.authorization_config.is_none()
+        && args.rego.is_empty()
     {
         return Err(Failure::usage(
-            "there is no policy to ask; name files with -f PATH or --abac FILE, \
+            "there is no policy to ask; name files with -f PATH, --abac FILE or --rego PATH, \
              or take the roles of every cluster with --with-defaults",
         ));
     }
@@ -106,19 +116,40 @@ pub(crate) fn read(
     let Loaded { inventory, report } = read_objects(args, &default_namespace)?;
     let abac = args.abac.as_deref().map(read_abac).transpose()?;
     let has_rbac = args.with_defaults || has_policy(&inventory) || !report.skipped.is_empty();
-    let modes = modes(args, has_rbac, abac.is_some(), &report)?;
+    let rego = rego::policy(args)?;
+    let (mut links, says) = match &args.authorization_config {
+        Some(file) => (chain::links(file, args.webhook, speaker)?, file.display().to_string()),
+        None => {
+            let modes = modes(args, has_rbac, abac.is_some());
+            (modes.into_iter().map(Link::Mode).collect(), "--mode".to_owned())
+        }
+    };
+    let unasked = links.iter().filter(|link| link.mode().is_none()).count();
+    if let Some(policy) = &rego {
+        rego::insert(policy, args, &mut links, speaker);
+    }
+    let modes: Vec<Mode> = links.iter().filter_map(Link::mode).collect();
+    if modes.contains(&Mode::Rbac) && !has_rbac {
+        return Err(Failure::usage(no_rbac(args, &report)));
+    }
+    if modes.contains(&Mode::Node) && args.files.is_empty() {
+        return Err(Failure::usage(
+            "mode Node needs the pods and volumes of the cluster; name files with -f",
+        ));
+    }
     describe::graph(&modes, &inventory, speaker);
-    describe::unasked(&modes, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
+    describe::unasked(&modes, &says, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
+    let has_unasked = args.webhook == WebhookUse::Incomplete && unasked > 0;
 
     let step = if args.no_super_user { SuperUserStep::LeaveOut } else { SuperUserStep::Include };
-    let config = Config::new(modes).with_super_user(step).with_aggregation(args.aggregate.into());
-    let mut config = config.with_node(gates);
+    let mut config = links.into_iter().fold(Config::default(), Config::with_link);
+    config = config.with_super_user(step).with_aggregation(args.aggregate.into()).with_node(gates);
     if let Some(policy) = abac {
         config = config.with_abac(policy);
     }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
-    Ok(World { inventory, snapshot, report, took, default_namespace })
+    Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked })
 }
 
 /// The gates that the Node authorizer has; of every other it is said that it has none.
@@ -136,7 +167,7 @@ fn gates(args: &PolicyArgs, speaker: Speaker) -> Gates {
             }
         };
         *gate = *is_on;
-        if !args.modes.contains(&Mode::Node) {
+        if !args.modes.contains(&Asked::Mode(Mode::Node)) && args.authorization_config.is_none() {
             speaker.note(format!("feature gate `{name}` changes nothing: --mode has no Node"));
         }
     }
@@ -147,6 +178,7 @@ fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Fa
     let options = LoadOptions {
         default_namespace: default_namespace.into(),
         strict: args.strict,
+        keep_metadata: !args.rego.is_empty(),
         ..LoadOptions::default()
     };
     let inputs: Vec<Input> = args.files.iter().map(Input::from).collect();
@@ -202,26 +234,18 @@ fn has_policy(inventory: &Inventory) -> bool {
 }
 
 /// The modes that were asked for, or those for which there is policy.
-fn modes(
-    args: &PolicyArgs,
-    has_rbac: bool,
-    has_abac: bool,
-    report: &Report,
-) -> Result<Vec<Mode>, Failure> {
-    if args.modes.contains(&Mode::Node) && args.files.is_empty() {
-        return Err(Failure::usage(
-            "mode Node needs the pods and volumes of the cluster; name files with -f",
-        ));
-    }
-    let wants_rbac = args.modes.is_empty() && !has_abac || args.modes.contains(&Mode::Rbac);
-    if wants_rbac && !has_rbac {
-        return Err(Failure::usage(no_rbac(args, report)));
-    }
+fn modes(args: &PolicyArgs, has_rbac: bool, has_abac: bool) -> Vec<Mode> {
     if !args.modes.is_empty() {
-        return Ok(args.modes.clone());
+        let mode = |asked: &Asked| match asked {
+            Asked::Mode(mode) => Some(*mode),
+            Asked::Rego => None,
+        };
+        return args.modes.iter().filter_map(mode).collect();
     }
-    let modes = [(has_rbac, Mode::Rbac), (has_abac, Mode::Abac)];
-    Ok(modes.into_iter().filter_map(|(given, mode)| given.then_some(mode)).collect())
+    // RBAC is missed when nothing else is given.
+    let has_others = has_abac || !args.rego.is_empty();
+    let modes = [(has_rbac || !has_others, Mode::Rbac), (has_abac, Mode::Abac)];
+    modes.into_iter().filter_map(|(given, mode)| given.then_some(mode)).collect()
 }
 
 fn no_rbac(args: &PolicyArgs, report: &Report) -> String {
@@ -237,7 +261,7 @@ fn no_rbac(args: &PolicyArgs, report: &Report) -> String {
     }
     format!(
         "{files}: no Role, ClusterRole, RoleBinding or ClusterRoleBinding among {}; an ABAC policy \
-         is given with --abac",
+         is given with --abac, one in Rego with --rego",
         counted(report.documents, "document")
     )
 }

@@ -10,6 +10,8 @@ mod compile;
 mod config;
 #[cfg(any(feature = "node", feature = "rbac"))]
 mod live;
+#[cfg(feature = "structured-chain")]
+mod structured;
 
 pub use compile::{CompileError, Notice, Snapshot, compile};
 pub use config::{Config, Link, Mode, ModeError, SuperUserStep};

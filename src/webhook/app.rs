@@ -183,6 +183,7 @@ impl App {
                 request: seen.request,
                 decided: seen.outcome,
                 reason: seen.reason,
+                link: seen.verdict.link().unwrap_or_default(),
                 errors: &seen.verdict.errors,
                 snapshot,
                 generation: *generation,

@@ -56,7 +56,7 @@ mod identity;
 mod rules;
 mod ruling;
 #[cfg(test)]
-mod tests {}
+mod tests;
 mod vertex;
 
 pub use edit::Editor;

@@ -33,6 +33,7 @@
 //!         request: &request,
 //!         decided: Decided::Allow,
 //!         reason: "",
+//!         link: "AlwaysAllow",
 //!         errors: &[],
 //!         snapshot: &snapshot,
 //!         generation: 1,

@@ -21,6 +21,8 @@ pub struct AuthorizeRecord<'a> {
     pub decided: Decided,
     /// The reason, as it was answered.
     pub reason: &'a str,
+    /// The link of the chain that decided; empty when none did.
+    pub link: &'a str,
     /// What authorizers complained about.
     pub errors: &'a [String],
     /// The policy that answered; the writer asks it for the way to the rule.
@@ -142,6 +144,7 @@ impl Entry {
             put_user(request.user, put);
             attributes.into_iter().for_each(&mut *put);
             put(record.reason);
+            put(record.link);
             errors.iter().for_each(|error| put(error));
         };
         Self::new(rate, record.took, record.generation, record.peer, what, pack(each))

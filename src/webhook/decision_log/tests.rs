@@ -131,6 +131,7 @@ impl Bench {
                 request,
                 decided,
                 reason: &reason,
+                link: verdict.link().unwrap_or_default(),
                 errors: &verdict.errors,
                 snapshot: &self.snapshot,
                 generation: 7,
@@ -236,6 +237,7 @@ fn a_path_errors_and_a_failure_are_logged() {
         request: &request,
         decided: Decided::Error,
         reason: "",
+        link: "",
         errors: &["webhook is down".to_owned(), "so is the other".to_owned()],
         snapshot: &bench.snapshot,
         generation: 1,
@@ -584,4 +586,33 @@ fn an_authorizer_that_panics_when_asked_for_its_way_does_not_end_the_log() {
     assert_eq!(lines[0]["reason"], "moody");
     assert_eq!(lines[0].get("path"), None);
     assert_eq!(lines[1]["path"].as_array().unwrap().len(), 4);
+}
+
+/// Asks somebody far away, who is not to be bothered for the log.
+struct Remote(Moody);
+
+impl Authorizer for Remote {
+    fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
+        self.0.authorize(request)
+    }
+
+    fn rules_for(&self, _: &User, _: &str) -> Rules {
+        Rules::default()
+    }
+
+    fn is_slow(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_line_names_the_link_that_decided_and_no_slow_one_is_asked_again() {
+    let mut bench = running(options());
+    let remote = Remote(Moody(AtomicBool::new(false)));
+    let config = Config::new([Mode::AlwaysDeny]).with_authorizer("far", remote);
+    bench.snapshot = Arc::new(compile(&Default::default(), &config).unwrap());
+    bench.ask(&jane(), get_pod());
+    let lines = bench.lines();
+    assert_eq!((&lines[0]["link"], &lines[0]["reason"]), (&json!("far"), &json!("moody")));
+    assert_eq!(lines[0].get("path"), None);
 }

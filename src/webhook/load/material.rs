@@ -80,7 +80,7 @@ impl Material {
             .map(|shadow| read_objects(&shadow.policy, base, &mut digest, shadow_problems))
             .unwrap_or_default();
         let mut files = HashMap::new();
-        let candidates = shadow.map(|shadow| abac_files(&shadow.authorizers));
+        let candidates = shadow.map(|shadow| chain_files(&shadow.authorizers));
         for (named, problems) in [
             (live_files(config), problems),
             (candidates.map_or_else(Vec::new, Iterator::collect), shadow_problems),
@@ -137,17 +137,19 @@ fn read_objects(
     all
 }
 
-/// The policy files of a chain.
-fn abac_files(chain: &[AuthorizerConfig]) -> impl Iterator<Item = &NamedPath> {
+/// The single files of a chain. Kubeconfigs are read by whoever connects; here they are read so that a
+/// change of one is noticed.
+fn chain_files(chain: &[AuthorizerConfig]) -> impl Iterator<Item = &NamedPath> {
     chain.iter().filter_map(|authorizer| match authorizer {
         AuthorizerConfig::Abac { file } => Some(file),
+        AuthorizerConfig::Webhook(webhook) => Some(&webhook.kubeconfig),
         _ => None,
     })
 }
 
 /// Every single file that what serves is made of, in the order of the configuration.
 fn live_files(config: &ServerConfig) -> Vec<&NamedPath> {
-    let mut files: Vec<_> = abac_files(&config.authorizers).collect();
+    let mut files: Vec<_> = chain_files(&config.authorizers).collect();
     for authenticator in &config.authenticators {
         match authenticator {
             AuthenticatorConfig::BootstrapTokens => {}
@@ -165,8 +167,8 @@ fn live_files(config: &ServerConfig) -> Vec<&NamedPath> {
 /// Every path that the configuration names, its listener's included.
 pub(super) fn named_paths(config: &ServerConfig) -> Vec<PathBuf> {
     let shadow = config.shadow.iter();
-    let candidates =
-        shadow.flat_map(|shadow| shadow.policy.paths.iter().chain(abac_files(&shadow.authorizers)));
+    let candidates = shadow
+        .flat_map(|shadow| shadow.policy.paths.iter().chain(chain_files(&shadow.authorizers)));
     let tls = &config.listen.tls;
     let own = [&tls.certificate_file, &tls.key_file].into_iter().chain(&tls.client_ca_file);
     let live = config.policy.paths.iter().chain(live_files(config));

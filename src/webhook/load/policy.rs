@@ -6,11 +6,12 @@ use super::LoadedPolicy;
 use super::material::{Material, with_causes};
 use crate::api::core::TokenObjects;
 use crate::api::inventory::Inventory;
+use crate::authz::webhook::WebhookAuthorizer;
 use crate::authz::{OnFailure, abac};
 use crate::model::SharedRevocations;
 use crate::snapshot::{self, Config, Mode, Snapshot};
-use crate::source::{self, LoadOptions, Raw};
-use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem};
+use crate::source::{self, LoadOptions, Raw, webhook_client};
+use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem, WebhookConfig};
 use crate::webhook::metrics::PolicyObject;
 use crate::webhook::slow;
 
@@ -99,8 +100,24 @@ fn link(
             Some(policy) => config.with_link(Mode::Abac).with_abac(policy),
             None => config,
         },
-        AuthorizerConfig::Rego(_) | AuthorizerConfig::Webhook(_) => config,
+        AuthorizerConfig::Rego(_) => config,
+        AuthorizerConfig::Webhook(webhook) => match connect(webhook, problems) {
+            Some(authorizer) => config.with_authorizer(&webhook.name, authorizer),
+            None => config,
+        },
     }
+}
+
+/// Another webhook. Its connections have a runtime of their own: every thread of the one that serves may
+/// come to wait for an answer, and somebody must be left to read it.
+fn connect(webhook: &WebhookConfig, problems: &mut Vec<Problem>) -> Option<WebhookAuthorizer> {
+    let authorizer = webhook_client::authorizer(&webhook.entry, None);
+    authorizer
+        .map_err(|error| {
+            let NamedPath { origin, field, .. } = &webhook.kubeconfig;
+            problems.push(Problem::new(origin.clone(), field, with_causes(&error)));
+        })
+        .ok()
 }
 
 fn count(inventory: &Inventory, snapshot: &Snapshot) -> [(PolicyObject, usize); 5] {
