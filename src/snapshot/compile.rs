@@ -146,7 +146,10 @@ impl Engines {
     fn for_rego(&self) -> rego::World {
         rego::World {
             #[cfg(feature = "rbac")]
-            rbac: self.rbac.clone().map(|policy| policy as Arc<dyn Authorizer>),
+            rbac: self.rbac.clone().map(|policy| {
+                let policy: Arc<dyn Authorizer> = policy;
+                policy
+            }),
             #[cfg(not(feature = "rbac"))]
             rbac: None,
             facts: self.facts.clone().unwrap_or_default(),

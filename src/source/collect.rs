@@ -165,8 +165,12 @@ impl<'a> Collector<'a> {
             }
             #[cfg(feature = "node")]
             Outcome::Graph(mut object) => {
+                let is_namespaced = object.kind().is_namespaced();
                 if let Some(namespace) = object.namespace_mut() {
-                    self.default_namespace(namespace);
+                    match is_namespaced {
+                        true => self.default_namespace(namespace),
+                        false => namespace.clear(),
+                    }
                 }
                 self.add_to_graph(origin, object);
             }

@@ -1,3 +1,7 @@
+//! How does a policy change while readers decide? By one writer, who publishes a whole snapshot at a time.
+//!
+//! Absent on purpose: watching anything; whoever does says what has changed.
+
 #[cfg(feature = "rbac")]
 mod roles;
 
