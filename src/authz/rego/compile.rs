@@ -275,7 +275,7 @@ pub(super) fn engine(
         engine.set_rego_v0(module.version == RegoVersion::V0);
         engine
             .add_policy(module.name.clone(), module.text.clone())
-            .map_err(|error| of_engine(modules, &module.name, &error.to_string()))?;
+            .map_err(|error| of_engine(&module.name, &error.to_string()))?;
     }
     engine
         .add_data(data.clone())
@@ -294,9 +294,7 @@ pub(super) fn prepare(
     entries: &Entries,
 ) -> Result<CompiledPolicy, CompileError> {
     let entry = entries.all().next().unwrap_or_default();
-    engine
-        .compile_with_entrypoint(&entry.into())
-        .map_err(|error| of_engine(&[], "", &error.to_string()))
+    engine.compile_with_entrypoint(&entry.into()).map_err(|error| of_engine("", &error.to_string()))
 }
 
 /// A program for the register machine. An error with a place is a fault of the policy; without one the
@@ -323,7 +321,7 @@ pub(super) fn for_machine(
 }
 
 /// What the engine says of a text: where and what, without its drawing of the place.
-fn of_engine(modules: &[Module], name: &str, message: &str) -> CompileError {
+fn of_engine(name: &str, message: &str) -> CompileError {
     let reason = message
         .lines()
         .rev()
@@ -336,7 +334,6 @@ fn of_engine(modules: &[Module], name: &str, message: &str) -> CompileError {
         let line = parts.next()?.parse().ok()?;
         Some((parts.next()?, line, column))
     });
-    let _ = modules;
     match place {
         Some((name, line, column)) => CompileError::new(name, reason).at(line, column),
         None => CompileError::new(name, reason),
