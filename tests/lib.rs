@@ -26,6 +26,9 @@ mod cli;
 #[cfg(feature = "cli")]
 mod cli_node;
 #[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_rego;
+#[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
 mod crl;
 #[cfg(test)]
