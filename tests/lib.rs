@@ -121,6 +121,9 @@ mod prop_node;
 #[cfg(feature = "rbac")]
 mod prop_rbac;
 #[cfg(test)]
+#[cfg(all(feature = "files", feature = "rego"))]
+mod prop_rego_files;
+#[cfg(test)]
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
 #[cfg(test)]
