@@ -298,21 +298,42 @@ fn abac_in_rego_answers_as_abac_does() {
     assert!(asked > 500 && allowed > 50 && allowed < asked, "{allowed} of {asked}");
 }
 
-/// A function whose parameters share a name holds for equal arguments only.
+/// What a policy compares by using a name twice, both evaluators compare; or it does not compile.
 #[test]
-fn parameters_of_one_name_are_equal() {
-    let text =
-        "package portcullis.authz\nsame(x, x) if true\nallow if same(input.user, \"jane\")\n";
-    for evaluator in [Evaluator::Interpreter, Evaluator::Auto, Evaluator::Machine] {
-        let sources = portcullis::authz::rego::Sources::module("m.rego", text);
-        let options = Options::default().with_evaluator(evaluator);
-        let Ok(policy) = Policy::compile(sources, options) else { continue };
-        let config = Config::default().with_rego("Rego", Arc::new(policy));
-        let snapshot = compile(&Default::default(), &config).unwrap();
-        for (user, is_allowed) in [("jane", true), ("bob", false)] {
-            let user = portcullis::model::User::new(user);
-            let request = portcullis::model::Request::non_resource(&user, "get", "/x");
-            assert_eq!(snapshot.authorize(&request).is_allowed(), is_allowed, "{evaluator:?}");
+fn a_name_that_stands_twice_is_compared_or_refused() {
+    for body in [
+        "same(x, x) := true\nallow if same(input.user, \"jane\")",
+        "same([x, x]) := true\nallow if same([input.user, \"jane\"])",
+        "allow if [x, x] = [input.user, \"jane\"]",
+        "allow if { some x; [x, x] = [input.user, \"jane\"] }",
+        "allow if { some [x, x] in [[input.user, \"jane\"]] }",
+        "allow if { x := \"jane\"; some x in [input.user] }",
+        "allow if { x := \"jane\"; [x, _] = [input.user, 1] }",
+        "allow if { x := \"jane\"; {\"a\": x} = {\"a\": input.user} }",
+        "allow if { some x; {\"jane\": input.user}[x] == x }",
+        "allow if { [x, y] = [input.user, \"jane\"]; x = y }",
+        "allow if { x := \"jane\"; count([1 | [x, 1] = [input.user, 1]]) == 1 }",
+        "allow if { x := \"jane\"; every y in [1] { [x, y] = [input.user, 1] } }",
+        "allow if { every x in [\"jane\"] { x = input.user } }",
+        "allow if { some x in [\"jane\"]; [x, 1] = [input.user, 1] }",
+        "f(x) if { [x, 1] = [input.user, 1] }\nallow if f(\"jane\")",
+    ] {
+        for evaluator in [Evaluator::Interpreter, Evaluator::Auto, Evaluator::Machine] {
+            let text = format!("package portcullis.authz\n{body}\n");
+            let sources = portcullis::authz::rego::Sources::module("m.rego", text);
+            let options = Options::default().with_evaluator(evaluator);
+            let policy = match Policy::compile(sources, options) {
+                Ok(policy) => policy,
+                Err(_) => continue,
+            };
+            let config = Config::default().with_rego("Rego", Arc::new(policy));
+            let snapshot = compile(&Default::default(), &config).unwrap();
+            for (user, is_allowed) in [("jane", true), ("bob", false)] {
+                let user = portcullis::model::User::new(user);
+                let request = portcullis::model::Request::non_resource(&user, "get", "/x");
+                let got = snapshot.authorize(&request).is_allowed();
+                assert_eq!(got, is_allowed, "{evaluator:?}: {body}: {user:?}");
+            }
         }
     }
 }

@@ -32,6 +32,9 @@ mod cli_grants;
 #[cfg(feature = "cli")]
 mod cli_node;
 #[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_rego;
+#[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
 mod crl;
 #[cfg(test)]
@@ -132,6 +135,9 @@ mod prop_node;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod prop_rbac;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "rego"))]
+mod prop_rego_files;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
