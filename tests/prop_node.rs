@@ -299,6 +299,6 @@ proptest! {
         let graph = editor.graph();
         prop_assert_eq!(graph.nodes(), [""; 0]);
         // Tables of the outer level keep their size.
-        prop_assert!(graph.memory() < empty + 3 * 128, "{} {}", graph.memory(), empty);
+        prop_assert!(graph.memory() < empty + 3 * 512, "{} {}", graph.memory(), empty);
     }
 }
