@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 #[cfg(feature = "conditional-authorization")]
-use super::conditions::Conditional;
+use super::Conditional;
 use super::{Authorizer, Resolved, Rules, SuperUser};
 #[cfg(feature = "conditional-authorization")]
 use crate::api::authorization::ConditionalMode;

@@ -19,6 +19,12 @@ pub mod webhook;
 
 use std::sync::Arc;
 
+// For sisters, which see what their parent shows them.
+#[cfg(feature = "conditional-authorization")]
+pub(crate) use conditions::Conditional;
+#[cfg(all(feature = "conditional-authorization", feature = "structured-chain"))]
+pub(crate) use conditions::WireError;
+
 pub use chain::{Chain, ChainPrincipal, LinkAnswer, OnFailure, SlowRunner, Walk};
 pub use revocation::RevocationGate;
 pub use trivial::{AlwaysAllow, AlwaysDeny, SuperUser};
@@ -94,11 +100,7 @@ pub trait Authorizer: Send + Sync {
     /// Answers one request of somebody who understands conditions of `mode`. **Experimental** (KEP-5681).
     /// Default: as [`Self::authorize`], which depends on none.
     #[cfg(feature = "conditional-authorization")]
-    fn authorize_conditionally(
-        &self,
-        request: &Request<'_>,
-        mode: ConditionalMode,
-    ) -> conditions::Conditional {
+    fn authorize_conditionally(&self, request: &Request<'_>, mode: ConditionalMode) -> Conditional {
         let _ = mode;
         self.authorize(request).into()
     }

@@ -177,8 +177,8 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         speaker.doubt("the answer may be incomplete: what was skipped or failed could change it");
     }
     Ok(match (verdict.is_allowed(), incomplete) {
-        (true, _) => Exit::Yes,
-        (false, true) => Exit::Incomplete,
+        (_, true) => Exit::Incomplete,
+        (true, false) => Exit::Yes,
         (false, false) => Exit::No,
     })
 }

@@ -374,6 +374,60 @@ mod tests {
         assert_eq!(ask("/allow").2, Decided::Allow);
     }
 
+    /// Allows what is small.
+    #[cfg(feature = "conditional-authorization")]
+    struct IfSmall;
+
+    #[cfg(feature = "conditional-authorization")]
+    impl Authorizer for IfSmall {
+        fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
+            Verdict::no_opinion("it depends")
+        }
+
+        fn authorize_conditionally(
+            &self,
+            _: &Request<'_>,
+            _: ConditionalMode,
+        ) -> crate::authz::conditions::Conditional {
+            let small = crate::api::authorization::Condition {
+                id: "small".to_owned(),
+                effect: crate::api::authorization::Effect::Allow,
+                condition: "size < 10".to_owned(),
+                description: String::new(),
+            };
+            crate::authz::conditions::Conditional::of_map("example.com/words", vec![small])
+        }
+
+        fn rules_for(&self, _: &User, _: &str) -> Rules {
+            Rules::default()
+        }
+    }
+
+    #[cfg(feature = "conditional-authorization")]
+    #[test]
+    fn conditions_are_passed_on_to_an_asker_who_understands_them_and_to_nobody_else() {
+        let config = Config::default().with_authorizer("IfSmall", IfSmall);
+        let snapshot = compile(&Inventory::default(), &config).unwrap();
+        let ask = |verb: &str, spec: &str| {
+            let body = format!(
+                r#"{{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
+                    "spec": {{"user": "jane", "resourceAttributes": {{"verb": "{verb}"}}{spec}}}}}"#
+            );
+            let (reply, decided) =
+                answer(body.as_bytes(), &snapshot, &ReviewLimits::default(), |_| ());
+            assert_eq!(decided, Decided::NoOpinion);
+            let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+            assert_eq!(answer["status"]["allowed"], false);
+            answer["status"]["conditionSetChain"].clone()
+        };
+        let aware = r#", "conditionalAuthorization": {"mode": "Optimized"}"#;
+        let chain = ask("create", aware);
+        assert_eq!(chain[0]["authorizerName"], "IfSmall");
+        assert_eq!(chain[0]["conditions"][0]["effect"], "Allow");
+        assert!(ask("create", "").is_null());
+        assert!(ask("get", aware).is_null());
+    }
+
     #[test]
     fn what_is_no_review_is_refused() {
         let snapshot = compile(&Inventory::default(), &Config::new([Mode::AlwaysAllow])).unwrap();

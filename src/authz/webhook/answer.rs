@@ -3,7 +3,7 @@ use crate::api::authorization::{
     ReturnedReview, ReturnedReviewError, SubjectAccessReviewStatus, Version,
 };
 #[cfg(feature = "conditional-authorization")]
-use crate::authz::conditions::{Conditional, WireError};
+use crate::authz::{Conditional, WireError};
 use crate::model::{Decision, Verdict};
 
 /// The error beside a denial that is an approval, too (S-WHA-11).

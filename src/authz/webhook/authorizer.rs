@@ -9,7 +9,7 @@ use crate::api::authorization::ConditionalMode;
 use crate::api::authorization::{OutgoingReview, ReturnedReview};
 use crate::api::authorization_config::FailurePolicy;
 #[cfg(feature = "conditional-authorization")]
-use crate::authz::conditions::Conditional;
+use crate::authz::Conditional;
 use crate::authz::{Authorizer, Rules};
 use crate::cel::Matched;
 use crate::model::{Decision, Request, User, Verdict};

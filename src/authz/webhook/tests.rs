@@ -526,7 +526,10 @@ fn conditions_are_passed_over_by_a_build_without_them() {
 mod conditional {
     use super::*;
     use crate::api::authorization::ConditionalMode;
-    use crate::authz::conditions::{Conditional, UNAWARE};
+    use crate::authz::Conditional;
+
+    const UNAWARE: &str =
+        "failed closed: tried to return conditional decision to conditions-unaware authorizer";
 
     fn asked_with(webhook: &WebhookAuthorizer, verb: &str, mode: ConditionalMode) -> Conditional {
         let user = User::new("jane");

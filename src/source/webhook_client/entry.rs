@@ -28,7 +28,8 @@ pub enum EntryError {
 
 /// The webhook of an entry, ready to be asked, with the kubeconfig that the entry names.
 ///
-/// The connections live on the runtime of `handle`, or on one of their own (see
+/// What the client [warns of](WebhookClient::warnings) goes to the log. The connections live on the
+/// runtime of `handle`, or on one of their own (see
 /// [`WebhookClient::from_kubeconfig`]).
 ///
 /// # Errors
@@ -39,6 +40,9 @@ pub fn authorizer(
 ) -> Result<WebhookAuthorizer, EntryError> {
     let options = WebhookOptions::from_entry(entry)?;
     let client = client(entry, ClientOptions::default(), handle)?;
+    for warning in client.warnings() {
+        tracing::warn!(?client, "{warning}");
+    }
     Ok(WebhookAuthorizer::new(options, Arc::new(client)))
 }
 

@@ -122,6 +122,10 @@ pub enum AskError {
     /// The file with the token cannot be read any more, and no token is known.
     #[error("the webhook cannot be asked: {0}")]
     Credentials(&'static str),
+    /// Nothing moved for longer than all attempts may take: the runtime that was given does not run,
+    /// since all of its threads wait.
+    #[error("the webhook was not waited for any longer: the network of this program stands still")]
+    Stalled,
     /// The program ends, and with it the network.
     #[error("the webhook was not waited for: the program is ending")]
     Ending,

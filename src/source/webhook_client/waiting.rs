@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use http::HeaderValue;
 use hyper::body::Bytes;
@@ -36,7 +37,8 @@ impl WebhookClient {
     /// A client for the current context of a kubeconfig. Nothing is asked yet.
     ///
     /// The connections live on the runtime of `handle`, if that has several threads; else on one that
-    /// is made for them, with one thread.
+    /// is made for them, with one thread. A server whose every thread may wait for a webhook gives
+    /// none: with all of them waiting, nobody would be left to do what they wait for.
     ///
     /// # Errors
     /// [`WebhookClientError`] when the kubeconfig cannot be used, or the options make no sense.
@@ -74,6 +76,19 @@ impl WebhookClient {
         &self.warnings
     }
 
+    /// Longer than all attempts with their pauses take (S-WHA-10).
+    fn longest(&self) -> Duration {
+        /// For a machine with other things to do.
+        const GRACE: Duration = Duration::from_secs(10);
+        let ClientOptions { timeout, retry, .. } = self.options;
+        let attempts = timeout.saturating_mul(retry.attempts.max(1));
+        let pauses = retry.pauses().take(1_000).fold(Duration::ZERO, |sum, pause| {
+            let longest = pause.as_secs_f64() * (1.0 + retry.jitter);
+            sum.saturating_add(Duration::try_from_secs_f64(longest).unwrap_or(pause))
+        });
+        attempts.saturating_add(pauses).saturating_add(GRACE)
+    }
+
     fn ask(&self, body: &[u8]) -> Result<RemoteAnswer, AskError> {
         let authorization: Option<HeaderValue> = self.token.as_ref().map(Token::header);
         let (connection, options) = (Arc::clone(&self.connection), self.options);
@@ -85,7 +100,12 @@ impl WebhookClient {
             // Somebody waits for it.
             let _ = said.send(outcome);
         });
-        let mut answer = heard.recv().unwrap_or(Err(AskError::Ending))?;
+        let mut answer = heard.recv_timeout(self.longest()).unwrap_or_else(|error| {
+            Err(match error {
+                mpsc::RecvTimeoutError::Timeout => AskError::Stalled,
+                mpsc::RecvTimeoutError::Disconnected => AskError::Ending,
+            })
+        })?;
         answer.body = as_json(answer.body)?;
         Ok(answer)
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
 use super::LoadedPolicy;
 use super::material::{Material, with_causes};
 use crate::api::core::TokenObjects;
@@ -110,9 +108,10 @@ fn link(
     }
 }
 
-/// Another webhook, to be asked over the runtime that serves, or over one of its own.
+/// Another webhook. Its connections have a runtime of their own: every thread of the one that serves may
+/// come to wait for an answer, and somebody must be left to read it.
 fn connect(webhook: &WebhookConfig, problems: &mut Vec<Problem>) -> Option<WebhookAuthorizer> {
-    let authorizer = webhook_client::authorizer(&webhook.entry, Handle::try_current().ok());
+    let authorizer = webhook_client::authorizer(&webhook.entry, None);
     authorizer
         .map_err(|error| {
             let NamedPath { origin, field, .. } = &webhook.kubeconfig;
