@@ -27,7 +27,13 @@ mod churn_rbac;
 mod cli;
 #[cfg(test)]
 #[cfg(feature = "cli")]
+mod cli_grants;
+#[cfg(test)]
+#[cfg(feature = "cli")]
 mod cli_node;
+#[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_rego;
 #[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
 mod crl;
@@ -65,6 +71,9 @@ mod golden_rbac;
 #[cfg(all(feature = "files", feature = "rbac"))]
 mod golden_real_cluster;
 #[cfg(test)]
+#[cfg(all(feature = "abac", feature = "files", feature = "rbac", feature = "rego"))]
+mod golden_rego;
+#[cfg(test)]
 mod golden_review;
 #[cfg(test)]
 #[cfg(all(feature = "ledger", feature = "files"))]
@@ -78,6 +87,12 @@ mod golden_union;
 #[cfg(test)]
 #[cfg(feature = "structured-chain")]
 mod golden_webhook;
+#[cfg(test)]
+#[cfg(feature = "rbac")]
+mod grant_times;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "rbac"))]
+mod hierarchy;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;
@@ -120,6 +135,9 @@ mod prop_node;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod prop_rbac;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "rego"))]
+mod prop_rego_files;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;

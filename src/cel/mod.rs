@@ -55,7 +55,7 @@
 //! | optionals | `.?` `[?]` `optional.of`, `optional.ofNonZeroValue`, `optional.none`, `hasValue`, `value`, `or`, `orValue`, `optMap`, `optFlatMap` | `first`, `last`, `unwrapOpt` |
 //! | strings | `contains`, `startsWith`, `endsWith`, `charAt`, `indexOf`, `lastIndexOf`, `join`, `lowerAscii`, `upperAscii`, `replace`, `split`, `substring`, `trim` | `format`, `strings.quote`; `indexOf` and `lastIndexOf` with an offset |
 //! | patterns | `matches`, `find`, `findAll`, with a constant pattern | patterns with `\p`, `\B`, `\C`, octal numbers or named groups; patterns made at evaluation |
-//! | lists | `isSorted`, `sum`, `min`, `max`, `indexOf`, `lastIndexOf`, `sort`, `distinct`, `flatten`, `slice`, `lists.range` | those of doubles but `sum`; `flatten` with a depth, `reverse` |
+//! | lists | `isSorted`, `sum`, `min`, `max`, `indexOf`, `lastIndexOf`, `sort`, `distinct`, `flatten`, `slice`, `lists.range` | those of doubles; `flatten` with a depth, `reverse` |
 //! | sets | `sets.contains`, `sets.equivalent`, `sets.intersects` | |
 //! | addresses | `ip`, `isIP`, `ip.isCanonical`, `family`, `isUnspecified`, `isLoopback`, `isLinkLocalMulticast`, `isLinkLocalUnicast`, `isGlobalUnicast`, `cidr`, `isCIDR`, `containsIP`, `prefixLength`, `masked` | `containsCIDR` |
 //! | others | | URLs, quantities, semantic versions, named formats, images |

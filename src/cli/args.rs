@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 
 use clap::{Args, ValueEnum};
 use portcullis::authz::rbac::aggregation::Aggregation;
+use portcullis::model::{Clock, Moment};
 use portcullis::snapshot::{Mode, ModeError};
 
 use super::webhook::WebhookUse;
@@ -75,6 +77,24 @@ pub(crate) struct PolicyArgs {
     /// Read modules as Rego v0, where nothing else is said
     #[arg(long, requires = "rego")]
     pub(crate) rego_v0: bool,
+    /// Let bindings begin and end as their annotations say: portcullis.dev/not-before and
+    /// portcullis.dev/not-after, RFC 3339 times
+    ///
+    /// The API server knows neither and grants for ever; so does Portcullis without this flag.
+    #[arg(long)]
+    pub(crate) grant_times: bool,
+    /// The moment that is asked about, as an RFC 3339 time [default: now]
+    #[arg(long, value_name = "TIME", requires = "grant_times")]
+    pub(crate) at: Option<Moment>,
+    /// Let namespaces inherit the Roles and RoleBindings of those above them: by the `labels` of the
+    /// Hierarchical Namespace Controller, or by a YAML file of lines `child: parent`
+    ///
+    /// For labels the Namespace objects must be among the files; HierarchyConfiguration and
+    /// SubnamespaceAnchor objects are read, too.
+    #[arg(long, value_name = "labels|FILE")]
+    pub(crate) hierarchy: Option<HierarchyFrom>,
+    #[arg(skip)]
+    asked_at: Arc<Mutex<Option<Moment>>>,
 }
 
 /// Who is asked, in `--mode`.
@@ -91,6 +111,41 @@ impl FromStr for Asked {
 
     fn from_str(name: &str) -> Result<Self, ModeError> {
         if name == "Rego" { Ok(Self::Rego) } else { name.parse().map(Self::Mode) }
+    }
+}
+
+/// Where the tree of namespaces comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HierarchyFrom {
+    /// Labels and objects of HNC.
+    Labels,
+    /// A file; one that is called `labels` is `./labels`.
+    File(PathBuf),
+}
+
+impl From<String> for HierarchyFrom {
+    fn from(text: String) -> Self {
+        if text == "labels" { Self::Labels } else { Self::File(text.into()) }
+    }
+}
+
+impl PolicyArgs {
+    /// The clock by which bindings begin and end, if they do. A question is about one moment, however
+    /// long it takes to answer.
+    pub(crate) fn clock(&self) -> Option<Clock> {
+        let (asked, started) = (Arc::clone(&self.asked_at), Clock::system().now());
+        let at = self.at.unwrap_or(started);
+        let now = move || asked.lock().ok().and_then(|asked| *asked).unwrap_or(at);
+        self.grant_times.then(|| Clock::new(now))
+    }
+
+    /// Sets that clock for the next question, unless `--at` does.
+    pub(crate) fn ask_at(&self, moment: Option<Moment>) {
+        if self.at.is_none()
+            && let Ok(mut asked) = self.asked_at.lock()
+        {
+            *asked = moment;
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use portcullis::query::GroupsError;
 use portcullis::snapshot::CompileError;
 use portcullis::source::LoadError;
 use portcullis::source::authorization_config::ConfigurationError;
+use portcullis::source::hierarchy::HierarchyError;
 
 #[cfg(feature = "webhook")]
 use super::certificates::CertificateError;
@@ -46,6 +47,9 @@ pub(crate) enum Failure {
     /// The policy cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Who is above whom cannot be told.
+    #[error(transparent)]
+    Hierarchy(#[from] HierarchyError),
     /// The ABAC policy cannot be loaded.
     #[error(transparent)]
     Abac(#[from] abac::LoadError),

@@ -11,9 +11,10 @@ use portcullis::authz::node::Gates;
 use portcullis::model::{Request, groups};
 use portcullis::query::Groups;
 use portcullis::snapshot::{self, Config, Link, Mode, Snapshot, SuperUserStep};
+use portcullis::source::hierarchy::{self, Hierarchy};
 use portcullis::source::{self, Input, LoadOptions, Loaded, Notice, Report, Skipped};
 
-use super::args::{Asked, NameArgs, PolicyArgs};
+use super::args::{Asked, HierarchyFrom, NameArgs, PolicyArgs};
 use super::batch;
 use super::chain;
 use super::describe::{self, counted};
@@ -41,6 +42,8 @@ pub(crate) struct World {
     pub(super) default_namespace: String,
     /// Whether the chain has webhooks that are not asked, and that could change answers.
     pub(super) has_unasked: bool,
+    /// By which namespaces inherit.
+    hierarchy: Hierarchy,
 }
 
 impl World {
@@ -74,7 +77,9 @@ impl World {
         let Skipped { kind, namespace: own, .. } = skipped;
         let own = if own.is_empty() { self.default_namespace.as_str() } else { own };
         match kind.as_str() {
-            "Role" | "RoleBinding" => own == namespace,
+            "Role" | "RoleBinding" => {
+                own == namespace || self.hierarchy.above(namespace).any(|above| above == own)
+            }
             _ => true,
         }
     }
@@ -113,7 +118,16 @@ pub(crate) fn read(
     batch::check_stdin(None, args)?;
     let gates = gates(args, speaker);
     let default_namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
-    let Loaded { inventory, report } = read_objects(args, &default_namespace)?;
+    let mut loaded = read_objects(args, &default_namespace)?;
+    let hierarchy = match &args.hierarchy {
+        Some(HierarchyFrom::Labels) => Hierarchy::from_labels(&loaded)?,
+        Some(HierarchyFrom::File(path)) => Hierarchy::from_file(path)?,
+        None => Hierarchy::default(),
+    };
+    if args.hierarchy.is_some() {
+        hierarchy::inherit(&mut loaded, &hierarchy)?;
+    }
+    let Loaded { inventory, report } = loaded;
     let abac = args.abac.as_deref().map(read_abac).transpose()?;
     let has_rbac = args.with_defaults || has_policy(&inventory) || !report.skipped.is_empty();
     let rego = rego::policy(args)?;
@@ -147,9 +161,12 @@ pub(crate) fn read(
     if let Some(policy) = abac {
         config = config.with_abac(policy);
     }
+    if let Some(clock) = args.clock() {
+        config = config.with_grant_times(clock);
+    }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
-    Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked })
+    Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked, hierarchy })
 }
 
 /// The gates that the Node authorizer has; of every other it is said that it has none.

@@ -14,6 +14,8 @@ mod live;
 mod structured;
 
 pub use compile::{CompileError, Notice, Snapshot, compile};
+#[cfg(feature = "rbac")]
+pub use config::GrantWarning;
 pub use config::{Config, Link, Mode, ModeError, SuperUserStep};
 #[cfg(any(feature = "node", feature = "rbac"))]
 pub use live::{ApplyError, Change, Live};

@@ -194,6 +194,11 @@ impl Authorizer for RegoAuthorizer {
     }
 
     /// It runs an interpreter.
+    /// By [`OnError`].
+    fn settles_failures(&self) -> bool {
+        true
+    }
+
     fn is_slow(&self) -> bool {
         true
     }

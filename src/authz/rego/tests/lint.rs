@@ -59,7 +59,7 @@ fn a_policy_that_never_decides_is_told() {
 
 #[test]
 fn a_policy_that_decides_about_everybody_is_told() {
-    for body in ["allow := true", "allow", "allow if true", "default allow := true"] {
+    for body in ["allow := true", "allow if true", "default allow := true"] {
         let told = warnings(body);
         assert!(told[0].contains("everybody may do everything"), "{body}: {told:?}");
     }
