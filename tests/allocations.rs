@@ -17,9 +17,10 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
+    use portcullis::authz::rbac::NOT_AFTER;
     use portcullis::authz::rbac::aggregation::Aggregation;
     use portcullis::authz::{Authorizer, Rules, abac};
-    use portcullis::model::{Decision, Request, User, Verdict};
+    use portcullis::model::{Clock, Decision, Request, User, Verdict};
     use portcullis::snapshot::{Config, Mode, Snapshot, SuperUserStep, compile};
     use portcullis::source::{self, Input, LoadOptions};
     use stats_alloc::Region;
@@ -245,17 +246,31 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
         both.links = [Mode::AlwaysDeny, Mode::Rbac, Mode::Abac].map(Into::into).into();
         let defaults = rbac().with_super_user(SuperUserStep::LeaveOut);
         let alone = Config::new([Mode::Abac]).with_abac(lines("tests/corpus/abac-1/policy.jsonl"));
+        let ending = rbac().with_grant_times(Clock::system());
         let denying = rbac().with_authorizer("own", OnlyServiceAccounts);
         [
             ("policies/rbac/sample-cluster.yaml", Config::new([Mode::Rbac])),
             ("tests/corpus/rbac-1/world.json", rbac()),
+            ("tests/corpus/rbac-1/world.json", ending),
             ("tests/corpus/rbac-bootstrap-1/world.json", defaults),
             ("tests/corpus/union-1/world.json", both),
             ("tests/corpus/rbac-1/world.json", alone),
             ("tests/corpus/union-1/world.json", denying),
         ]
         .iter()
-        .map(|(objects, config)| compile(&load(objects), config).unwrap())
+        .map(|(objects, config)| {
+            let mut inventory = load(objects);
+            if config.grant_times.is_some() {
+                // All of them some day: each decision of somebody who holds something asks the clock.
+                let of_cluster = inventory.cluster_role_bindings.iter_mut();
+                let of_cluster = of_cluster.map(|it| &mut it.value.metadata);
+                let others = inventory.role_bindings.iter_mut().map(|it| &mut it.value.metadata);
+                for metadata in of_cluster.chain(others) {
+                    metadata.annotations.insert(NOT_AFTER.into(), "9999-01-01T00:00:00Z".into());
+                }
+            }
+            compile(&inventory, config).unwrap()
+        })
         .collect()
     }
 

@@ -169,15 +169,13 @@ fn a_pod_that_was_left_out_makes_a_no_to_a_kubelet_doubtful() {
 
 #[test]
 fn feature_gates_of_mode_node_are_heeded_and_others_are_told() {
-    let question = [
-        "can-i",
-        "get",
-        "podcertificaterequests.certificates.k8s.io/req-1",
-        "-n",
-        "shop",
-        "--as-node",
-        "n1",
-    ];
+    let folder = tempfile::tempdir().unwrap();
+    let discovery = "NAME SHORTNAMES APIVERSION NAMESPACED KIND\n\
+                     podcertificaterequests certificates.k8s.io/v1beta1 true PodCertificateRequest\n";
+    let discovery = file(&folder, "api-resources.txt", discovery);
+    let object = "podcertificaterequests.certificates.k8s.io/req-1";
+    let question =
+        ["can-i", "get", object, "-n", "shop", "--as-node", "n1", "--discovery", &discovery];
     let off = ask(&question);
     assert_eq!(off.code, 1, "{off:?}");
     let on = ask(&[&question[..], &["--feature-gates", "PodCertificateRequest=true"]].concat());

@@ -265,6 +265,7 @@ mod round_trip {
                     decided,
                     reason: &reason,
                     link: verdict.link().unwrap_or_default(),
+                    moment: verdict.moment(),
                     errors: &verdict.errors,
                     snapshot: &live,
                     generation: 1,

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
 use portcullis::api::inventory::Inventory;
-use portcullis::authz::node::{Editor, Gates, Graph};
+use portcullis::api::rbac::PolicyRule;
+use portcullis::authz::node::{Editor, Gates, Graph, Rule, rules};
 use portcullis::authz::{Authorizer, Chain};
 use portcullis::model::Decision;
 use portcullis::source::{self, Input, LoadOptions};
@@ -183,4 +184,35 @@ fn decisions_are_those_of_the_unit_tests_of_kubernetes() {
         if allowed { yes += 1 } else { no += 1 }
     }
     assert!(yes >= 65 && no >= 60, "{yes} allowed, {no} not");
+}
+
+/// The rule list of the real authorizer (S-NODE-3), rule by rule.
+#[test]
+fn the_rules_of_every_node_are_those_of_kubernetes() {
+    let Some(path) = shared("golden/bootstrap/node-rules.json") else { return };
+    let theirs: Vec<PolicyRule> =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(ours(), theirs);
+}
+
+/// The sample of the default roles says the same as the authorizer.
+#[test]
+fn the_role_of_nodes_among_the_default_roles_has_the_same_rules() {
+    let defaults =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/rbac/kubernetes-defaults.yaml");
+    let inventory = read(&defaults);
+    let role =
+        inventory.cluster_roles.iter().find(|role| role.value.metadata.name == "system:node");
+    assert_eq!(role.unwrap().value.rules, ours());
+}
+
+fn ours() -> Vec<PolicyRule> {
+    let words = |list: &[&str]| list.iter().copied().map(Into::into).collect();
+    let rule = |rule: &Rule| PolicyRule {
+        verbs: words(rule.verbs),
+        api_groups: words(rule.api_groups),
+        resources: words(rule.resources),
+        ..PolicyRule::default()
+    };
+    rules().iter().map(rule).collect()
 }

@@ -78,7 +78,8 @@ fn the_sample_cluster_of_nodes_answers_its_questions() {
     for case in &cases {
         let spec = case.spec();
         let review = PreparedReview::of(&spec).unwrap();
-        let verdict = cluster.authorize(&review.request());
+        let request = review.request();
+        let verdict = cluster.authorize(&request);
         let answer = verdict.decision.to_string().replace(' ', "-");
         assert_eq!(answer, case.expect, "{case:?}");
         // RBAC gives a reason of its own for what it allows; Node gives none.

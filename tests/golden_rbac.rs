@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use portcullis::authz::rbac::Policy;
+use portcullis::api::inventory::Inventory;
+use portcullis::authz::rbac::{Editor, NOT_AFTER, Policy};
 use portcullis::authz::{Authorizer, Chain};
-use portcullis::model::Request;
+use portcullis::model::{Clock, Moment, Request};
 
 use crate::reference::rbac::Reference;
 use crate::support::world::{
@@ -33,11 +34,23 @@ fn every_recorded_world_is_answered_as_recorded() {
 /// `least`: how many decisions, locators and rules reviews the world holds at least.
 fn check_world(path: &Path, least: [usize; 3]) {
     let inventory = read_list(&path.join("world.json"));
-    let policy = Policy::compile(&inventory).unwrap();
     let reference = Reference::new(&inventory);
-    let decisions = check_decisions(path, &policy, &reference);
-    let found = [decisions, check_who_can(path, &policy), check_rules(path, &policy)];
-    assert!(found.iter().zip(&least).all(|(found, least)| found >= least), "{found:?}");
+    for policy in [Policy::compile(&inventory).unwrap(), with_grant_times(inventory)] {
+        let decisions = check_decisions(path, &policy, &reference);
+        let found = [decisions, check_who_can(path, &policy), check_rules(path, &policy)];
+        assert!(found.iter().zip(&least).all(|(found, least)| found >= least), "{found:?}");
+    }
+}
+
+/// The same policy where bindings end by a clock, and every second one does so tomorrow.
+fn with_grant_times(mut inventory: Inventory) -> Policy {
+    let of_cluster = inventory.cluster_role_bindings.iter_mut().map(|it| &mut it.value.metadata);
+    let others = inventory.role_bindings.iter_mut().map(|it| &mut it.value.metadata);
+    for metadata in of_cluster.chain(others).step_by(2) {
+        metadata.annotations.insert(NOT_AFTER.into(), "2026-11-28T00:00:00Z".into());
+    }
+    let today = Clock::fixed("2026-11-27T12:00:00Z".parse::<Moment>().unwrap());
+    Editor::with_grant_times(today).filled(&inventory, |_| None).unwrap().policy()
 }
 
 fn check_decisions(path: &Path, policy: &Policy, reference: &Reference) -> usize {

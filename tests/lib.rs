@@ -2,6 +2,9 @@
 
 // `cfg(test)` tells clippy that helpers are test code, too; it does not look inside of `all(…)`.
 #[cfg(test)]
+#[cfg(all(feature = "query", feature = "structured-chain"))]
+mod authorization_config;
+#[cfg(test)]
 #[cfg(feature = "files")]
 mod bad;
 #[cfg(test)]
@@ -24,7 +27,13 @@ mod churn_rbac;
 mod cli;
 #[cfg(test)]
 #[cfg(feature = "cli")]
+mod cli_grants;
+#[cfg(test)]
+#[cfg(feature = "cli")]
 mod cli_node;
+#[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_rego;
 #[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
 mod crl;
@@ -40,6 +49,9 @@ mod fuzz_replay;
 #[cfg(test)]
 #[cfg(feature = "abac")]
 mod golden_abac;
+#[cfg(test)]
+#[cfg(feature = "full")]
+mod golden_chain;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_k8s;
@@ -59,6 +71,9 @@ mod golden_rbac;
 #[cfg(all(feature = "files", feature = "rbac"))]
 mod golden_real_cluster;
 #[cfg(test)]
+#[cfg(all(feature = "abac", feature = "files", feature = "rbac", feature = "rego"))]
+mod golden_rego;
+#[cfg(test)]
 mod golden_review;
 #[cfg(test)]
 #[cfg(all(feature = "ledger", feature = "files"))]
@@ -72,6 +87,12 @@ mod golden_union;
 #[cfg(test)]
 #[cfg(feature = "structured-chain")]
 mod golden_webhook;
+#[cfg(test)]
+#[cfg(feature = "rbac")]
+mod grant_times;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "rbac"))]
+mod hierarchy;
 #[cfg(test)]
 #[cfg(all(feature = "cli", feature = "webhook"))]
 mod init;
@@ -115,6 +136,9 @@ mod prop_node;
 #[cfg(feature = "rbac")]
 mod prop_rbac;
 #[cfg(test)]
+#[cfg(all(feature = "files", feature = "rego"))]
+mod prop_rego_files;
+#[cfg(test)]
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
 #[cfg(test)]
@@ -126,6 +150,9 @@ mod reference_abac;
 #[cfg(test)]
 #[cfg(feature = "rego")]
 mod rego_conformance;
+#[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_hostile;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -64,6 +64,9 @@ pub struct DecisionLine<'a> {
     /// The audiences for which the token is good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audiences: Vec<Text<'a>>,
+    /// When the grants end on which a yes rests, if that is soon: RFC 3339 in UTC.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub grant_ends: Text<'a>,
     /// Which policy answered: counts those that served since the start of the server.
     #[serde(default)]
     pub generation: u64,
@@ -239,6 +242,9 @@ pub struct LineOrigin<'a> {
     /// The line, counted from 1; 0 when unknown.
     #[serde(default)]
     pub line: u32,
+    /// The namespace from which another inherits what stands there.
+    #[serde(default, rename = "inheritedFrom", skip_serializing_if = "Option::is_none")]
+    pub inherited_from: Option<Text<'a>>,
 }
 
 /// Why a line cannot be read.
@@ -318,6 +324,7 @@ impl From<Step> for LineStep<'static> {
             source: Cow::Owned(origin.source.to_string()),
             document: origin.document,
             line: origin.line,
+            inherited_from: origin.inherited_from.map(|from| Cow::Owned(from.to_string())),
         });
         Self { kind: Cow::Borrowed(kind), text: Cow::Owned(text), origin }
     }

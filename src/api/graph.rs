@@ -175,13 +175,15 @@ impl Object {
         }
     }
 
-    /// Its namespace, to be filled in; `None` for the kinds that have none.
+    /// Its namespace, to be filled in or cleared; `None` where there is no room for one.
     #[cfg(feature = "files")]
     pub(crate) fn namespace_mut(&mut self) -> Option<&mut Str> {
         match self {
             Self::Pod(pod) => Some(&mut pod.namespace),
-            Self::PodCertificateRequest(it) => Some(&mut it.namespace),
-            _ => None,
+            Self::VolumeAttachment(it)
+            | Self::ResourceSlice(it)
+            | Self::PodCertificateRequest(it) => Some(&mut it.namespace),
+            Self::PersistentVolume(_) => None,
         }
     }
 

@@ -35,6 +35,9 @@ pub struct Inventory {
     pub role_bindings: Vec<Sourced<RoleBinding>>,
     /// The namespaces that were read.
     pub namespaces: Vec<Namespace>,
+    /// What was read of the parents of namespaces, for those who want to know
+    /// (`source::hierarchy`).
+    pub kinships: Vec<Sourced<Kinship>>,
     /// Service accounts that were read, as (namespace, name).
     pub service_accounts: Vec<(Str, Str)>,
     /// What the CustomResourceDefinitions that were read define.
@@ -59,6 +62,50 @@ pub struct Namespace {
     pub name: Str,
     /// Its labels.
     pub labels: StrMap,
+}
+
+/// What an object says about what is above a namespace, as the Hierarchical Namespace Controller
+/// writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kinship {
+    /// Labels of the namespace: those above it and how far, itself at 0. As written.
+    Depths {
+        /// The namespace.
+        namespace: Str,
+        /// Another, or itself, and the value of the label.
+        depths: Vec<(Str, Str)>,
+    },
+    /// A HierarchyConfiguration in the namespace, or a SubnamespaceAnchor in its parent.
+    Parent {
+        /// The namespace.
+        namespace: Str,
+        /// Its parent; empty for none.
+        parent: Str,
+    },
+    /// One of these that cannot be read.
+    Unreadable {
+        /// Its kind.
+        kind: Str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Kinship {
+    /// What the labels of a namespace say; `None` when they say nothing.
+    #[must_use]
+    pub fn of_labels(namespace: &Namespace) -> Option<Self> {
+        let depth = |(label, depth): (&Str, &Str)| {
+            let above = label.strip_suffix(Self::DEPTH)?;
+            Some((above.into(), depth.clone()))
+        };
+        let depths: Vec<(Str, Str)> = namespace.labels.iter().filter_map(depth).collect();
+        let namespace = namespace.name.clone();
+        (!depths.is_empty()).then_some(Self::Depths { namespace, depths })
+    }
+
+    /// What follows the name of another namespace in such a label.
+    pub const DEPTH: &'static str = ".tree.hnc.x-k8s.io/depth";
 }
 
 /// What an object of any kind says about itself.

@@ -14,6 +14,9 @@ pub type StrMap = BTreeMap<Str, Str>;
 /// How the annotations begin that mean something to Portcullis itself.
 pub const OWN_PREFIX: &str = "portcullis.dev/";
 
+/// How the annotations begin by which an object is kept from namespaces below its own.
+pub const PROPAGATION_PREFIX: &str = "propagate.hnc.x-k8s.io/";
+
 /// The part of `metadata` that decisions, aggregation and reports need.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, remote = "Self")]
@@ -27,7 +30,8 @@ pub struct ObjectMeta {
     /// Labels; aggregation selects by them (S-AGG-2).
     #[serde(deserialize_with = "null::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: StrMap,
-    /// Annotations; of objects that were loaded from a source those under [`OWN_PREFIX`] alone.
+    /// Annotations; of objects that were loaded from a source those under [`OWN_PREFIX`] and
+    /// [`PROPAGATION_PREFIX`] alone.
     #[serde(deserialize_with = "null::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: StrMap,
     /// Set on objects that were read from an API server.

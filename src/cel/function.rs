@@ -53,6 +53,7 @@ pub(super) enum Call {
     Trim,
     IsSorted,
     Sum,
+    SumUnsigned,
     Min,
     Max,
     ListIndexOf,

@@ -3,18 +3,20 @@ use super::guard::guard;
 use super::issue::{Issue, Listing};
 use super::syntax::{Expr, Translator};
 
-/// The longest expression that is read, in bytes. The API server takes 100,000 characters; nobody
-/// writes such a condition, and each one costs time at every load.
-const MAX_LENGTH: usize = 16 * 1024;
+/// The longest expression that is read, in characters: the limit of `cel-go`.
+const MAX_LENGTH: usize = 100_000;
 
 /// The parser's own limit, which is never reached: the guard knows better.
 const PARSER_DEPTH: u16 = 1_000;
 
 /// Reads an expression, and refuses what could overflow a stack before the parser sees it.
 pub(super) fn parse(text: &str) -> Result<Expr, CompileError> {
-    if text.len() > MAX_LENGTH {
-        let what = format!("{} bytes of text, more than {MAX_LENGTH}", text.len());
-        return Err(CompileError::TooLarge(what));
+    let length = text.chars().count();
+    if length > MAX_LENGTH {
+        // `cel-go` has no place for this one, and counts from one behind it.
+        return Err(CompileError::Issues(format!(
+            "ERROR: <input>:-1:0: expression code point size exceeds limit: size: {length}, limit {MAX_LENGTH}"
+        )));
     }
     guard(text)?;
     // The parser is generated code that trusts itself. Should it panic nevertheless, the load fails

@@ -1,10 +1,13 @@
 //! Flags that several verbs share.
 
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 
 use clap::{Args, ValueEnum};
 use portcullis::authz::rbac::aggregation::Aggregation;
-use portcullis::snapshot::Mode;
+use portcullis::model::{Clock, Moment};
+use portcullis::snapshot::{Mode, ModeError};
 
 use super::webhook::WebhookUse;
 
@@ -29,14 +32,15 @@ pub(crate) struct PolicyArgs {
     /// What is read with -f counts where both have an object.
     #[arg(long)]
     pub(crate) with_defaults: bool,
-    /// Authorization modes, in the order in which they are asked: Node, RBAC, ABAC, AlwaysAllow,
+    /// Authorization modes, in the order in which they are asked: Node, RBAC, ABAC, Rego, AlwaysAllow,
     /// AlwaysDeny
     ///
     /// Default: RBAC when -f or --with-defaults gives roles and bindings, then ABAC when --abac is
-    /// given. Most clusters run Node,RBAC; mode Node answers kubelets by the pods and volumes among
+    /// given, then Rego when --rego is. `Rego` in this list says where else the policies of --rego are
+    /// asked: only before RBAC can they deny what RBAC allows. Most clusters run Node,RBAC; mode Node answers kubelets by the pods and volumes among
     /// the -f objects.
     #[arg(long = "mode", value_name = "MODE,…", value_delimiter = ',')]
-    pub(crate) modes: Vec<Mode>,
+    pub(crate) modes: Vec<Asked>,
     /// Where aggregated ClusterRoles have their rules from
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) aggregate: Aggregate,
@@ -61,6 +65,88 @@ pub(crate) struct PolicyArgs {
     /// What becomes of the webhooks of the chain
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) webhook: WebhookUse,
+    /// Policies in Rego: a module, a data file, a directory, or a bundle (repeatable)
+    ///
+    /// Modules end in .rego, data in .json, .yaml or .yml, bundles in .tar.gz. The policies are asked last,
+    /// unless --mode says where.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rego: Vec<PathBuf>,
+    /// The package of these policies that has `allow`, `deny`, `reason` and `obligations`
+    #[arg(long, value_name = "NAME", default_value = "portcullis.authz", requires = "rego")]
+    pub(crate) rego_package: String,
+    /// Read modules as Rego v0, where nothing else is said
+    #[arg(long, requires = "rego")]
+    pub(crate) rego_v0: bool,
+    /// Let bindings begin and end as their annotations say: portcullis.dev/not-before and
+    /// portcullis.dev/not-after, RFC 3339 times
+    ///
+    /// The API server knows neither and grants for ever; so does Portcullis without this flag.
+    #[arg(long)]
+    pub(crate) grant_times: bool,
+    /// The moment that is asked about, as an RFC 3339 time [default: now]
+    #[arg(long, value_name = "TIME", requires = "grant_times")]
+    pub(crate) at: Option<Moment>,
+    /// Let namespaces inherit the Roles and RoleBindings of those above them: by the `labels` of the
+    /// Hierarchical Namespace Controller, or by a YAML file of lines `child: parent`
+    ///
+    /// For labels the Namespace objects must be among the files; HierarchyConfiguration and
+    /// SubnamespaceAnchor objects are read, too.
+    #[arg(long, value_name = "labels|FILE")]
+    pub(crate) hierarchy: Option<HierarchyFrom>,
+    #[arg(skip)]
+    asked_at: Arc<Mutex<Option<Moment>>>,
+}
+
+/// Who is asked, in `--mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A mode of the API server.
+    Mode(Mode),
+    /// The policies of `--rego`.
+    Rego,
+}
+
+impl FromStr for Asked {
+    type Err = ModeError;
+
+    fn from_str(name: &str) -> Result<Self, ModeError> {
+        if name == "Rego" { Ok(Self::Rego) } else { name.parse().map(Self::Mode) }
+    }
+}
+
+/// Where the tree of namespaces comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HierarchyFrom {
+    /// Labels and objects of HNC.
+    Labels,
+    /// A file; one that is called `labels` is `./labels`.
+    File(PathBuf),
+}
+
+impl From<String> for HierarchyFrom {
+    fn from(text: String) -> Self {
+        if text == "labels" { Self::Labels } else { Self::File(text.into()) }
+    }
+}
+
+impl PolicyArgs {
+    /// The clock by which bindings begin and end, if they do. A question is about one moment, however
+    /// long it takes to answer.
+    pub(crate) fn clock(&self) -> Option<Clock> {
+        let (asked, started) = (Arc::clone(&self.asked_at), Clock::system().now());
+        let at = self.at.unwrap_or(started);
+        let now = move || asked.lock().ok().and_then(|asked| *asked).unwrap_or(at);
+        self.grant_times.then(|| Clock::new(now))
+    }
+
+    /// Sets that clock for the next question, unless `--at` does.
+    pub(crate) fn ask_at(&self, moment: Option<Moment>) {
+        if self.at.is_none()
+            && let Ok(mut asked) = self.asked_at.lock()
+        {
+            *asked = moment;
+        }
+    }
 }
 
 /// Where aggregated roles have their rules from.

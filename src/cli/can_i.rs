@@ -91,6 +91,9 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_by: Option<&'a str>,
     path: Vec<PathStep>,
+    /// When this yes ends, if it rests on grants that end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant_ends: Option<String>,
     /// With --explain: what each link of the chain said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     walk: Vec<Asked>,
@@ -148,6 +151,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
                 incomplete,
                 decided_by: verdict.link(),
                 path: verdict.path().into_iter().map(PathStep::from).collect(),
+                grant_ends: verdict.grant_ends().map(|end| end.to_string()),
                 walk: if args.explain { asked_in_turn(&walk) } else { Vec::new() },
                 nearest: nearest.iter().map(NearMiss::from).collect(),
                 spec: &spec,
@@ -167,6 +171,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
             }
         }
     }
+    describe::grant_ends(&world, verdict, speaker);
     if let Some(mark) = mark_of(verdict, &request.attributes, &table) {
         speaker.warn(format!(
             "an access review answers yes, but no real request can use this grant: {}",

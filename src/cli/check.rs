@@ -30,6 +30,7 @@ Examples:
   portcullis check --abac policy.jsonl -o json
   portcullis check --config server.yaml
   portcullis check --authorization-config authorization.yaml --elsewhere
+  portcullis check --apiserver-flags /etc/kubernetes/manifests/kube-apiserver.yaml
 
 Exit status:
   0  nothing of the level of --fail-on (default: error) was found
@@ -46,9 +47,17 @@ pub(crate) struct CheckArgs {
     #[cfg(feature = "webhook")]
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "files", "abac", "with_defaults", "modes", "no_super_user", "strict", "discovery", "namespace",
-        "authorization_config",
+        "authorization_config", "apiserver_flags",
     ])]
     config: Option<std::path::PathBuf>,
+    /// The flags of an API server: the manifest of its static pod, or a file of flags
+    ///
+    /// Looked over is the chain that --authorization-mode and the flags beside it amount to.
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "files", "abac", "with_defaults", "modes", "no_super_user", "strict", "discovery", "namespace",
+        "authorization_config",
+    ])]
+    apiserver_flags: Option<std::path::PathBuf>,
     /// The API server runs on another machine: do not look for the kubeconfig files of its webhooks
     #[arg(long, requires = "authorization_config")]
     elsewhere: bool,
@@ -106,6 +115,9 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Failure
     #[cfg(feature = "webhook")]
     if let Some(file) = &args.config {
         return config::run(file, args, speaker, out);
+    }
+    if let Some(file) = &args.apiserver_flags {
+        return show(&chain::look_at_flags(file, speaker)?, args, out);
     }
     let mut findings = Vec::new();
     if let Some(file) = &args.policy.authorization_config {

@@ -2,11 +2,14 @@
 
 use portcullis::api::graph::{Kind, Object};
 use portcullis::api::inventory::{Inventory, Sourced};
+use portcullis::api::meta::ObjectMeta;
 use portcullis::authz::rbac::aggregation::{AggregationProblem, AggregationWarning};
-use portcullis::model::{User, groups, names};
+use portcullis::authz::rbac::{NOT_AFTER, NOT_BEFORE};
+use portcullis::model::{Moment, User, Verdict, groups, names};
 use portcullis::snapshot::{Mode, Notice};
 
 use super::load::{POLICY_KINDS, World};
+use super::rego;
 use super::speak::Speaker;
 
 /// Of what loses nothing, so many are worth a line each.
@@ -69,6 +72,7 @@ pub(super) fn loaded(world: &World, speaker: Speaker) {
     speaker.each(MANY, report.skipped.iter(), |speaker, text| speaker.doubt(text));
     speaker.each(FEW, report.notices.iter(), |speaker, text| speaker.note(text));
     describe_roles(snapshot.notices(), speaker);
+    rego::warn(snapshot.links(), speaker);
     if report.defaulted_namespace > 0 {
         speaker.note(format!(
             "{} without a namespace: read as of namespace `{}` (-n names another)",
@@ -76,9 +80,50 @@ pub(super) fn loaded(world: &World, speaker: Speaker) {
             world.default_namespace
         ));
     }
+    grant_times_off(world, speaker);
     if speaker.is_verbose() {
         speaker.note(summary(world));
     }
+}
+
+/// Who wrote down an end may rely on it.
+fn grant_times_off(world: &World, speaker: Speaker) {
+    if world.snapshot.rbac().is_none_or(|policy| policy.moment().is_some()) {
+        return;
+    }
+    let has_times = |metadata: &&ObjectMeta| {
+        [NOT_BEFORE, NOT_AFTER].iter().any(|key| metadata.annotations.contains_key(*key))
+    };
+    let inventory = &world.inventory;
+    let of_cluster = inventory.cluster_role_bindings.iter().map(|it| &it.value.metadata);
+    let others = inventory.role_bindings.iter().map(|it| &it.value.metadata);
+    let count = of_cluster.chain(others).filter(has_times).count();
+    if count > 0 {
+        speaker.warn(format!(
+            "{} with an annotation {NOT_BEFORE} or {NOT_AFTER}, which means nothing without \
+             --grant-times",
+            counted(count, "binding")
+        ));
+    }
+}
+
+/// A yes that will be a no.
+pub(super) fn grant_ends(world: &World, verdict: &Verdict<'_>, speaker: Speaker) {
+    if let Some((end, now)) = world.snapshot.ends_soon(verdict).zip(verdict.moment()) {
+        speaker.warn(format!("this rests on a grant that ends {}", until(now, end)));
+    }
+}
+
+/// `at 2026-11-27T08:00:00Z, in 12 minutes`.
+fn until(now: Moment, end: Moment) -> String {
+    match end.seconds().saturating_sub(now.seconds()) {
+        seconds if seconds < 60 => format!("at {end}, in {}", counted_i64(seconds, "second")),
+        seconds => format!("at {end}, in {}", counted_i64(seconds / 60, "minute")),
+    }
+}
+
+fn counted_i64(count: i64, noun: &str) -> String {
+    counted(usize::try_from(count).unwrap_or_default(), noun)
 }
 
 /// A dump of a cluster whose controllers were off has dozens of these.

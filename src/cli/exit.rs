@@ -9,6 +9,7 @@ use portcullis::query::GroupsError;
 use portcullis::snapshot::CompileError;
 use portcullis::source::LoadError;
 use portcullis::source::authorization_config::ConfigurationError;
+use portcullis::source::hierarchy::HierarchyError;
 
 #[cfg(feature = "webhook")]
 use super::certificates::CertificateError;
@@ -46,9 +47,18 @@ pub(crate) enum Failure {
     /// The policy cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Who is above whom cannot be told.
+    #[error(transparent)]
+    Hierarchy(#[from] HierarchyError),
     /// The ABAC policy cannot be loaded.
     #[error(transparent)]
     Abac(#[from] abac::LoadError),
+    /// The policies in Rego cannot be loaded.
+    #[error(transparent)]
+    RegoLoad(#[from] portcullis::source::rego::RegoLoadError),
+    /// The policies in Rego do not compile.
+    #[error(transparent)]
+    Rego(portcullis::authz::rego::CompileError),
     /// Discovery output cannot be read.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),

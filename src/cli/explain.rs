@@ -26,6 +26,8 @@ use super::speak::Speaker;
 /// two agree. For several: how many agree, and which do not. The same question is asked again, by
 /// the same user in the same groups; what is not in a line, such as selectors, is not asked.
 ///
+/// With --grant-times each line is asked at the time at which it was decided, unless --at names another.
+///
 /// Token reviews and masked lines cannot be replayed: no policy decides the former, and a digest is
 /// no name.
 #[derive(Debug, Args)]
@@ -162,6 +164,7 @@ fn one(
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     let speaker = Speaker::new(args.loudness.quiet, args.loudness.verbose);
+    args.policy.ask_at(line.time.parse().ok());
     let verdict = world.snapshot.authorize(&request);
     let nearest = if verdict.is_allowed() {
         Vec::new()
@@ -229,6 +232,7 @@ fn several(
             }
         };
         let request = Request { user: &user, attributes };
+        args.policy.ask_at(line.time.parse().ok());
         let verdict = world.snapshot.authorize(&request);
         summary.replayed += 1;
         if agrees(world, line, &request, &verdict) {
@@ -353,11 +357,20 @@ fn write_then(out: &mut dyn Write, line: &DecisionLine<'_>) -> Result<(), Failur
     }
     let steps = line.path.iter().map(|LineStep { kind, text, origin }| {
         let place = origin.as_ref().map(|origin| {
-            portcullis::model::Origin::new(&*origin.source, origin.document, origin.line)
+            let place =
+                portcullis::model::Origin::new(&*origin.source, origin.document, origin.line);
+            match &origin.inherited_from {
+                Some(from) => place.inherited_from(&**from),
+                None => place,
+            }
         });
         (kind.as_ref(), text.as_ref(), place)
     });
-    write_steps(out, &steps.collect::<Vec<_>>())
+    write_steps(out, &steps.collect::<Vec<_>>())?;
+    if !line.grant_ends.is_empty() {
+        writeln!(out, "  the grant was to end at {}", plain(&line.grant_ends))?;
+    }
+    Ok(())
 }
 
 fn write_said(

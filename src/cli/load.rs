@@ -11,14 +11,16 @@ use portcullis::authz::node::Gates;
 use portcullis::model::{Request, groups};
 use portcullis::query::Groups;
 use portcullis::snapshot::{self, Config, Link, Mode, Snapshot, SuperUserStep};
+use portcullis::source::hierarchy::{self, Hierarchy};
 use portcullis::source::{self, Input, LoadOptions, Loaded, Notice, Report, Skipped};
 
-use super::args::{NameArgs, PolicyArgs};
+use super::args::{Asked, HierarchyFrom, NameArgs, PolicyArgs};
 use super::batch;
 use super::chain;
 use super::describe::{self, counted};
 use super::exit::Failure;
 use super::progress::Bar;
+use super::rego;
 use super::speak::Speaker;
 use super::webhook::WebhookUse;
 
@@ -40,6 +42,8 @@ pub(crate) struct World {
     pub(super) default_namespace: String,
     /// Whether the chain has webhooks that are not asked, and that could change answers.
     pub(super) has_unasked: bool,
+    /// By which namespaces inherit.
+    hierarchy: Hierarchy,
 }
 
 impl World {
@@ -73,7 +77,9 @@ impl World {
         let Skipped { kind, namespace: own, .. } = skipped;
         let own = if own.is_empty() { self.default_namespace.as_str() } else { own };
         match kind.as_str() {
-            "Role" | "RoleBinding" => own == namespace,
+            "Role" | "RoleBinding" => {
+                own == namespace || self.hierarchy.above(namespace).any(|above| above == own)
+            }
             _ => true,
         }
     }
@@ -102,25 +108,40 @@ pub(crate) fn read(
         && !args.with_defaults
         && args.modes.is_empty()
         && args.authorization_config.is_none()
+        && args.rego.is_empty()
     {
         return Err(Failure::usage(
-            "there is no policy to ask; name files with -f PATH or --abac FILE, \
+            "there is no policy to ask; name files with -f PATH, --abac FILE or --rego PATH, \
              or take the roles of every cluster with --with-defaults",
         ));
     }
     batch::check_stdin(None, args)?;
     let gates = gates(args, speaker);
     let default_namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
-    let Loaded { inventory, report } = read_objects(args, &default_namespace)?;
+    let mut loaded = read_objects(args, &default_namespace)?;
+    let hierarchy = match &args.hierarchy {
+        Some(HierarchyFrom::Labels) => Hierarchy::from_labels(&loaded)?,
+        Some(HierarchyFrom::File(path)) => Hierarchy::from_file(path)?,
+        None => Hierarchy::default(),
+    };
+    if args.hierarchy.is_some() {
+        hierarchy::inherit(&mut loaded, &hierarchy)?;
+    }
+    let Loaded { inventory, report } = loaded;
     let abac = args.abac.as_deref().map(read_abac).transpose()?;
     let has_rbac = args.with_defaults || has_policy(&inventory) || !report.skipped.is_empty();
-    let (links, says) = match &args.authorization_config {
+    let rego = rego::policy(args)?;
+    let (mut links, says) = match &args.authorization_config {
         Some(file) => (chain::links(file, args.webhook, speaker)?, file.display().to_string()),
         None => {
             let modes = modes(args, has_rbac, abac.is_some());
             (modes.into_iter().map(Link::Mode).collect(), "--mode".to_owned())
         }
     };
+    let unasked = links.iter().filter(|link| link.mode().is_none()).count();
+    if let Some(policy) = &rego {
+        rego::insert(policy, args, &mut links, speaker);
+    }
     let modes: Vec<Mode> = links.iter().filter_map(Link::mode).collect();
     if modes.contains(&Mode::Rbac) && !has_rbac {
         return Err(Failure::usage(no_rbac(args, &report)));
@@ -132,8 +153,7 @@ pub(crate) fn read(
     }
     describe::graph(&modes, &inventory, speaker);
     describe::unasked(&modes, &says, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
-    let has_unasked =
-        args.webhook == WebhookUse::Incomplete && links.iter().any(|link| link.mode().is_none());
+    let has_unasked = args.webhook == WebhookUse::Incomplete && unasked > 0;
 
     let step = if args.no_super_user { SuperUserStep::LeaveOut } else { SuperUserStep::Include };
     let mut config = links.into_iter().fold(Config::default(), Config::with_link);
@@ -141,9 +161,12 @@ pub(crate) fn read(
     if let Some(policy) = abac {
         config = config.with_abac(policy);
     }
+    if let Some(clock) = args.clock() {
+        config = config.with_grant_times(clock);
+    }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
-    Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked })
+    Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked, hierarchy })
 }
 
 /// The gates that the Node authorizer has; of every other it is said that it has none.
@@ -161,7 +184,7 @@ fn gates(args: &PolicyArgs, speaker: Speaker) -> Gates {
             }
         };
         *gate = *is_on;
-        if !args.modes.contains(&Mode::Node) && args.authorization_config.is_none() {
+        if !args.modes.contains(&Asked::Mode(Mode::Node)) && args.authorization_config.is_none() {
             speaker.note(format!("feature gate `{name}` changes nothing: --mode has no Node"));
         }
     }
@@ -172,6 +195,7 @@ fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Fa
     let options = LoadOptions {
         default_namespace: default_namespace.into(),
         strict: args.strict,
+        keep_metadata: !args.rego.is_empty(),
         ..LoadOptions::default()
     };
     let inputs: Vec<Input> = args.files.iter().map(Input::from).collect();
@@ -229,10 +253,15 @@ fn has_policy(inventory: &Inventory) -> bool {
 /// The modes that were asked for, or those for which there is policy.
 fn modes(args: &PolicyArgs, has_rbac: bool, has_abac: bool) -> Vec<Mode> {
     if !args.modes.is_empty() {
-        return args.modes.clone();
+        let mode = |asked: &Asked| match asked {
+            Asked::Mode(mode) => Some(*mode),
+            Asked::Rego => None,
+        };
+        return args.modes.iter().filter_map(mode).collect();
     }
     // RBAC is missed when nothing else is given.
-    let modes = [(has_rbac || !has_abac, Mode::Rbac), (has_abac, Mode::Abac)];
+    let has_others = has_abac || !args.rego.is_empty();
+    let modes = [(has_rbac || !has_others, Mode::Rbac), (has_abac, Mode::Abac)];
     modes.into_iter().filter_map(|(given, mode)| given.then_some(mode)).collect()
 }
 
@@ -249,7 +278,7 @@ fn no_rbac(args: &PolicyArgs, report: &Report) -> String {
     }
     format!(
         "{files}: no Role, ClusterRole, RoleBinding or ClusterRoleBinding among {}; an ABAC policy \
-         is given with --abac",
+         is given with --abac, one in Rego with --rego",
         counted(report.documents, "document")
     )
 }

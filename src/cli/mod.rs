@@ -22,6 +22,7 @@ mod kubeconfig;
 mod load;
 mod output;
 mod progress;
+mod rego;
 mod rules;
 #[cfg(feature = "webhook")]
 mod serve;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use portcullis::api::authorization::{RuleRow, SubjectRulesReviewStatus, compact};
+use portcullis::authz::rbac::BindingRef;
 use portcullis::model::User;
 use serde::Deserialize;
 
@@ -136,6 +137,9 @@ pub(super) fn list(
         Format::Table | Format::Wide => write_table(out, &status)?,
         Format::Name => return Err(Failure::usage("a list of rules has no -o name")),
     }
+    let bindings = world.snapshot.rbac().map(|policy| policy.bindings_for(user, namespace));
+    let ends: Vec<String> = bindings.iter().flatten().filter_map(end_of).collect();
+    speaker.each(10, ends.iter(), |speaker, text| speaker.note(text));
     if status.incomplete || !status.evaluation_error.is_empty() {
         // As kubectl puts it.
         speaker.warn(format!("the list may be incomplete: {}", status.evaluation_error));
@@ -145,6 +149,14 @@ pub(super) fn list(
         return Ok(Exit::Incomplete);
     }
     Ok(Exit::Yes)
+}
+
+/// What a list in the form of a review cannot say.
+fn end_of(binding: &BindingRef<'_>) -> Option<String> {
+    let times = binding.times()?;
+    times.not_after.map(|end| {
+        format!("what {} grants ends at {end} ({})", binding.describe(), binding.origin())
+    })
 }
 
 /// kubectl's columns.

@@ -109,6 +109,11 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
     }
     let errors: BTreeSet<&String> = found.errors.iter().collect();
     speaker.each(10, errors.into_iter(), |speaker, text| speaker.warn(text));
+    let dormant = found.dormant.iter().map(|binding| {
+        let times = binding.times().map(|times| times.to_string()).unwrap_or_default();
+        format!("{} grants this, but {times} ({})", binding.describe(), binding.origin())
+    });
+    speaker.each(10, dormant, |speaker, text| speaker.note(text));
     let marked = found.rows.iter().filter(|row| row.mark().is_some()).count();
     if marked > 0 {
         speaker.note(format!(

@@ -26,6 +26,10 @@
 //!   pairs) is answered from the rules as they are written, by the same function that finds the rule
 //!   index of an explanation.
 //!
+//! - Roles that are bound for a time have a row for each such time. Their tests decide nothing, so that the
+//!   row is looked at, and with it the clock; whoever holds the number of the row, the index or a user
+//!   that was resolved, holds with it when it grants. Other roles pay nothing for it.
+//!
 //! Deciding writes nothing down. The reason is found when somebody asks for it, by a walk over the
 //! user's bindings in the order of their names.
 //!

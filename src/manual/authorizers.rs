@@ -50,7 +50,7 @@
 //! grant instead of repeating it. Labels of namespaces and objects are in the input when they were read.
 //! `policies/rego/` has samples with their questions.
 //!
-//! A policy is not trusted to end: an evaluation has a budget (10 ms, and a number of steps). One that
+//! A policy is not trusted to end: an evaluation has a budget (50 ms unless told otherwise, and a number of steps). One that
 //! fails denies if its package holds a `deny` rule, since that rule may have been the one to speak; else it
 //! has no opinion. Either way the error is counted and logged in our words, never the engine's. What
 //! could not be stopped, such as recursion, is refused when the policy is loaded.

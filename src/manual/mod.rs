@@ -4,4 +4,5 @@ pub mod architecture;
 pub mod authorizers;
 pub mod certificates;
 pub mod defaults;
+pub mod grants;
 pub mod webhook;

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Attributes, Request, Step, User};
+use super::{Attributes, Moment, Request, Step, User};
 
 /// What an authorizer says.
 ///
@@ -35,6 +35,26 @@ pub trait Explain: Sync {
 
     /// The way from the user to the grant; empty when there is none.
     fn path(&self, request: &Request<'_>, decision: Decision) -> Vec<Step>;
+
+    /// The reason of a decision for which the clock was asked, with what it showed. Default: it makes
+    /// no difference.
+    fn reason_at(&self, request: &Request<'_>, decision: Decision, moment: Moment) -> String {
+        let _ = moment;
+        self.reason(request, decision)
+    }
+
+    /// The way, likewise.
+    fn path_at(&self, request: &Request<'_>, decision: Decision, moment: Moment) -> Vec<Step> {
+        let _ = moment;
+        self.path(request, decision)
+    }
+
+    /// When the grants end that allowed this, by what is known now: see [`Verdict::grant_ends`].
+    /// Default: never.
+    fn grant_ends(&self, request: &Request<'_>, moment: Moment) -> Option<Moment> {
+        let _ = (request, moment);
+        None
+    }
 }
 
 /// Why a decision was taken: a text, or somebody who can write one.
@@ -81,6 +101,7 @@ pub struct Verdict<'a> {
     pub decision: Decision,
     reason: Reason<'a>,
     link: Option<&'a str>,
+    moment: Option<Moment>,
     /// Errors of authorizers. With anything but [`Decision::Allow`] they mean that the answer is
     /// not a plain no (S-CHAIN-6): the API server answers 500, not 403.
     pub errors: Vec<String>,
@@ -89,7 +110,8 @@ pub struct Verdict<'a> {
 impl<'a> Verdict<'a> {
     /// An answer with a ready reason.
     pub fn new(decision: Decision, reason: impl Into<Cow<'a, str>>) -> Self {
-        Self { decision, reason: Reason::Text(reason.into()), link: None, errors: Vec::new() }
+        let reason = Reason::Text(reason.into());
+        Self { decision, reason, link: None, moment: None, errors: Vec::new() }
     }
 
     /// A yes.
@@ -124,7 +146,7 @@ impl<'a> Verdict<'a> {
         attributes: &'a Attributes<'a>,
     ) -> Self {
         let reason = Reason::Deferred { by, user, attributes };
-        Self { decision, reason, link: None, errors: Vec::new() }
+        Self { decision, reason, link: None, moment: None, errors: Vec::new() }
     }
 
     /// The same answer with an error beside it.
@@ -145,6 +167,19 @@ impl<'a> Verdict<'a> {
         self
     }
 
+    /// The same answer, for which the clock was asked and showed this; `None`: nobody asked it.
+    pub const fn at(mut self, moment: Option<Moment>) -> Self {
+        self.moment = moment;
+        self
+    }
+
+    /// What the clock showed when it was asked for this decision: it was if something was looked at that
+    /// begins or ends.
+    #[must_use]
+    pub const fn moment(&self) -> Option<Moment> {
+        self.moment
+    }
+
     /// The name of the link of a chain that decided; `None` when none did, or nobody asked a chain.
     #[must_use]
     pub const fn link(&self) -> Option<&'a str> {
@@ -155,11 +190,11 @@ impl<'a> Verdict<'a> {
     /// that is yet to be written is `None`; ask again for it.
     #[must_use]
     pub fn into_text<'b>(self) -> Option<Verdict<'b>> {
-        let Self { decision, reason, errors, .. } = self;
+        let Self { decision, reason, moment, errors, .. } = self;
         match reason {
             Reason::Text(text) => {
                 let reason = Reason::Text(Cow::Owned(text.into_owned()));
-                Some(Verdict { decision, reason, link: None, errors })
+                Some(Verdict { decision, reason, link: None, moment, errors })
             }
             Reason::Deferred { .. } => None,
         }
@@ -178,7 +213,10 @@ impl<'a> Verdict<'a> {
             Reason::Text(text) => Cow::Borrowed(text),
             Reason::Deferred { by, user, attributes } => {
                 let request = Request { user, attributes: **attributes };
-                Cow::Owned(by.reason(&request, self.decision))
+                Cow::Owned(match self.moment {
+                    Some(moment) => by.reason_at(&request, self.decision, moment),
+                    None => by.reason(&request, self.decision),
+                })
             }
         }
     }
@@ -190,8 +228,26 @@ impl<'a> Verdict<'a> {
         match &self.reason {
             Reason::Text(_) => Vec::new(),
             Reason::Deferred { by, user, attributes } => {
-                by.path(&Request { user, attributes: **attributes }, self.decision)
+                let request = Request { user, attributes: **attributes };
+                match self.moment {
+                    Some(moment) => by.path_at(&request, self.decision, moment),
+                    None => by.path(&request, self.decision),
+                }
             }
+        }
+    }
+
+    /// When this yes ends, if it rests on grants that end: the first moment at which, by what is known
+    /// now, nothing of who gave it would allow the same. `None` for every other answer, and for a yes
+    /// that lasts.
+    #[must_use]
+    pub fn grant_ends(&self) -> Option<Moment> {
+        match (&self.reason, self.moment) {
+            // Who asked no clock looked at nothing that ends.
+            (Reason::Deferred { by, user, attributes }, Some(moment)) if self.is_allowed() => {
+                by.grant_ends(&Request { user, attributes: **attributes }, moment)
+            }
+            _ => None,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The nouns of the field: who asks, what is asked, what is answered, who said so.
 //!
 //! Nothing here knows a file, a wire format or an engine; every other module speaks in these types.
-//! Absent on purpose: parsing (see `api`), evaluation (see `authz`) and clocks.
+//! Absent on purpose: parsing (see `api`) and evaluation (see `authz`). Nobody here looks at a clock.
 
+mod clock;
 mod credential;
 mod decision;
 mod hex;
@@ -13,6 +14,7 @@ mod selector;
 mod user;
 pub(crate) mod utc;
 
+pub use clock::{Clock, Moment, MomentError};
 pub use credential::{CREDENTIAL_ID, Fingerprint, FingerprintError, X509_CREDENTIAL_PREFIX};
 pub use decision::{Decision, Explain, Reason, Verdict};
 pub use origin::{Origin, Step};

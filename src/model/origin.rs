@@ -8,6 +8,10 @@ use std::sync::Arc;
 ///
 /// assert_eq!(Origin::new("rbac.yaml", 2, 14).to_string(), "rbac.yaml:14 (document 2)");
 /// assert_eq!(Origin::new("policy.jsonl", 1, 3).to_string(), "policy.jsonl:3");
+/// assert_eq!(
+///     Origin::new("team.yaml", 1, 12).inherited_from("acme").to_string(),
+///     "team.yaml:12, inherited from namespace acme",
+/// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
@@ -17,19 +21,27 @@ pub struct Origin {
     pub document: u32,
     /// The line on which the object begins, counted from 1; 0 when unknown.
     pub line: u32,
+    /// The namespace for which it stands there, when another has it from that one.
+    pub inherited_from: Option<Arc<str>>,
 }
 
 impl Origin {
     /// A place in a source.
     #[must_use]
     pub fn new(source: impl Into<Arc<str>>, document: u32, line: u32) -> Self {
-        Self { source: source.into(), document, line }
+        Self { source: source.into(), document, line, inherited_from: None }
     }
 
     /// A source without places, such as a watch or a test.
     #[must_use]
     pub fn named(source: impl Into<Arc<str>>) -> Self {
         Self::new(source, 0, 0)
+    }
+
+    /// The same place, for what a namespace has from another.
+    #[must_use]
+    pub fn inherited_from(self, namespace: impl Into<Arc<str>>) -> Self {
+        Self { inherited_from: Some(namespace.into()), ..self }
     }
 }
 
@@ -47,6 +59,9 @@ impl fmt::Display for Origin {
         }
         if self.document > 1 {
             write!(f, " (document {})", self.document)?;
+        }
+        if let Some(namespace) = &self.inherited_from {
+            write!(f, ", inherited from namespace {namespace}")?;
         }
         Ok(())
     }

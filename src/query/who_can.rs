@@ -24,6 +24,8 @@ pub struct WhoCan<'s> {
     /// Authorizers that cannot list whom they allow, and may deny what others allow: with any of
     /// them the answer is incomplete.
     pub incomplete: Vec<&'s str>,
+    /// Bindings that grant it at another time: they have ended, or are to begin.
+    pub dormant: Vec<BindingRef<'s>>,
 }
 
 impl WhoCan<'_> {
@@ -270,6 +272,7 @@ fn add_rbac<'s>(
     let in_cluster = mark_attributes(attributes, Reach::Cluster, resources);
     let in_namespace = mark_attributes(attributes, Reach::Namespace, resources);
     who.errors.extend(found.errors);
+    who.dormant.extend(found.dormant);
     who.rows.extend(found.rows.into_iter().map(|row| {
         let is_cluster = row.binding.namespace().is_empty();
         Row { mark: if is_cluster { in_cluster } else { in_namespace }, grant: Grant::Rbac(row) }

@@ -1,23 +1,29 @@
 #[cfg(feature = "rbac")]
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "rbac")]
+use super::config::GrantWarning;
 use super::config::{Config, Link, Mode, SuperUserStep};
 use crate::api::inventory::Inventory;
 #[cfg(feature = "rbac")]
-use crate::api::rbac::ClusterRole;
+use crate::api::meta::ObjectMeta;
+#[cfg(feature = "rbac")]
+use crate::api::rbac::{ClusterRole, Kind, ObjectKey};
 #[cfg(feature = "abac")]
 use crate::authz::abac;
 #[cfg(feature = "node")]
 use crate::authz::node;
 #[cfg(feature = "rbac")]
-use crate::authz::rbac::{self, Editor, TooLarge, aggregation};
+use crate::authz::rbac::{self, Editor, GrantTimes, GrantTimesError, TooLarge, aggregation};
 #[cfg(feature = "rego")]
 use crate::authz::rego;
 use crate::authz::{
     AlwaysAllow, AlwaysDeny, Authorizer, Chain, ChainPrincipal, RevocationGate, Rules,
 };
+#[cfg(feature = "rbac")]
+use crate::model::{Moment, Origin};
 use crate::model::{Request, SharedRevocations, User, Verdict};
 
 /// Why an inventory and a configuration do not make a policy.
@@ -49,6 +55,16 @@ pub enum Notice {
     /// Stored and computed rules of an aggregated role differ, or its selectors are bad.
     #[cfg(feature = "rbac")]
     Aggregation(aggregation::AggregationWarning),
+    /// A binding says in a way that cannot be read when it grants, so it never does.
+    #[cfg(feature = "rbac")]
+    GrantTimes {
+        /// Where it stands.
+        origin: Origin,
+        /// Which one.
+        key: ObjectKey,
+        /// What is wrong with it.
+        error: GrantTimesError,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -56,6 +72,10 @@ impl fmt::Display for Notice {
         match self {
             #[cfg(feature = "rbac")]
             Self::Aggregation(warning) => warning.fmt(f),
+            #[cfg(feature = "rbac")]
+            Self::GrantTimes { origin, key, error } => {
+                write!(f, "{origin}: {key} never grants: {error}")
+            }
             // There is no notice without an engine that has one.
             #[cfg(not(feature = "rbac"))]
             _ => f.write_str(""),
@@ -88,6 +108,8 @@ pub struct Snapshot {
     )]
     pub(super) engines: Engines,
     pub(super) notices: Vec<Notice>,
+    #[cfg(feature = "rbac")]
+    pub(super) grant_warning: GrantWarning,
 }
 
 /// What the links of a chain were compiled to, as far as others than the chain ask for it.
@@ -124,7 +146,10 @@ impl Engines {
     fn for_rego(&self) -> rego::World {
         rego::World {
             #[cfg(feature = "rbac")]
-            rbac: self.rbac.clone().map(|policy| policy as Arc<dyn Authorizer>),
+            rbac: self.rbac.clone().map(|policy| {
+                let policy: Arc<dyn Authorizer> = policy;
+                policy
+            }),
             #[cfg(not(feature = "rbac"))]
             rbac: None,
             facts: self.facts.clone().unwrap_or_default(),
@@ -141,7 +166,8 @@ pub fn compile(inventory: &Inventory, config: &Config) -> Result<Snapshot, Compi
     #[cfg(feature = "rbac")]
     let (engines, notices) = match config.has(Mode::Rbac) {
         true => {
-            let (editor, notices) = load_rbac(inventory, config)?;
+            let (editor, mut notices) = load_rbac(inventory, config)?;
+            notices.extend(unreadable_times(inventory, config).into_values());
             (Engines { rbac: Some(Arc::new(editor.policy())), ..engines }, notices)
         }
         false => (engines, Vec::new()),
@@ -184,8 +210,52 @@ pub(super) fn load_rbac(
         .collect();
     let resolution = aggregation::resolve(&roles, config.aggregation);
     let rules: HashMap<usize, _> = counting.into_iter().zip(&resolution.rules).collect();
-    let editor = Editor::load_with_rules(inventory, |index| rules.get(&index).map(|r| r.as_ref()))?;
+    let editor = match &config.grant_times {
+        Some(clock) => Editor::with_grant_times(clock.clone()),
+        None => Editor::new(),
+    };
+    let editor = editor.filled(inventory, |index| rules.get(&index).map(|r| r.as_ref()))?;
     Ok((editor, resolution.warnings.into_iter().map(Notice::Aggregation).collect()))
+}
+
+/// The bindings that never grant because nobody can read when; none where nobody asks the clock.
+#[cfg(feature = "rbac")]
+pub(super) fn unreadable_times(
+    inventory: &Inventory,
+    config: &Config,
+) -> BTreeMap<ObjectKey, Notice> {
+    let mut unreadable = BTreeMap::new();
+    if config.grant_times.is_none() {
+        return unreadable;
+    }
+    let Inventory { cluster_role_bindings, role_bindings, .. } = inventory;
+    let mut read = |kind, namespace: &str, metadata: &ObjectMeta, origin: &Origin| {
+        let key = ObjectKey { kind, namespace: namespace.into(), name: metadata.name.clone() };
+        // Of two with one name the later one counts.
+        match unreadable_time(&key, metadata, origin) {
+            Some(notice) => drop(unreadable.insert(key, notice)),
+            None => drop(unreadable.remove(&key)),
+        }
+    };
+    for binding in cluster_role_bindings {
+        read(Kind::ClusterRoleBinding, "", &binding.value.metadata, &binding.origin);
+    }
+    for binding in role_bindings {
+        let metadata = &binding.value.metadata;
+        read(Kind::RoleBinding, &metadata.namespace, metadata, &binding.origin);
+    }
+    unreadable
+}
+
+/// What there is to tell of one binding.
+#[cfg(feature = "rbac")]
+pub(super) fn unreadable_time(
+    key: &ObjectKey,
+    metadata: &ObjectMeta,
+    origin: &Origin,
+) -> Option<Notice> {
+    let error = GrantTimes::of(metadata).err()?;
+    Some(Notice::GrantTimes { origin: origin.clone(), key: key.clone(), error })
 }
 
 pub(super) fn build_chain(config: &Config, engines: &Engines) -> Result<Chain, CompileError> {
@@ -261,6 +331,8 @@ impl Snapshot {
             revocations: config.revocations.clone(),
             engines,
             notices,
+            #[cfg(feature = "rbac")]
+            grant_warning: config.grant_warning,
         }
     }
 
@@ -275,6 +347,21 @@ impl Snapshot {
     #[must_use]
     pub fn principal(&self, user: &User) -> ChainPrincipal {
         self.chain.principal(&Arc::new(user.clone()))
+    }
+
+    /// When the grants end on which a yes of this snapshot rests, if that is soon: see
+    /// [`Verdict::grant_ends`] and [`Config::with_grant_warning`].
+    #[cfg(feature = "rbac")]
+    #[must_use]
+    pub fn ends_soon(&self, verdict: &Verdict<'_>) -> Option<Moment> {
+        self.is_soon(verdict.moment()?, verdict.grant_ends()?)
+    }
+
+    /// The end, if it is soon after that moment.
+    #[cfg(feature = "rbac")]
+    pub(crate) fn is_soon(&self, now: Moment, end: Moment) -> Option<Moment> {
+        let warning = i64::try_from(self.grant_warning.0.as_secs()).unwrap_or(i64::MAX);
+        (end <= now.plus_seconds(warning)).then_some(end)
     }
 
     /// Everything that `user` may do in `namespace`, as a rules review lists it (S-CHAIN-4).

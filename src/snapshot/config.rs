@@ -1,6 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+#[cfg(feature = "rbac")]
+use std::time::Duration;
 
 #[cfg(feature = "abac")]
 use crate::authz::abac;
@@ -11,6 +13,8 @@ use crate::authz::rbac::aggregation::Aggregation;
 #[cfg(feature = "rego")]
 use crate::authz::rego;
 use crate::authz::{Authorizer, OnFailure, SlowRunner};
+#[cfg(feature = "rbac")]
+use crate::model::Clock;
 use crate::model::SharedRevocations;
 
 /// An authorization mode, named as `--authorization-mode` names it (S-CHAIN-13).
@@ -183,6 +187,25 @@ pub struct Config {
     /// What the Node authorizer does beyond the defaults of Kubernetes 1.36.
     #[cfg(feature = "node")]
     pub node: node::Gates,
+    /// By which clock bindings begin and end that carry times. Default: by none, and such bindings
+    /// grant for ever, as they do in the API server.
+    #[cfg(feature = "rbac")]
+    pub grant_times: Option<Clock>,
+    /// How long before its end a grant is one that ends soon, for those who tell of it.
+    #[cfg(feature = "rbac")]
+    pub grant_warning: GrantWarning,
+}
+
+/// How long before its end a grant is one that ends soon. Default: an hour.
+#[cfg(feature = "rbac")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantWarning(pub Duration);
+
+#[cfg(feature = "rbac")]
+impl Default for GrantWarning {
+    fn default() -> Self {
+        Self(Duration::from_secs(3_600))
+    }
 }
 
 impl Config {
@@ -277,6 +300,25 @@ impl Config {
     #[must_use]
     pub const fn with_node(mut self, gates: node::Gates) -> Self {
         self.node = gates;
+        self
+    }
+
+    /// The same, with bindings that begin and end as their annotations say, by this clock: see
+    /// [`GrantTimes`](crate::authz::rbac::GrantTimes). It is asked at every decision that such a binding
+    /// could make; nothing needs to be loaded anew when one ends.
+    #[cfg(feature = "rbac")]
+    #[must_use]
+    pub fn with_grant_times(mut self, clock: Clock) -> Self {
+        self.grant_times = Some(clock);
+        self
+    }
+
+    /// The same, where another time before its end makes a grant one that ends soon: see
+    /// [`Snapshot::ends_soon`](super::Snapshot::ends_soon).
+    #[cfg(feature = "rbac")]
+    #[must_use]
+    pub const fn with_grant_warning(mut self, before: Duration) -> Self {
+        self.grant_warning = GrantWarning(before);
         self
     }
 }

@@ -10,8 +10,12 @@ mod compile;
 mod config;
 #[cfg(any(feature = "node", feature = "rbac"))]
 mod live;
+#[cfg(feature = "structured-chain")]
+mod structured;
 
 pub use compile::{CompileError, Notice, Snapshot, compile};
+#[cfg(feature = "rbac")]
+pub use config::GrantWarning;
 pub use config::{Config, Link, Mode, ModeError, SuperUserStep};
 #[cfg(any(feature = "node", feature = "rbac"))]
 pub use live::{ApplyError, Change, Live};

@@ -22,7 +22,7 @@ use crate::api::core::{SecretContent, ServiceAccount};
 use crate::api::graph::Object as GraphObject;
 #[cfg(feature = "rego")]
 use crate::api::inventory::ObjectFacts;
-use crate::api::inventory::{Inventory, Sourced};
+use crate::api::inventory::{Inventory, Kinship, Sourced};
 use crate::api::meta::ObjectMeta;
 use crate::api::rbac::{Kind, Object};
 use crate::model::Origin;
@@ -142,7 +142,12 @@ impl<'a> Collector<'a> {
         let origin = self.origin(line);
         match outcome {
             Outcome::Rbac { object, old, everyone } => self.add_rbac(origin, object, old, everyone),
-            Outcome::Namespace(namespace) => self.loaded.inventory.namespaces.push(namespace),
+            Outcome::Namespace(namespace) => {
+                if let Some(value) = Kinship::of_labels(&namespace) {
+                    self.loaded.inventory.kinships.push(Sourced { value, origin });
+                }
+                self.loaded.inventory.namespaces.push(namespace);
+            }
             Outcome::ServiceAccount(metadata) => self.add_service_account(metadata),
             Outcome::CustomResource(resource) => {
                 self.loaded.inventory.custom_resources.push(resource);
@@ -160,8 +165,12 @@ impl<'a> Collector<'a> {
             }
             #[cfg(feature = "node")]
             Outcome::Graph(mut object) => {
+                let is_namespaced = object.kind().is_namespaced();
                 if let Some(namespace) = object.namespace_mut() {
-                    self.default_namespace(namespace);
+                    match is_namespaced {
+                        true => self.default_namespace(namespace),
+                        false => namespace.clear(),
+                    }
                 }
                 self.add_to_graph(origin, object);
             }
@@ -177,6 +186,16 @@ impl<'a> Collector<'a> {
                     *self.loaded.report.other_kinds.entry("Secret".to_owned()).or_default() += 1;
                     return Ok(());
                 }
+            }
+            Outcome::Kinship(mut value, kind) => {
+                if let Kinship::Parent { namespace, .. } = &mut value
+                    && namespace.is_empty()
+                {
+                    namespace.clone_from(&self.options.default_namespace);
+                }
+                self.loaded.inventory.kinships.push(Sourced { value, origin });
+                *self.loaded.report.other_kinds.entry(kind).or_default() += 1;
+                return Ok(());
             }
             Outcome::Other(kind) => {
                 *self.loaded.report.other_kinds.entry(kind).or_default() += 1;

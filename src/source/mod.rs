@@ -43,7 +43,6 @@ pub mod config_file;
 #[cfg(feature = "crl")]
 pub mod crl;
 mod defaults;
-#[cfg(any(feature = "pki", feature = "structured-chain"))]
 pub(crate) mod document;
 mod error;
 #[cfg(feature = "rego")]

@@ -5,20 +5,20 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 #[cfg(feature = "node")]
-use super::graph as reader;
+use super::graph;
 use super::node::{Node, Value};
 use super::old::{self, Version};
 #[cfg(feature = "authn")]
 use super::secret;
 use super::text::{NAME, excerpt};
-use super::wire::{Definition, Metadata, PodMaker, Wide};
+use super::wire::{Definition, HierarchySpec, Metadata, PodMaker, Wide};
 use super::{SkipReason, WrongType};
 use crate::api::Str;
 #[cfg(feature = "authn")]
 use crate::api::core;
 #[cfg(feature = "node")]
-use crate::api::graph;
-use crate::api::inventory::{CustomResource, Namespace, PodIdentity};
+use crate::api::graph::{Kind as GraphKind, Object as GraphObject, Pod as GraphPod};
+use crate::api::inventory::{CustomResource, Kinship, Namespace, PodIdentity};
 use crate::api::null::ObjectsOnly;
 use crate::api::rbac::{ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding};
 
@@ -36,9 +36,11 @@ pub(super) enum Outcome {
     Pod(PodIdentity),
     /// A pod itself, whatever else it is: what it refers to, besides.
     #[cfg(feature = "node")]
-    GraphPod(PodIdentity, Box<graph::Pod>),
+    GraphPod(PodIdentity, Box<GraphPod>),
     #[cfg(feature = "node")]
-    Graph(graph::Object),
+    Graph(GraphObject),
+    /// Of no interest, but for who wants to know the parents of namespaces. The name of the kind.
+    Kinship(Kinship, String),
     #[cfg(feature = "authn")]
     Secret(core::Secret),
     #[cfg(feature = "authn")]
@@ -100,7 +102,11 @@ pub(super) enum Class {
     Pod,
     /// What the Node authorizer reads, pods included.
     #[cfg(feature = "node")]
-    Graph(graph::Kind),
+    Graph(GraphKind),
+    /// What names the parent of a namespace; whether it stands in the child.
+    Kinship {
+        in_child: bool,
+    },
     /// What stands behind tokens, when there is somebody to read them.
     #[cfg(feature = "authn")]
     Secret,
@@ -134,7 +140,7 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
         };
     }
     #[cfg(feature = "node")]
-    if let Some(kind) = reader::kind_of(group, kind) {
+    if let Some(kind) = graph::kind_of(group, kind) {
         return Class::Graph(kind);
     }
     match (group, kind) {
@@ -152,6 +158,8 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
         #[cfg(feature = "authn")]
         ("", "Node") => Class::Node,
         ("apiextensions.k8s.io", "CustomResourceDefinition") => Class::CustomResource,
+        ("hnc.x-k8s.io", "HierarchyConfiguration") => Class::Kinship { in_child: true },
+        ("hnc.x-k8s.io", "SubnamespaceAnchor") => Class::Kinship { in_child: false },
         ("", "Pod" | "ReplicationController")
         | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
         | ("batch", "Job" | "CronJob") => Class::Pod,
@@ -241,18 +249,10 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
         Class::CustomResource => Outcome::CustomResource(custom_resource(spec(wide.spec)?)),
         Class::Pod => Outcome::Pod(pod(kind, wide.metadata, spec(wide.spec)?)),
         #[cfg(feature = "node")]
-        Class::Graph(kind) => {
-            let Wide { metadata, spec: own, status, .. } = wide;
-            match kind {
-                graph::Kind::Pod => {
-                    let (identity, pod) = reader::pod(metadata, spec(own)?, spec(status)?);
-                    Outcome::GraphPod(identity, pod)
-                }
-                graph::Kind::PersistentVolume => {
-                    Outcome::Graph(reader::persistent_volume(metadata, spec(own)?).into())
-                }
-                _ => Outcome::Graph(reader::on_node(kind, metadata, spec(own)?)?),
-            }
+        Class::Graph(kind) => graph::from_wide(kind, wide)?,
+        Class::Kinship { in_child } => {
+            let kinship = kinship(in_child, wide.metadata, spec(wide.spec)?);
+            Outcome::Kinship(kinship, other_kind(api_version, kind))
         }
         Class::Other => Outcome::Other(other_kind(api_version, kind)),
         Class::None if wide.rules.is_empty() && wide.subjects.is_empty() => {
@@ -262,7 +262,7 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
     })
 }
 
-fn spec<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> Option<T> {
+pub(super) fn spec<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> Option<T> {
     let Some(raw) = raw else { return Some(T::default()) };
     // Its text is one whole value: nothing can follow it.
     T::deserialize(ObjectsOnly(&mut serde_json::Deserializer::from_str(raw.get()))).ok()
@@ -294,6 +294,15 @@ pub(super) fn from_node(mut node: Node, inherited: &Inherited) -> Outcome {
         #[cfg(feature = "node")]
         Class::Graph(_) => names(&node, &class, &kind)
             .unwrap_or_else(|reason| Outcome::Unreadable { kind: header.kind, reason }),
+        Class::Kinship { in_child } => {
+            let read = || Ok(kinship(in_child, self::metadata(&node)?, field(&node, "spec")?));
+            let unreadable = |reason: WrongType| Kinship::Unreadable {
+                kind: header.kind,
+                reason: reason.to_string(),
+            };
+            let kinship = read().unwrap_or_else(unreadable);
+            Outcome::Kinship(kinship, other_kind(&api_version, &kind))
+        }
         Class::Other | Class::List(_) => Outcome::Other(other_kind(&api_version, &kind)),
         Class::None => {
             let policy =
@@ -343,24 +352,8 @@ fn names(node: &Node, class: &Class, kind: &str) -> Result<Outcome, WrongType> {
         Class::Node => Outcome::Node(token_node(metadata)),
         Class::CustomResource => Outcome::CustomResource(custom_resource(field(node, "spec")?)),
         #[cfg(feature = "node")]
-        Class::Graph(kind) => return in_graph(*kind, metadata, node),
+        Class::Graph(kind) => return graph::from_node(*kind, metadata, node),
         _ => Outcome::Pod(pod(kind, metadata, field(node, "spec")?)),
-    })
-}
-
-#[cfg(feature = "node")]
-fn in_graph(kind: graph::Kind, metadata: Metadata, node: &Node) -> Result<Outcome, WrongType> {
-    Ok(match kind {
-        graph::Kind::Pod => {
-            let (identity, pod) =
-                reader::pod(metadata, field(node, "spec")?, field(node, "status")?);
-            Outcome::GraphPod(identity, pod)
-        }
-        graph::Kind::PersistentVolume => {
-            Outcome::Graph(reader::persistent_volume(metadata, field(node, "spec")?).into())
-        }
-        _ => reader::on_node(kind, metadata, field(node, "spec")?)
-            .map_or_else(|| Outcome::Other(kind.as_str().to_owned()), Outcome::Graph),
     })
 }
 
@@ -389,6 +382,16 @@ fn read<'a, T: Deserialize<'a>>(node: &'a Node) -> Result<T, WrongType> {
 
 fn namespace(metadata: Metadata) -> Namespace {
     Namespace { name: metadata.name, labels: metadata.labels }
+}
+
+/// HNC looks at one HierarchyConfiguration of a namespace, by its name.
+fn kinship(in_child: bool, metadata: Metadata, spec: HierarchySpec) -> Kinship {
+    let Metadata { namespace, name, .. } = metadata;
+    match in_child {
+        false => Kinship::Parent { namespace: name, parent: namespace },
+        true if name == "hierarchy" => Kinship::Parent { namespace, parent: spec.parent },
+        true => Kinship::Parent { namespace, parent: Str::default() },
+    }
 }
 
 fn custom_resource(definition: Definition) -> CustomResource {

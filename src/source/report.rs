@@ -189,6 +189,33 @@ pub enum Notice {
         /// What is wrong.
         reason: WrongType,
     },
+    /// An object is not handed down to the namespaces below its own, or not to all.
+    NotInherited {
+        /// The object.
+        origin: Origin,
+        /// Which object.
+        key: ObjectKey,
+        /// Why.
+        reason: String,
+    },
+    /// An object stands where another of the same name would be inherited; it counts.
+    InheritanceBlocked {
+        /// The object.
+        origin: Origin,
+        /// Which object.
+        key: ObjectKey,
+        /// The namespace that the other is in.
+        from: Str,
+        /// Where the other stands.
+        other: Origin,
+    },
+    /// A namespace holds RoleBindings, but was not read itself: what is above it is not known.
+    NoNamespace {
+        /// The namespace.
+        namespace: Str,
+    },
+    /// Inheritance was asked for, but no namespace has a parent.
+    NoHierarchy,
 }
 
 impl fmt::Display for Notice {
@@ -226,6 +253,22 @@ impl fmt::Display for Notice {
             }
             Self::Unreadable { origin, kind, reason } => {
                 write!(f, "{origin}: this {kind} was left out: {reason}")
+            }
+            Self::NotInherited { origin, key, reason } => {
+                write!(f, "{origin}: {key} is not inherited: {reason}")
+            }
+            Self::InheritanceBlocked { origin, key, from, other } => write!(
+                f,
+                "{origin}: {key} stands in the way of the one of namespace `{from}` ({other}), which \
+                 is not inherited here"
+            ),
+            Self::NoNamespace { namespace } => write!(
+                f,
+                "namespace `{namespace}` holds RoleBindings, but its Namespace object was not read: \
+                 what it inherits is not known"
+            ),
+            Self::NoHierarchy => {
+                f.write_str("no namespace that was read has a parent: nothing is inherited")
             }
         }
     }

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::api::Str;
-use crate::api::meta::{OWN_PREFIX, ObjectMeta, StrMap, Uid};
+use crate::api::meta::{OWN_PREFIX, ObjectMeta, PROPAGATION_PREFIX, StrMap, Uid};
 use crate::api::null::{self, ObjectsOnly, Text};
 use crate::api::rbac::{AggregationRule, PolicyRule, RoleRef, Subject};
 use crate::util::rfc3339;
@@ -195,7 +195,7 @@ impl Annotations {
     }
 
     fn is_kept(key: &str) -> bool {
-        key == MIRROR || key.starts_with(OWN_PREFIX)
+        key == MIRROR || key.starts_with(OWN_PREFIX) || key.starts_with(PROPAGATION_PREFIX)
     }
 }
 
@@ -282,6 +282,14 @@ pub(super) struct Definition {
     /// v1beta1 had them for all versions.
     #[serde(deserialize_with = "null::or_default")]
     pub(super) subresources: Subresources,
+}
+
+/// The `spec` of a HierarchyConfiguration.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct HierarchySpec {
+    #[serde(deserialize_with = "null::or_default")]
+    pub(super) parent: Str,
 }
 
 /// The names of a custom resource.

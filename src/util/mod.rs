@@ -13,7 +13,6 @@ pub(crate) mod keyed;
 pub(crate) mod nearest;
 #[cfg(any(feature = "node", feature = "rbac"))]
 pub(crate) mod num;
-#[cfg(any(feature = "bootstrap-token", feature = "files", feature = "pki"))]
 pub(crate) mod rfc3339;
 #[cfg(feature = "authn")]
 pub(crate) mod secret;

@@ -21,7 +21,6 @@ pub(crate) const fn low_index(hash: u64) -> usize {
 }
 
 /// The low 32 bits of a hash.
-#[cfg(feature = "rbac")]
 #[inline]
 #[expect(clippy::as_conversions, reason = "truncation is meant: a tag is a part of a hash")]
 pub(crate) const fn low32(hash: u64) -> u32 {

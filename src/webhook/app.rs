@@ -175,6 +175,9 @@ impl App {
             if decided_by_revocation(snapshot, seen) {
                 self.metrics.revocation_refused();
             }
+            if snapshot.ends_soon(seen.verdict).is_some() {
+                self.metrics.grant_ends_soon();
+            }
             let shadow = self.shadow.as_ref().and_then(|shadow| shadow.compare(seen.request, live));
             let verb = seen.request.attributes.verb();
             let Some(kept) = self.log.wants(seen.outcome, verb) else { return };
@@ -184,6 +187,7 @@ impl App {
                 decided: seen.outcome,
                 reason: seen.reason,
                 link: seen.verdict.link().unwrap_or_default(),
+                moment: seen.verdict.moment(),
                 errors: &seen.verdict.errors,
                 snapshot,
                 generation: *generation,

@@ -106,6 +106,26 @@ pub enum FlagError {
     NoValue(&'static str),
 }
 
+impl FlagError {
+    /// The flag that it is about, without dashes.
+    #[must_use]
+    pub const fn flag(&self) -> &'static str {
+        match self {
+            Self::NoMode
+            | Self::UnknownMode(_)
+            | Self::NoPolicyFile
+            | Self::NoWebhookConfigFile
+            | Self::RepeatedMode(_)
+            | Self::RetryAttempts(_) => MODE,
+            Self::UnusedPolicyFile => POLICY_FILE,
+            Self::UnusedWebhookConfigFile => WEBHOOK_CONFIG_FILE,
+            Self::ConfigAndFlags | Self::SeeConfig(_) => CONFIG,
+            Self::WebhookVersion(_) => WEBHOOK_VERSION,
+            Self::Value { flag, .. } | Self::NoValue(flag) => flag,
+        }
+    }
+}
+
 const MODE: &str = "authorization-mode";
 const CONFIG: &str = "authorization-config";
 const POLICY_FILE: &str = "authorization-policy-file";

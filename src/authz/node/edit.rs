@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::block::{Block, Known};
 use super::graph::Graph;
+use super::table::Tag;
 use super::{Gates, Vertex, VertexKind};
 use crate::api::Str;
 use crate::api::graph::{Key, Kind, Object, OnNode, PersistentVolume, Pod};
@@ -193,7 +194,7 @@ impl Editor {
             return None;
         }
         let Self { graph, claims, objects } = self;
-        let hasher = graph.shards.hasher.clone();
+        let hasher = graph.shards.hasher().clone();
         let block = graph.shards.get_or_insert(&pod.node_name)?;
         let node = Arc::clone(block.node());
         let Some((to, _)) = block.enter(&hasher, vertex) else { return Some(node) };
@@ -231,7 +232,7 @@ impl Editor {
             return None;
         }
         let shards = &mut self.graph.shards;
-        let hasher = shards.hasher.clone();
+        let hasher = shards.hasher().clone();
         let block = shards.get_or_insert(&object.node_name)?;
         if let Some((id, _)) = block.enter(&hasher, vertex) {
             block.tie(id);
@@ -242,9 +243,9 @@ impl Editor {
     /// Removes an object from the block of its node.
     fn leave(&mut self, node: &str, vertex: Vertex<'_>) {
         let Self { graph, claims, .. } = self;
-        let hasher = graph.shards.hasher.clone();
+        let hasher = graph.shards.hasher().clone();
         let Some(block) = graph.shards.get_mut(node) else { return };
-        let Some(id) = block.find(super::block::hash(&hasher, vertex), vertex) else { return };
+        let Some(id) = block.find(Tag::of(&hasher, vertex), vertex) else { return };
         let name = Arc::clone(block.node());
         block.remove(&hasher, id, |gone| {
             if gone.kind != VertexKind::PersistentVolumeClaim {
@@ -267,14 +268,14 @@ impl Editor {
     fn bind(&mut self, volume: &PersistentVolume) {
         let Some(key) = &volume.claim else { return };
         let shards = &mut self.graph.shards;
-        let hasher = shards.hasher.clone();
+        let hasher = shards.hasher().clone();
         let claim = self.claims.entry(key.clone()).or_default();
         claim.volumes.push(volume.name.clone());
         let vertex = claim_vertex(key);
-        let hash = super::block::hash(&hasher, vertex);
+        let tag = Tag::of(&hasher, vertex);
         for node in &claim.nodes {
             if let Some(block) = shards.get_mut(node)
-                && let Some(id) = block.find(hash, vertex)
+                && let Some(id) = block.find(tag, vertex)
             {
                 attach(block, &hasher, volume, id);
             }
@@ -285,14 +286,14 @@ impl Editor {
     fn unbind(&mut self, volume: &PersistentVolume) {
         let Some(key) = &volume.claim else { return };
         let shards = &mut self.graph.shards;
-        let hasher = shards.hasher.clone();
+        let hasher = shards.hasher().clone();
         let Some(claim) = self.claims.get_mut(key) else { return };
         claim.volumes.retain(|name| *name != volume.name);
         let vertex = volume_vertex(volume);
-        let hash = super::block::hash(&hasher, vertex);
+        let tag = Tag::of(&hasher, vertex);
         for node in &claim.nodes {
             if let Some(block) = shards.get_mut(node)
-                && let Some(id) = block.find(hash, vertex)
+                && let Some(id) = block.find(tag, vertex)
             {
                 // Volumes and their secrets go; claims stay, since nothing of them changes.
                 block.remove(&hasher, id, |_| ());

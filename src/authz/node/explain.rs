@@ -1,7 +1,8 @@
 //! Why: the reason to the letter, and the way from the object to the node.
 
-use super::block::{self, Block};
+use super::block::Block;
 use super::ruling::{Ruling, ruling};
+use super::table::Tag;
 use super::{Graph, Vertex};
 use crate::model::{Decision, Explain, Request, Step};
 
@@ -16,9 +17,9 @@ impl Graph {
     /// Every way from an object to the node of a block, the shortest first, then by name.
     pub(super) fn paths<'g>(&self, object: Vertex<'_>, block: &'g Block) -> Vec<Vec<Vertex<'g>>> {
         let mut found = Vec::new();
-        let hash = block::hash(&self.shards.hasher, object);
+        let tag = Tag::of(self.shards.hasher(), object);
         let mut open: Vec<Vec<u32>> =
-            block.find(hash, object).map(|id| vec![id]).into_iter().collect();
+            block.find(tag, object).map(|id| vec![id]).into_iter().collect();
         while let Some(way) = open.pop() {
             let Some(&last) = way.last() else { continue };
             if block.vertex(last).is_some_and(|vertex| vertex.kind.is_last()) {

@@ -1,24 +1,20 @@
 use std::fmt;
-use std::hash::BuildHasher;
-use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
-
-use super::block::{self, Block};
 use super::cause::Cause;
 use super::identity::{Identity, identity};
 use super::ruling::{Ruling, ruling, selected};
+use super::shards::Shards;
+use super::table::Tag;
 use super::{Gates, Vertex};
 use crate::authz::{Authorizer, Rules};
 use crate::model::{Attributes, Decision, Request, User, Verdict};
-use crate::util::num;
 
 /// Who refers to what, at one moment: immutable, cheap to clone, shared by any number of threads.
 ///
 /// Made by an [`Editor`](super::Editor). Layout, from a request's point of view:
 ///
 /// ```text
-///  user ─► node ─► shard ─► Block: every object that leads to this node, by hash
+///  user ─► node ─► shard ─► table: every object that leads to this node
 /// ```
 ///
 /// A decision costs two look-ups, of the node and of the object among those of the node. Nothing of it
@@ -27,81 +23,6 @@ use crate::util::num;
 pub struct Graph {
     pub(super) gates: Gates,
     pub(super) shards: Shards,
-}
-
-/// The blocks by the name of their node.
-///
-/// Two levels, so that a change copies some eighty pointers twice in a cluster of thousands of nodes.
-#[derive(Clone)]
-pub(super) struct Shards {
-    // Seeded per process: authors of objects cannot aim for collisions.
-    pub(super) hasher: DefaultHashBuilder,
-    // INVARIANT: SHARDS of them; a block stands in the one that its hash says.
-    shards: Arc<Vec<Arc<HashTable<Arc<Block>>>>>,
-}
-
-const SHARDS: usize = 128;
-
-/// Which shard: other bits of the hash than those that place a block inside of it.
-#[inline]
-const fn shard(hash: u64) -> usize {
-    num::low_index(hash >> 32) % SHARDS
-}
-
-impl Shards {
-    pub(super) fn new() -> Self {
-        let shards = vec![Arc::default(); SHARDS];
-        Self { hasher: DefaultHashBuilder::default(), shards: Arc::new(shards) }
-    }
-
-    #[inline]
-    fn hash(&self, node: &str) -> u64 {
-        self.hasher.hash_one(node.as_bytes())
-    }
-
-    #[inline]
-    pub(super) fn get(&self, node: &str) -> Option<&Block> {
-        let hash = self.hash(node);
-        self.shards.get(shard(hash))?.find(hash, |block| **block.node() == *node).map(|it| &**it)
-    }
-
-    /// The block of a node, to be changed in this version only.
-    pub(super) fn get_mut(&mut self, node: &str) -> Option<&mut Block> {
-        let hash = self.hash(node);
-        let shards = Arc::make_mut(&mut self.shards);
-        let blocks = Arc::make_mut(shards.get_mut(shard(hash))?);
-        blocks.find_mut(hash, |block| **block.node() == *node).map(Arc::make_mut)
-    }
-
-    /// The same, made when the node is new.
-    pub(super) fn get_or_insert(&mut self, node: &str) -> Option<&mut Block> {
-        let hash = self.hash(node);
-        let Self { hasher, shards } = self;
-        let blocks = Arc::make_mut(Arc::make_mut(shards).get_mut(shard(hash))?);
-        let entry = blocks.entry(
-            hash,
-            |block| **block.node() == *node,
-            |block| hasher.hash_one(block.node().as_bytes()),
-        );
-        Some(Arc::make_mut(entry.or_insert_with(|| Arc::new(Block::new(node))).into_mut()))
-    }
-
-    /// Drops the block of a node.
-    pub(super) fn remove(&mut self, node: &str) {
-        let hash = self.hash(node);
-        let shards = Arc::make_mut(&mut self.shards);
-        if let Some(blocks) = shards.get_mut(shard(hash))
-            && let Ok(found) =
-                Arc::make_mut(blocks).find_entry(hash, |block| **block.node() == *node)
-        {
-            found.remove();
-        }
-    }
-
-    /// All blocks, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Block> {
-        self.shards.iter().flat_map(|blocks| blocks.iter()).map(|block| &**block)
-    }
 }
 
 impl Graph {
@@ -127,16 +48,14 @@ impl Graph {
     /// Bytes held. Versions of a graph share most of them.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let tables: usize = self.shards.shards.iter().map(|blocks| blocks.allocation_size()).sum();
-        let blocks: usize = self.shards.iter().map(Block::memory).sum();
-        tables + blocks + SHARDS * size_of::<Arc<()>>()
+        self.shards.memory()
     }
 
     /// Whether a way leads from an object to a node.
     #[inline]
     pub(super) fn reaches(&self, object: Vertex<'_>, node: &str) -> bool {
-        let hash = block::hash(&self.shards.hasher, object);
-        self.shards.get(node).is_some_and(|block| block.contains(hash, object))
+        let tag = Tag::of(self.shards.hasher(), object);
+        self.shards.get(node).is_some_and(|block| block.contains(tag, object))
     }
 
     /// Whether `node` may, and if not, why.

@@ -55,6 +55,8 @@ mod graph;
 mod identity;
 mod rules;
 mod ruling;
+mod shards;
+mod table;
 #[cfg(test)]
 mod tests;
 mod vertex;

@@ -6,8 +6,9 @@ use super::Policy;
 use super::ruleset::RuleSet;
 use super::scope::{Scope, Slot};
 use super::table::{RoleInfo, RoleKind, RoleRow};
+use super::times::GrantTimes;
 use crate::api::rbac::{Kind, PolicyRule, Subject};
-use crate::model::{Attributes, Origin};
+use crate::model::{Attributes, Moment, Origin};
 use crate::util::goquote::{Quoted, QuotedPair};
 
 /// A binding and what it refers to, without copying anything.
@@ -73,6 +74,18 @@ impl<'p> BindingRef<'p> {
     #[must_use]
     pub fn role_error(&self) -> Option<String> {
         self.rules().is_none().then(|| self.unresolved())
+    }
+
+    /// When it grants; `None` when that is always, and where nobody asks the clock.
+    #[must_use]
+    pub fn times(&self) -> Option<GrantTimes> {
+        self.role_row()?.times.as_deref().copied()
+    }
+
+    /// Whether it grants at a moment.
+    #[must_use]
+    pub fn is_in_force(&self, moment: Moment) -> bool {
+        self.times().is_none_or(|times| times.hold_at(moment))
     }
 
     /// Where it was read.

@@ -6,7 +6,7 @@
 
 mod roles;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -15,11 +15,15 @@ use super::index::{Asker, Grants, Index, RoleId};
 use super::reach::Reach;
 use super::ruleset::RuleSet;
 use super::scope::{Order, Place, Scope};
-use super::table::{Policy, RoleKind};
+use super::table::{Policy, RoleKind, Source};
+use super::times::GrantTimes;
 use crate::api::Str;
 use crate::api::inventory::Inventory;
-use crate::api::rbac::{Kind, Object, ObjectKey, PolicyRule, RoleRef, Subject};
-use crate::model::Origin;
+use crate::api::meta::ObjectMeta;
+use crate::api::rbac::{
+    ClusterRoleBinding, Kind, Object, ObjectKey, PolicyRule, RoleBinding, RoleRef, Subject,
+};
+use crate::model::{Clock, Origin};
 use crate::util::num;
 
 /// The policy is larger than its tables can address: 2^26 roles, 2^29 bytes of subject names
@@ -70,7 +74,9 @@ pub struct Editor {
     referrers: Vec<u32>,
     free_roles: Vec<RoleId>,
     rule_sets: HashTable<Arc<RuleSet>>,
-    source_ids: HashMap<Arc<str>, u32>,
+    source_ids: HashMap<Source, u32>,
+    // By role: the rows of those who are bound to it for a time.
+    for_a_time: HashMap<RoleId, HashSet<RoleId>>,
 }
 
 impl Default for Editor {
@@ -90,7 +96,45 @@ impl Editor {
             free_roles: Vec::new(),
             rule_sets: HashTable::new(),
             source_ids: HashMap::new(),
+            for_a_time: HashMap::new(),
         }
+    }
+
+    /// An editor of an empty policy whose bindings begin and end as they say, by this clock: see
+    /// [`GrantTimes`]. A binding whose times cannot be read never grants.
+    ///
+    /// ```
+    /// use portcullis::api::rbac::{ClusterRole, ClusterRoleBinding};
+    /// use portcullis::authz::Authorizer;
+    /// use portcullis::authz::rbac::Editor;
+    /// use portcullis::model::{Clock, Origin, Request, ResourceAttributes, User};
+    ///
+    /// let role: ClusterRole = serde_json::from_str(
+    ///     r#"{"metadata": {"name": "reader"},
+    ///         "rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]}"#,
+    /// )?;
+    /// let binding: ClusterRoleBinding = serde_json::from_str(
+    ///     r#"{"metadata": {"name": "until-eight",
+    ///                      "annotations": {"portcullis.dev/not-after": "2026-11-27T08:00:00Z"}},
+    ///         "subjects": [{"kind": "User", "name": "jane"}],
+    ///         "roleRef": {"kind": "ClusterRole", "name": "reader"}}"#,
+    /// )?;
+    ///
+    /// let jane = User::new("jane");
+    /// let get = Request::resource(&jane, ResourceAttributes::new("get", "pods"));
+    /// for (now, is_allowed) in [("2026-11-27T07:59:59Z", true), ("2026-11-27T08:00:00Z", false)] {
+    ///     let mut editor = Editor::with_grant_times(Clock::fixed(now.parse()?));
+    ///     editor.apply(&role.clone().into(), &Origin::default())?;
+    ///     editor.apply(&binding.clone().into(), &Origin::default())?;
+    ///     assert_eq!(editor.policy().authorize(&get).is_allowed(), is_allowed);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_grant_times(clock: Clock) -> Self {
+        let mut editor = Self::new();
+        editor.policy.clock = Some(clock);
+        editor
     }
 
     /// An editor of the policy that an inventory holds. Of two objects with one name the later
@@ -112,7 +156,22 @@ impl Editor {
         inventory: &Inventory,
         rules: impl Fn(usize) -> Option<&'r [PolicyRule]>,
     ) -> Result<Self, TooLarge> {
-        let mut editor = Self::new();
+        Self::new().filled(inventory, rules)
+    }
+
+    /// The same for an editor that was made for it: all that it held before is lost.
+    ///
+    /// # Errors
+    /// When the policy is too large for its tables.
+    pub fn filled<'r>(
+        self,
+        inventory: &Inventory,
+        rules: impl Fn(usize) -> Option<&'r [PolicyRule]>,
+    ) -> Result<Self, TooLarge> {
+        let mut editor = match self.policy.clock {
+            Some(clock) => Self::with_grant_times(clock),
+            None => Self::new(),
+        };
         for (index, role) in inventory.cluster_roles.iter().enumerate() {
             let place = editor.place(&role.origin)?;
             let name = &role.value.metadata.name;
@@ -125,22 +184,12 @@ impl Editor {
             editor.define(RoleKind::Role, &meta.namespace, &meta.name, &role.value.rules, place)?;
         }
         for binding in &inventory.cluster_role_bindings {
-            let (value, place) = (&binding.value, editor.place(&binding.origin)?);
-            let name = &value.metadata.name;
-            editor.bind("", name, &value.role_ref, &value.subjects, place, Order::SealLater)?;
+            let place = editor.place(&binding.origin)?;
+            editor.bind(&Bound::cluster(&binding.value), place, Order::SealLater)?;
         }
         for binding in &inventory.role_bindings {
-            let (value, place) = (&binding.value, editor.place(&binding.origin)?);
-            let meta = &value.metadata;
-            let (role_ref, subjects) = (&value.role_ref, &value.subjects);
-            editor.bind(
-                &meta.namespace,
-                &meta.name,
-                role_ref,
-                subjects,
-                place,
-                Order::SealLater,
-            )?;
+            let place = editor.place(&binding.origin)?;
+            editor.bind(&Bound::namespaced(&binding.value), place, Order::SealLater)?;
         }
         editor.seal()?;
         Ok(editor)
@@ -207,15 +256,12 @@ impl Editor {
                 self.define(RoleKind::Role, &meta.namespace, &meta.name, &role.rules, place)
             }
             Object::ClusterRoleBinding(binding) => {
-                let name = &binding.metadata.name;
-                self.unbind("", name);
-                self.bind("", name, &binding.role_ref, &binding.subjects, place, Order::Keep)
+                self.unbind("", &binding.metadata.name);
+                self.bind(&Bound::cluster(binding), place, Order::Keep)
             }
             Object::RoleBinding(binding) => {
-                let meta = &binding.metadata;
-                self.unbind(&meta.namespace, &meta.name);
-                let (role_ref, subjects) = (&binding.role_ref, &binding.subjects);
-                self.bind(&meta.namespace, &meta.name, role_ref, subjects, place, Order::Keep)
+                self.unbind(&binding.metadata.namespace, &binding.metadata.name);
+                self.bind(&Bound::namespaced(binding), place, Order::Keep)
             }
         }
     }
@@ -231,34 +277,35 @@ impl Editor {
     }
 
     fn place(&mut self, origin: &Origin) -> Result<Place, TooLarge> {
-        let source = match self.source_ids.get(&origin.source) {
+        let Origin { source: name, inherited_from, .. } = origin;
+        let source = Source { name: Arc::clone(name), inherited_from: inherited_from.clone() };
+        let id = match self.source_ids.get(&source) {
             Some(&known) => known,
             None => {
                 let sources = Arc::make_mut(&mut self.policy.sources);
                 let new = num::id(sources.len()).ok_or(TooLarge)?;
-                sources.push(Arc::clone(&origin.source));
-                self.source_ids.insert(Arc::clone(&origin.source), new);
+                sources.push(source.clone());
+                self.source_ids.insert(source, new);
                 new
             }
         };
-        Ok(Place { source, document: origin.document, line: origin.line })
+        Ok(Place { source: id, document: origin.document, line: origin.line })
     }
 
-    fn bind(
-        &mut self,
-        namespace: &str,
-        name: &str,
-        role_ref: &RoleRef,
-        subjects: &[Subject],
-        place: Place,
-        order: Order,
-    ) -> Result<(), TooLarge> {
+    fn bind(&mut self, bound: &Bound<'_>, place: Place, order: Order) -> Result<(), TooLarge> {
+        let &Bound { metadata, namespace, role_ref, subjects } = bound;
         let kind = RoleKind::new(&role_ref.kind);
         let role_namespace = if kind == RoleKind::Role { namespace } else { "" };
-        let role = self.role(kind, role_namespace, &role_ref.name)?;
-        if let Some(referrers) = self.referrers.get_mut(num::index(role)) {
-            *referrers = referrers.saturating_add(1);
-        }
+        let base = self.role(kind, role_namespace, &role_ref.name)?;
+        let times = match self.policy.clock {
+            Some(_) => GrantTimes::of(metadata).unwrap_or(Some(GrantTimes::NEVER)),
+            None => None,
+        };
+        let role = match times {
+            Some(times) => self.role_for_a_time(base, times)?,
+            None => base,
+        };
+        self.refer(role);
         let space = if namespace.is_empty() { None } else { Some(self.space(namespace)?) };
         let Policy { cluster, cluster_grants, spaces, grants, reach, hasher, .. } =
             &mut self.policy;
@@ -266,7 +313,7 @@ impl Editor {
             None => Arc::make_mut(cluster),
             Some(id) => Arc::make_mut(Arc::make_mut(spaces).scopes.get_mut(id).ok_or(TooLarge)?),
         };
-        let slot = scope.insert(name, role, subjects, place, order).ok_or(TooLarge)?;
+        let slot = scope.insert(&metadata.name, role, subjects, place, order).ok_or(TooLarge)?;
         if order == Order::SealLater {
             return Ok(());
         }
@@ -338,5 +385,27 @@ impl Editor {
         let id = spaces.scopes.push(scope).ok_or(TooLarge)?;
         spaces.ids.insert_unique(hash, (hash, id), |(hash, _)| *hash);
         Ok(id)
+    }
+}
+
+/// A binding of either kind.
+#[derive(Debug, Clone, Copy)]
+struct Bound<'b> {
+    metadata: &'b ObjectMeta,
+    /// Empty for a ClusterRoleBinding, whatever its metadata say.
+    namespace: &'b str,
+    role_ref: &'b RoleRef,
+    subjects: &'b [Subject],
+}
+
+impl<'b> Bound<'b> {
+    fn cluster(binding: &'b ClusterRoleBinding) -> Self {
+        let ClusterRoleBinding { metadata, role_ref, subjects } = binding;
+        Self { metadata, namespace: "", role_ref, subjects }
+    }
+
+    fn namespaced(binding: &'b RoleBinding) -> Self {
+        let RoleBinding { metadata, role_ref, subjects } = binding;
+        Self { metadata, namespace: &metadata.namespace, role_ref, subjects }
     }
 }

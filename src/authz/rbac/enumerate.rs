@@ -7,7 +7,7 @@ use super::{BindingRef, Policy};
 use crate::api::authorization::{NonResourceRule, ResourceRule};
 use crate::api::rbac::{PolicyRule, Subject};
 use crate::authz::Rules;
-use crate::model::{Attributes, User, groups};
+use crate::model::{Attributes, Moment, User, groups};
 use crate::util::num;
 
 /// One subject of a binding that grants what was asked.
@@ -43,6 +43,8 @@ pub struct WhoCan<'p> {
     pub rows: Vec<Row<'p>>,
     /// Bindings whose role could not be resolved (S-WHO-2).
     pub errors: Vec<String>,
+    /// Bindings that grant it at another time, in the same order.
+    pub dormant: Vec<BindingRef<'p>>,
 }
 
 impl WhoCan<'_> {
@@ -60,6 +62,7 @@ enum Answer {
     No,
     Rule(u32),
     Unresolved,
+    Dormant,
 }
 
 impl Policy {
@@ -69,7 +72,8 @@ impl Policy {
     /// Costs a look at each binding of the two scopes and one evaluation a role they name.
     #[must_use]
     pub fn who_can(&self, attributes: &Attributes<'_>) -> WhoCan<'_> {
-        let question = self.question(attributes);
+        let (question, now) = (self.question(attributes), self.now());
+        question.moment.set(Some(now));
         let mut answers = vec![Answer::Unknown; self.roles.len()];
         let mut who = WhoCan::default();
         for scope in self.scopes(attributes.namespace()) {
@@ -82,7 +86,7 @@ impl Policy {
                     continue;
                 };
                 if matches!(answer, Answer::Unknown) {
-                    *answer = self.answer(role, &question, attributes);
+                    *answer = self.answer(role, &question, now);
                 }
                 match *answer {
                     Answer::Rule(rule_index) => {
@@ -90,6 +94,7 @@ impl Policy {
                         who.rows.extend(rows.map(|subject| Row { binding, subject, rule_index }));
                     }
                     Answer::Unresolved => who.errors.push(binding.unresolved()),
+                    Answer::Dormant => who.dormant.push(binding),
                     Answer::No | Answer::Unknown => {}
                 }
             }
@@ -101,18 +106,23 @@ impl Policy {
         &self,
         role: RoleId,
         question: &super::vocabulary::Question<'_>,
-        attributes: &Attributes<'_>,
+        now: Moment,
     ) -> Answer {
         let Some(row) = self.roles.get(role) else {
             return Answer::No;
         };
+        let is_in_force = row.is_in_force(now);
         let Some(rules) = &row.rules else {
-            return Answer::Unresolved;
+            return if is_in_force { Answer::Unresolved } else { Answer::No };
         };
+        if !is_in_force {
+            let grants = rules.allows(question, &self.vocabulary);
+            return if grants { Answer::Dormant } else { Answer::No };
+        }
         if !self.role_allows(role, question) {
             return Answer::No;
         }
-        rules.first_allowing(attributes, &self.vocabulary).map_or(Answer::No, Answer::Rule)
+        rules.first_allowing(question.attributes, &self.vocabulary).map_or(Answer::No, Answer::Rule)
     }
 
     /// Everything that RBAC allows a user in a namespace, in the order of the visit, duplicates
@@ -120,7 +130,7 @@ impl Policy {
     #[must_use]
     pub fn rules_of(&self, user: &User, namespace: &str) -> Rules {
         let mut listed = Rules::default();
-        for (binding, _) in self.bindings_of(user, namespace) {
+        for (binding, _) in self.bindings_of(user, namespace, self.now()) {
             let Some(rules) = binding.rules() else {
                 listed.errors.push(binding.unresolved());
                 continue;
@@ -146,13 +156,24 @@ impl Policy {
         listed
     }
 
-    /// The bindings that apply to a user, cluster-wide ones first, each scope by name; whether or
+    /// The bindings that apply to a user now, cluster-wide ones first, each scope by name; whether or
     /// not their role is there.
     pub fn bindings_for(&self, user: &User, namespace: &str) -> Vec<BindingRef<'_>> {
-        self.bindings_of(user, namespace).into_iter().map(|(binding, _)| binding).collect()
+        let bindings = self.bindings_of(user, namespace, self.now());
+        bindings.into_iter().map(|(binding, _)| binding).collect()
     }
 
-    /// The namespaces in which RoleBindings bind a user, by name.
+    /// The bindings that would apply to a user at another time: what has ended or is to begin.
+    pub fn dormant_bindings_for(&self, user: &User, namespace: &str) -> Vec<BindingRef<'_>> {
+        if !self.has_grant_times() {
+            return Vec::new();
+        }
+        let now = self.now();
+        let all = self.bindings_at_any_time(user, namespace).into_iter();
+        all.map(|(binding, _)| binding).filter(|binding| !binding.is_in_force(now)).collect()
+    }
+
+    /// The namespaces in which RoleBindings bind a user now, by name.
     #[must_use]
     pub fn namespaces_of(&self, user: &User) -> Vec<&str> {
         let mut ids: Vec<_> =
@@ -161,14 +182,19 @@ impl Policy {
         ids.dedup();
         let scopes = ids.into_iter().filter_map(|id| self.spaces.scopes.get(id));
         // The index goes by hashes; the scope itself knows.
-        let holds = |scope: &&std::sync::Arc<Scope>| !self.held(user, &scope.namespace).is_empty();
+        let now = self.now();
+        let holds = |scope: &&std::sync::Arc<Scope>| {
+            let held = self.held(user, &scope.namespace);
+            held.into_iter()
+                .any(|(role, _)| self.roles.get(role).is_some_and(|row| row.is_in_force(now)))
+        };
         let mut names: Vec<&str> =
             scopes.filter(holds).map(|scope| scope.namespace.as_str()).collect();
         names.sort_unstable();
         names
     }
 
-    /// Every binding: cluster-wide ones first, then by namespace, each scope by name.
+    /// Every binding, in force or not: cluster-wide ones first, then by namespace, each scope by name.
     pub fn all_bindings(&self) -> impl Iterator<Item = BindingRef<'_>> {
         let mut spaces: Vec<_> = self.spaces.scopes.iter().map(|scope| &**scope).collect();
         spaces.sort_by(|a, b| a.namespace.cmp(&b.namespace));

@@ -5,7 +5,7 @@ use super::grants::{Grant, Table};
 use super::index::{Asker, RoleId, mix};
 use super::scope::Scope;
 use super::vocabulary::Question;
-use crate::model::{Attributes, Request, User};
+use crate::model::{Attributes, Moment, Request, User};
 
 impl Policy {
     /// Whether some binding grants what is asked. RBAC never denies (S-RBAC-24), so this is the
@@ -23,6 +23,12 @@ impl Policy {
     /// ```
     #[must_use]
     pub fn allows(&self, request: &Request<'_>) -> bool {
+        self.decide(request).0
+    }
+
+    /// The same, and what the clock showed if it was asked.
+    #[inline]
+    pub(super) fn decide(&self, request: &Request<'_>) -> (bool, Option<Moment>) {
         let namespace = request.attributes.namespace();
         let namespace_hash = self.hasher.namespace(namespace);
         let search = Search {
@@ -35,11 +41,13 @@ impl Policy {
                 .then(|| self.grants.table(namespace_hash))
                 .flatten(),
         };
-        search.grants(Asker::of_user(&request.user.name))
-            || request.user.groups.iter().any(|group| search.grants(Asker::Group(group)))
+        let is_allowed = search.grants(Asker::of_user(&request.user.name))
+            || request.user.groups.iter().any(|group| search.grants(Asker::Group(group)));
+        (is_allowed, search.question.moment.get())
     }
 
-    /// The roles and subjects of a user's grants in one scope, in no order.
+    /// The roles and subjects of a user's grants in one scope, in no order, whether or not they are
+    /// in force.
     pub(super) fn held(&self, user: &User, namespace: &str) -> Vec<(RoleId, u32)> {
         let mut held = Vec::new();
         self.each_held(user, namespace, |role, subject| held.push((role, subject)));

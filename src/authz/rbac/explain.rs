@@ -11,7 +11,7 @@ use super::scope::Slot;
 use super::table::RoleInfo;
 use super::{BindingRef, Policy};
 use crate::api::rbac::{PolicyRule, Subject};
-use crate::model::{Decision, Explain, Origin, Request, Step, User};
+use crate::model::{Decision, Explain, Moment, Origin, Request, Step, User};
 
 /// A grant with everything that makes it: binding, subject, role, rule.
 #[derive(Debug, Clone)]
@@ -41,8 +41,12 @@ impl Policy {
     /// meet on the way.
     #[must_use]
     pub fn explain(&self, request: &Request<'_>) -> Explanation<'_> {
+        self.explain_at(request, self.now())
+    }
+
+    pub(super) fn explain_at(&self, request: &Request<'_>, now: Moment) -> Explanation<'_> {
         let mut explanation = Explanation::default();
-        for binding in self.bindings_of(request.user, request.attributes.namespace()) {
+        for binding in self.bindings_of(request.user, request.attributes.namespace(), now) {
             let (binding, subject) = binding;
             let Some(rules) = binding.rules() else {
                 explanation.errors.push(binding.unresolved());
@@ -61,9 +65,27 @@ impl Policy {
         explanation
     }
 
-    /// The bindings that apply to a user, in the order of the visit, each with its first subject
-    /// that means the user.
-    pub(super) fn bindings_of(&self, user: &User, namespace: &str) -> Vec<(BindingRef<'_>, u32)> {
+    /// The bindings that apply to a user at a moment, in the order of the visit, each with its first
+    /// subject that means the user.
+    pub(super) fn bindings_of(
+        &self,
+        user: &User,
+        namespace: &str,
+        now: Moment,
+    ) -> Vec<(BindingRef<'_>, u32)> {
+        let mut all = self.bindings_at_any_time(user, namespace);
+        if self.has_grant_times() {
+            all.retain(|(binding, _)| binding.is_in_force(now));
+        }
+        all
+    }
+
+    /// The same for all bindings that ever apply.
+    pub(super) fn bindings_at_any_time(
+        &self,
+        user: &User,
+        namespace: &str,
+    ) -> Vec<(BindingRef<'_>, u32)> {
         let mut all = Vec::new();
         for scope in self.scopes(namespace) {
             let of_scope =
@@ -108,7 +130,12 @@ impl Grant<'_> {
             Step { kind: "subject", text: bound, origin: None },
             Step {
                 kind: binding.kind(),
-                text: qualified(binding.namespace(), binding.name()),
+                text: match binding.times() {
+                    Some(times) => {
+                        format!("{} {times}", qualified(binding.namespace(), binding.name()))
+                    }
+                    None => qualified(binding.namespace(), binding.name()),
+                },
                 origin: Some(binding.origin()),
             },
             Step {
@@ -151,14 +178,26 @@ fn render_rule(index: u32, rule: &PolicyRule) -> String {
 
 impl Explain for Policy {
     fn reason(&self, request: &Request<'_>, decision: Decision) -> String {
-        self.reason_for(request, decision)
+        self.reason_for(request, decision, self.now())
     }
 
     fn path(&self, request: &Request<'_>, decision: Decision) -> Vec<Step> {
-        match self.explain(request).grant {
+        self.path_at(request, decision, self.now())
+    }
+
+    fn reason_at(&self, request: &Request<'_>, decision: Decision, moment: Moment) -> String {
+        self.reason_for(request, decision, moment)
+    }
+
+    fn path_at(&self, request: &Request<'_>, decision: Decision, moment: Moment) -> Vec<Step> {
+        match self.explain_at(request, moment).grant {
             Some(grant) if decision == Decision::Allow => grant.path(),
             _ => Vec::new(),
         }
+    }
+
+    fn grant_ends(&self, request: &Request<'_>, moment: Moment) -> Option<Moment> {
+        self.end_of(request, moment)
     }
 }
 

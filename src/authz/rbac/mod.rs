@@ -61,6 +61,7 @@ mod reason;
 mod ruleset;
 mod scope;
 mod table;
+mod times;
 pub mod validation;
 mod vocabulary;
 
@@ -70,6 +71,7 @@ pub use enumerate::{Row, WhoCan};
 pub use explain::{Explanation, Grant};
 pub use principal::Principal;
 pub use table::{Memory, Policy};
+pub use times::{GrantTimes, GrantTimesError, NOT_AFTER, NOT_BEFORE};
 
 use std::sync::Arc;
 
@@ -94,8 +96,9 @@ impl Authorizer for Policy {
     }
 
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        let decision = if self.allows(request) { Decision::Allow } else { Decision::NoOpinion };
-        Verdict::deferred(decision, self, request)
+        let (is_allowed, moment) = self.decide(request);
+        let decision = if is_allowed { Decision::Allow } else { Decision::NoOpinion };
+        Verdict::deferred(decision, self, request).at(moment)
     }
 
     fn rules_for(&self, user: &User, namespace: &str) -> Rules {

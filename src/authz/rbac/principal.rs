@@ -9,9 +9,10 @@ use super::eval::askers;
 use super::index::RoleId;
 use crate::api::Str;
 use crate::authz::Resolved;
-use crate::model::{Attributes, Decision, User, Verdict};
+use crate::model::{Attributes, Decision, Moment, User, Verdict};
 
-/// A user, the roles held cluster-wide and by namespace, and the policy that says so.
+/// A user, the roles held cluster-wide and by namespace, and the policy that says so. Roles that are
+/// held for a time are among them at any time, and count while that time lasts.
 ///
 /// ```
 /// use portcullis::api::inventory::Inventory;
@@ -77,10 +78,15 @@ impl Principal {
     /// Whether the user may do what is asked: as [`Policy::allows`] says.
     #[must_use]
     pub fn allows(&self, attributes: &Attributes<'_>) -> bool {
+        self.decide(attributes).0
+    }
+
+    fn decide(&self, attributes: &Attributes<'_>) -> (bool, Option<Moment>) {
         let question = self.policy.question(attributes);
         let allow =
             |roles: &[RoleId]| roles.iter().any(|&role| self.policy.role_allows(role, &question));
-        allow(&self.cluster) || allow(self.roles_in(attributes.namespace()))
+        let is_allowed = allow(&self.cluster) || allow(self.roles_in(attributes.namespace()));
+        (is_allowed, question.moment.get())
     }
 
     fn roles_in(&self, namespace: &str) -> &[RoleId] {
@@ -95,7 +101,8 @@ impl Principal {
 
 impl Resolved for Principal {
     fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
-        let decision = if self.allows(attributes) { Decision::Allow } else { Decision::NoOpinion };
-        Verdict::deferred_for(decision, &self.policy, &self.user, attributes)
+        let (is_allowed, moment) = self.decide(attributes);
+        let decision = if is_allowed { Decision::Allow } else { Decision::NoOpinion };
+        Verdict::deferred_for(decision, &self.policy, &self.user, attributes).at(moment)
     }
 }

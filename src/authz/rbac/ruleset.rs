@@ -227,6 +227,17 @@ impl RuleSet {
         }
     }
 
+    /// The same for a role that is bound for a time: signatures alone, so that its row is looked at
+    /// before anything is granted.
+    pub(super) fn test_for_a_time(&self) -> RoleTest {
+        RoleTest {
+            bloom: self.bloom,
+            verbs: self.verbs,
+            table: AtomTable::default(),
+            untabulated: true,
+        }
+    }
+
     /// Whether some rule grants what is asked.
     pub(super) fn allows(&self, question: &Question<'_>, vocabulary: &Vocabulary) -> bool {
         if question.oversized || self.untabulated || (question.rare_verb && self.rare_verbs) {

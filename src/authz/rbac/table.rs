@@ -9,9 +9,10 @@ use super::index::{Hasher, Index, RoleId};
 use super::reach::{Reach, SpaceId};
 use super::ruleset::{RoleTest, RuleSet};
 use super::scope::{Place, Scope};
+use super::times::GrantTimes;
 use super::vocabulary::{Question, Vocabulary};
 use crate::api::Str;
-use crate::model::Origin;
+use crate::model::{Clock, Origin};
 use crate::util::cowvec::CowVec;
 use crate::util::goquote::Quoted;
 
@@ -39,8 +40,17 @@ pub struct Policy {
     pub(super) tests: Arc<CowVec<RoleTest>>,
     pub(super) roles: Arc<CowVec<RoleRow>>,
     pub(super) reach: Arc<Reach>,
-    pub(super) sources: Arc<Vec<Arc<str>>>,
+    pub(super) sources: Arc<Vec<Source>>,
     pub(super) hasher: Hasher,
+    // By which grants begin and end; without one they do not.
+    pub(super) clock: Option<Clock>,
+}
+
+/// A source, and for what is inherited the namespace it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Source {
+    pub(super) name: Arc<str>,
+    pub(super) inherited_from: Option<Arc<str>>,
 }
 
 /// The scopes of the namespaces.
@@ -50,12 +60,15 @@ pub(super) struct Spaces {
     pub(super) scopes: CowVec<Arc<Scope>>,
 }
 
-/// A role that exists or is referred to.
+/// A role that exists or is referred to. One that is bound for a time has a row for each such time
+/// besides its own.
 #[derive(Debug, Clone)]
 pub(super) struct RoleRow {
     /// `None`: referred to, but not there.
     pub(super) rules: Option<Arc<RuleSet>>,
     pub(super) info: Arc<RoleInfo>,
+    /// When those grant who are bound to this row; `None`: always.
+    pub(super) times: Option<Box<GrantTimes>>,
 }
 
 /// What a role is called and where it stands.
@@ -142,11 +155,18 @@ impl Policy {
             reach: Arc::new(Reach::new()),
             sources: Arc::default(),
             hasher: Hasher::default(),
+            clock: None,
         }
     }
 
-    pub(super) fn hash_role(&self, kind: &RoleKind, namespace: &str, name: &str) -> u64 {
-        self.hasher.of((kind.as_str(), namespace, name))
+    pub(super) fn hash_role(
+        &self,
+        kind: &RoleKind,
+        namespace: &str,
+        name: &str,
+        times: Option<&GrantTimes>,
+    ) -> u64 {
+        self.hasher.of((kind.as_str(), namespace, name, times))
     }
 
     /// The scope of a namespace, if it holds bindings; none for the empty namespace (S-SAR-5).
@@ -170,13 +190,23 @@ impl Policy {
     /// The same for a test that was fetched and whose signature meets the question.
     #[inline]
     pub(super) fn passes(&self, test: &RoleTest, role: RoleId, question: &Question<'_>) -> bool {
-        test.allows(question, &self.vocabulary, || self.roles.get(role)?.rules.as_ref())
+        test.allows(question, &self.vocabulary, || {
+            let row = self.roles.get(role)?;
+            // PERF: the test of a row with times decides nothing by itself, so others pay at most for
+            // seeing that they have none.
+            let is_in_force =
+                row.times.as_ref().is_none_or(|times| times.hold_at(self.moment_of(question)));
+            row.rules.as_ref().filter(|_| is_in_force)
+        })
     }
 
     pub(super) fn origin(&self, place: Place) -> Origin {
         let source = usize::try_from(place.source).ok().and_then(|id| self.sources.get(id));
         match source {
-            Some(source) => Origin::new(Arc::clone(source), place.document, place.line),
+            Some(Source { name, inherited_from }) => {
+                let origin = Origin::new(Arc::clone(name), place.document, place.line);
+                Origin { inherited_from: inherited_from.clone(), ..origin }
+            }
             None => Origin::default(),
         }
     }
@@ -212,6 +242,7 @@ impl Policy {
         let mut seen = hashbrown::HashSet::new();
         for row in self.roles.iter() {
             roles += size_of::<RoleInfo>();
+            roles += row.times.as_ref().map_or(0, |_| size_of::<GrantTimes>());
             if let Some(rules) = &row.rules
                 && seen.insert(Arc::as_ptr(rules))
             {

@@ -4,9 +4,11 @@
 //! rule names has one too, its *atom*. A request is at most six atoms (itself, with either side
 //! wild, and the same for `*/subresource`) and one bit for its verb.
 
+use std::cell::Cell;
+
 use hashbrown::HashTable;
 
-use crate::model::{Attributes, ResourceAttributes};
+use crate::model::{Attributes, Moment, ResourceAttributes};
 use crate::util::intern::Interner;
 use crate::util::num;
 
@@ -105,6 +107,9 @@ pub(super) struct Question<'a> {
     atoms: [Atom; 6],
     /// Signature of the atoms: a rule set that shares no bit with it grants none of them.
     pub(super) bloom: u64,
+    /// What the clock showed when the first grant with times was looked at. Once a question: what ends
+    /// as another begins leaves no gap.
+    pub(super) moment: Cell<Option<Moment>>,
 }
 
 impl Question<'_> {
@@ -213,8 +218,15 @@ impl Vocabulary {
             Some(bit) if bit < VERB_BITS => (1 << bit, false),
             known => (1 << VERB_BITS, known.is_some()),
         };
-        let mut question =
-            Question { attributes, verb, rare_verb, oversized: false, atoms: [NONE; 6], bloom: 0 };
+        let mut question = Question {
+            attributes,
+            verb,
+            rare_verb,
+            oversized: false,
+            atoms: [NONE; 6],
+            bloom: 0,
+            moment: Cell::new(None),
+        };
         match attributes {
             Attributes::Resource(resource) => self.resource_atoms(resource, &mut question),
             Attributes::NonResource(_) => question.bloom = PATH_BIT,

@@ -8,7 +8,7 @@ use regorus::rvm::program::Program;
 use regorus::{CompiledPolicy, Engine, PolicyLengthConfig, Value};
 
 use super::reads::Fields;
-use super::syntax::{Graph, Kind, Syntax, deepest, lint};
+use super::syntax::{Graph, Kind, Syntax, deepest, lint, repeated};
 use super::values::{Oversize, measure};
 use super::{
     CompileError, Evaluator, Limits, Module, Options, RegoVersion, Sources, Warning, builtins,
@@ -129,6 +129,13 @@ impl Compilation {
         for (module, tree) in modules.iter().zip(engine.get_modules()) {
             let tree = serde_json::to_value(tree.as_ref())
                 .map_err(|_| CompileError::new(&module.name, "the engine cannot tell its tree"))?;
+            if let Some((parameter, line)) = repeated(&tree) {
+                let reason = format!(
+                    "two parameters are called `{parameter}`; give them names of their own and \
+                     compare them with `==`"
+                );
+                return Err(CompileError::new(&module.name, reason).at(line, 0));
+            }
             syntax.read(&module.name, &module.text, &tree);
         }
         syntax.resolve();
@@ -275,7 +282,7 @@ pub(super) fn engine(
         engine.set_rego_v0(module.version == RegoVersion::V0);
         engine
             .add_policy(module.name.clone(), module.text.clone())
-            .map_err(|error| of_engine(modules, &module.name, &error.to_string()))?;
+            .map_err(|error| of_engine(&module.name, &error.to_string()))?;
     }
     engine
         .add_data(data.clone())
@@ -294,9 +301,7 @@ pub(super) fn prepare(
     entries: &Entries,
 ) -> Result<CompiledPolicy, CompileError> {
     let entry = entries.all().next().unwrap_or_default();
-    engine
-        .compile_with_entrypoint(&entry.into())
-        .map_err(|error| of_engine(&[], "", &error.to_string()))
+    engine.compile_with_entrypoint(&entry.into()).map_err(|error| of_engine("", &error.to_string()))
 }
 
 /// A program for the register machine. An error with a place is a fault of the policy; without one the
@@ -323,7 +328,7 @@ pub(super) fn for_machine(
 }
 
 /// What the engine says of a text: where and what, without its drawing of the place.
-fn of_engine(modules: &[Module], name: &str, message: &str) -> CompileError {
+fn of_engine(name: &str, message: &str) -> CompileError {
     let reason = message
         .lines()
         .rev()
@@ -336,7 +341,6 @@ fn of_engine(modules: &[Module], name: &str, message: &str) -> CompileError {
         let line = parts.next()?.parse().ok()?;
         Some((parts.next()?, line, column))
     });
-    let _ = modules;
     match place {
         Some((name, line, column)) => CompileError::new(name, reason).at(line, column),
         None => CompileError::new(name, reason),

@@ -10,6 +10,7 @@ use regorus::{LimitError, Value};
 
 use super::builtins::{self, Builtin, Fault};
 use super::rbac;
+use super::values::{string, to_text};
 use crate::authz::Authorizer;
 use crate::model::User;
 
@@ -19,6 +20,9 @@ pub(super) struct Caller {
     pub(super) rbac: Option<Arc<dyn Authorizer>>,
     pub(super) user: User,
 }
+
+/// The most bytes of JSON that a policy may write at once.
+const LONGEST_TEXT: usize = 1 << 20;
 
 thread_local! {
     static NOW: Cell<i64> = const { Cell::new(0) };
@@ -68,8 +72,10 @@ pub(super) fn be_strict(is_strict: bool) {
     IS_STRICT.set(is_strict);
 }
 
-/// The functions of this module. `time.now_ns` is the engine's otherwise, with a clock of its own.
-static OWN: [Builtin; 3] = [
+/// The functions of this module. `time.now_ns` is the engine's otherwise, with a clock of its own, and
+/// `json.marshal`, without an end for values that hold themselves many times.
+static OWN: [Builtin; 4] = [
+    Builtin { name: "json.marshal", arity: 1, run: marshal },
     Builtin { name: "time.now_ns", arity: 0, run: now_ns },
     Builtin { name: "portcullis.rbac.allowed", arity: 1, run: allowed },
     Builtin { name: "portcullis.rbac.rules", arity: 3, run: rules },
@@ -120,6 +126,13 @@ pub(super) fn call_by_place(arguments: &[Value]) -> Result<Value, LimitError> {
 
 fn now_ns(_: &[Value]) -> Result<Value, Fault> {
     Ok(Value::from(NOW.get().saturating_mul(1_000_000_000)))
+}
+
+fn marshal(arguments: &[Value]) -> Result<Value, Fault> {
+    let [value] = arguments else { return Ok(Value::Undefined) };
+    to_text(value, LONGEST_TEXT)
+        .map(|text| string(&text))
+        .ok_or_else(|| Fault::Limit("the JSON would be too long".to_owned()))
 }
 
 fn allowed(arguments: &[Value]) -> Result<Value, Fault> {

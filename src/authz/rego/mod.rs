@@ -173,8 +173,8 @@ impl Authorizer for RegoAuthorizer {
         let name = self.policy.name();
         let reason = match (outcome.decision, outcome.failure) {
             (Decision::NoOpinion, _) => String::new(),
+            _ if !outcome.reasons.is_empty() => outcome.reasons.join("; "),
             (_, Some(failure)) => format!("policy `{name}` {failure}"),
-            (_, None) if !outcome.reasons.is_empty() => outcome.reasons.join("; "),
             (Decision::Allow, None) => format!("allowed by policy `{name}`"),
             (Decision::Deny, None) => format!("denied by policy `{name}`"),
         };
@@ -194,6 +194,11 @@ impl Authorizer for RegoAuthorizer {
     }
 
     /// It runs an interpreter.
+    /// By [`OnError`].
+    fn settles_failures(&self) -> bool {
+        true
+    }
+
     fn is_slow(&self) -> bool {
         true
     }

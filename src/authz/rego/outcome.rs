@@ -119,7 +119,7 @@ fn message(value: &Value) -> Option<String> {
         }
         _ => return None,
     };
-    let end = text.floor_char_boundary(LONGEST_MESSAGE);
+    let end = (0..=LONGEST_MESSAGE.min(text.len())).rfind(|end| text.is_char_boundary(*end))?;
     text.get(..end).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 

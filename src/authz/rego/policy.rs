@@ -1,10 +1,12 @@
 use std::fmt;
 
+use regorus::Value;
+
 use super::compile::{Blueprint, compile};
 use super::counters::Tallies;
 use super::functions::{Caller, Scope};
 use super::outcome::{Holds, holds, messages, obligations};
-use super::worker::{Owner, Worker};
+use super::worker::{Owner, Time, Worker};
 use super::{
     CompileError, Counters, Evaluator, Failure, OnError, Options, Outcome, Sources, Warning, World,
     quiet,
@@ -109,30 +111,20 @@ impl Policy {
             .then(|| Caller { rbac: world.rbac.clone(), user: request.user.clone() });
         let scope = Scope::enter(now, caller);
         let result = quiet::catch(|| self.run(&mut worker, input));
-        let is_overrun = Scope::is_overrun();
         drop(scope);
-        let outcome = match result {
-            Some(Ok(_)) if is_overrun => Err(Failure::Limit),
-            Some(Err(Failure::Error)) if is_overrun => Err(Failure::Limit),
-            Some(result) => result,
-            None => Err(Failure::Panic),
-        };
-        match outcome {
-            Ok(outcome) => {
-                worker.put_back();
-                outcome
-            }
+        let outcome = result.unwrap_or(Err(Failure::Panic));
+        let outcome = outcome.unwrap_or_else(|failure| Outcome::failed(self.on_failure(), failure));
+        match outcome.failure {
+            None => worker.put_back(),
             // The evaluator is in an unknown state: the next evaluation has a new one.
-            Err(failure) => {
-                worker.tally.count_failure(failure);
-                Outcome::failed(self.on_failure(), failure)
-            }
+            Some(failure) => worker.tally.count_failure(failure),
         }
+        outcome
     }
 
-    fn run(&self, worker: &mut Worker, input: regorus::Value) -> Result<Outcome, Failure> {
-        let (blueprint, budget) = (&self.blueprint, &self.options.budget);
-        let [deny, allow] = worker.decide(blueprint, input, budget)?;
+    fn run(&self, worker: &mut Worker, input: Value) -> Result<Outcome, Failure> {
+        let time = Time::begin(&self.options.budget);
+        let [deny, allow] = within_limits(worker.decide(&self.blueprint, input, &time))?;
         // Whoever writes something else than was asked for has denied rather than not.
         let is_denied = holds(&deny) != Holds::No;
         let is_allowed = holds(&allow) == Holds::Yes;
@@ -140,17 +132,31 @@ impl Policy {
             return Ok(Outcome::silent());
         }
         let decision = if is_denied { Decision::Deny } else { Decision::Allow };
-        let mut outcome =
-            Outcome { decision, allow: is_allowed, deny: is_denied, ..Outcome::silent() };
-        let [reason, duties] = worker.explain(blueprint, budget)?;
-        outcome.reasons = messages(&reason);
-        if outcome.reasons.is_empty() {
-            outcome.reasons = messages(if is_denied { &deny } else { &allow });
+        let reasons = messages(if is_denied { &deny } else { &allow });
+        let outcome =
+            Outcome { decision, allow: is_allowed, deny: is_denied, reasons, ..Outcome::silent() };
+        match self.explain(worker, &time) {
+            Ok((reasons, obligations)) if reasons.is_empty() => {
+                Ok(Outcome { obligations, ..outcome })
+            }
+            Ok((reasons, obligations)) => Ok(Outcome { reasons, obligations, ..outcome }),
+            // A denial stands whatever becomes of its reason; an allow without its obligations does not.
+            Err(failure) if is_denied => Ok(Outcome { failure: Some(failure), ..outcome }),
+            Err(failure) => Err(failure),
         }
-        if duties != regorus::Value::Undefined {
-            outcome.obligations = Some(obligations(&duties).ok_or(Failure::Limit)?);
-        }
-        Ok(outcome)
+    }
+
+    fn explain(
+        &self,
+        worker: &mut Worker,
+        time: &Time,
+    ) -> Result<(Vec<String>, Option<serde_json::Value>), Failure> {
+        let [reason, duties] = within_limits(worker.explain(&self.blueprint, time))?;
+        let duties = match duties {
+            Value::Undefined => None,
+            duties => Some(obligations(&duties).ok_or(Failure::Limit)?),
+        };
+        Ok((messages(&reason), duties))
     }
 
     const fn on_failure(&self) -> Decision {
@@ -159,6 +165,14 @@ impl Policy {
             OnError::Deny => Decision::Deny,
             OnError::Auto | OnError::NoOpinion => Decision::NoOpinion,
         }
+    }
+}
+
+/// Evaluators may take a function that went beyond its limits for one that is undefined.
+fn within_limits<T>(result: Result<T, Failure>) -> Result<T, Failure> {
+    match result {
+        Ok(_) | Err(Failure::Error) if Scope::is_overrun() => Err(Failure::Limit),
+        result => result,
     }
 }
 

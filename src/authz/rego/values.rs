@@ -2,6 +2,7 @@
 //! part many times, so that it is small in memory and endless to read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use regorus::Value;
 use serde_json::Value as Json;
@@ -106,6 +107,33 @@ pub(super) fn to_json(value: &Value, depth: usize, left: &mut usize) -> Option<J
     })
 }
 
+/// The value as the engine writes it as JSON; `None` when that has more than `longest` bytes.
+pub(super) fn to_text(value: &Value, longest: usize) -> Option<String> {
+    let mut text = Bounded { text: Vec::new(), longest };
+    serde_json::to_writer(&mut text, value).ok()?;
+    String::from_utf8(text.text).ok()
+}
+
+/// Takes so many bytes and no more.
+struct Bounded {
+    text: Vec<u8>,
+    longest: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > self.longest - self.text.len() {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +147,11 @@ mod tests {
         assert_eq!(measure(&value, 100, &mut 10_000), Err(Oversize::Count));
         assert_eq!(measure(&value, 10, &mut 1_000_000), Err(Oversize::Depth));
         assert_eq!(to_json(&value, 100, &mut 10_000), None);
+        assert_eq!(to_text(&value, 10_000), None);
+        assert_eq!(
+            to_text(&object([(string("k"), Value::Null)]), 10).as_deref(),
+            Some(r#"{"k":null}"#)
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use regorus::rvm::vm::{RegoVM, VmError};
 use regorus::utils::limits::ExecutionTimerConfig;
@@ -24,7 +24,10 @@ const MOST_WORKERS: usize = 16;
 
 /// How many steps an evaluator may take between two looks at the clock. One step may be a call of a
 /// function that takes a while.
-const STEPS: NonZeroU32 = NonZeroU32::new(16).unwrap();
+const STEPS: NonZeroU32 = match NonZeroU32::new(16) {
+    Some(steps) => steps,
+    None => NonZeroU32::MIN,
+};
 
 /// Which policy an evaluator belongs to, and whether that is still there.
 #[derive(Debug)]
@@ -113,12 +116,11 @@ impl Worker {
                 vm.set_data(data).map_err(|_| Failure::Error)?;
                 vm.set_max_instructions(budget.instructions);
                 vm.set_strict_builtin_errors(false);
-                vm.set_execution_timer_config(Some(timer(budget)));
+                vm.set_execution_timer_config(Some(timer(budget.time)));
                 Runner::Machine(vm)
             }
             None => {
-                let mut engine = interpreter(blueprint).map_err(|_| Failure::Error)?;
-                engine.set_execution_timer_config(timer(budget));
+                let engine = interpreter(blueprint).map_err(|_| Failure::Error)?;
                 Runner::Interpreter(Box::new(engine))
             }
         };
@@ -131,19 +133,19 @@ impl Worker {
         &mut self,
         blueprint: &Blueprint,
         input: Value,
-        budget: &Budget,
+        time: &Time,
     ) -> Result<[Value; 2], Failure> {
         match &mut self.runner {
             Runner::Machine(vm) => {
                 vm.set_input(input);
-                run(vm, machine::DECIDE, budget)
+                run(vm, machine::DECIDE, time)
             }
             Runner::Interpreter(engine) => {
                 engine.set_input(input);
                 let entries = &blueprint.entries;
                 Ok([
-                    evaluate(engine, entries.deny.as_deref(), budget)?,
-                    evaluate(engine, entries.allow.as_deref(), budget)?,
+                    evaluate(engine, entries.deny.as_deref(), time)?,
+                    evaluate(engine, entries.allow.as_deref(), time)?,
                 ])
             }
         }
@@ -153,29 +155,54 @@ impl Worker {
     pub(super) fn explain(
         &mut self,
         blueprint: &Blueprint,
-        budget: &Budget,
+        time: &Time,
     ) -> Result<[Value; 2], Failure> {
         let entries = &blueprint.entries;
         if entries.reason.is_none() && entries.obligations.is_none() {
             return Ok([Value::Undefined, Value::Undefined]);
         }
         match &mut self.runner {
-            Runner::Machine(vm) => run(vm, machine::EXPLAIN, budget),
+            Runner::Machine(vm) => {
+                vm.set_execution_timer_config(Some(timer(time.left()?)));
+                let values = run(vm, machine::EXPLAIN, time);
+                vm.set_execution_timer_config(Some(timer(time.limit)));
+                values
+            }
             Runner::Interpreter(engine) => Ok([
-                evaluate(engine, entries.reason.as_deref(), budget)?,
-                evaluate(engine, entries.obligations.as_deref(), budget)?,
+                evaluate(engine, entries.reason.as_deref(), time)?,
+                evaluate(engine, entries.obligations.as_deref(), time)?,
             ]),
         }
     }
 }
 
-const fn timer(budget: &Budget) -> ExecutionTimerConfig {
-    ExecutionTimerConfig { limit: budget.time, check_interval: STEPS }
+/// The time that one evaluation has, from when it began.
+pub(super) struct Time {
+    began: Instant,
+    limit: Duration,
 }
 
-fn run(vm: &mut RegoVM, entry: &str, budget: &Budget) -> Result<[Value; 2], Failure> {
+impl Time {
+    pub(super) fn begin(budget: &Budget) -> Self {
+        Self { began: Instant::now(), limit: budget.time }
+    }
+
+    const fn failure(&self) -> Failure {
+        Failure::Timeout(self.limit)
+    }
+
+    fn left(&self) -> Result<Duration, Failure> {
+        self.limit.checked_sub(self.began.elapsed()).ok_or(self.failure())
+    }
+}
+
+const fn timer(limit: Duration) -> ExecutionTimerConfig {
+    ExecutionTimerConfig { limit, check_interval: STEPS }
+}
+
+fn run(vm: &mut RegoVM, entry: &str, time: &Time) -> Result<[Value; 2], Failure> {
     vm.execute_entry_point_by_name(entry).map_err(|error| match error {
-        VmError::TimeLimitExceeded { .. } => Failure::Timeout(budget.time),
+        VmError::TimeLimitExceeded { .. } => time.failure(),
         VmError::InstructionLimitExceeded { .. }
         | VmError::MemoryLimitExceeded { .. }
         | VmError::RegexSizeLimitExceeded { .. }
@@ -186,19 +213,23 @@ fn run(vm: &mut RegoVM, entry: &str, budget: &Budget) -> Result<[Value; 2], Fail
     Ok([register(0), register(1)])
 }
 
-fn evaluate(engine: &mut Engine, rule: Option<&str>, budget: &Budget) -> Result<Value, Failure> {
+fn evaluate(engine: &mut Engine, rule: Option<&str>, time: &Time) -> Result<Value, Failure> {
     let Some(rule) = rule else { return Ok(Value::Undefined) };
-    let start = Instant::now();
+    engine.set_execution_timer_config(timer(time.left()?));
     let result = engine.eval_rule(rule.to_owned());
     // The interpreter takes what a function ran into for an undefined call, the end of its time too.
-    if start.elapsed() > budget.time {
-        return Err(Failure::Timeout(budget.time));
-    }
+    time.left()?;
     // Prints are kept until they are taken.
     let _ = engine.take_prints();
     result.map_err(|error| match error.downcast_ref() {
-        Some(LimitError::TimeLimitExceeded { .. }) => Failure::Timeout(budget.time),
+        Some(LimitError::TimeLimitExceeded { .. }) => time.failure(),
         Some(_) => Failure::Limit,
         None => Failure::Error,
     })
+}
+
+/// How many evaluators this thread keeps.
+#[cfg(test)]
+pub(super) fn kept() -> usize {
+    WORKERS.with_borrow(Vec::len)
 }

@@ -39,9 +39,10 @@ pub(in crate::cel) fn of_one<'a>(budget: &mut Budget, call: Call, list: &List<'a
             let is_sorted = pairs.all(|(one, next)| one.compare(&next) != Some(Ordering::Greater));
             Ok(Value::Bool(is_sorted))
         }
-        Call::Sum => {
+        Call::Sum | Call::SumUnsigned => {
             traverse(budget, list)?;
-            sum(list)
+            let zero = if call == Call::Sum { Value::Int(0) } else { Value::Uint(0) };
+            list.iter().try_fold(zero, |sum, value| numbers::arithmetic(Call::Add, &sum, &value))
         }
         Call::Min | Call::Max => {
             traverse(budget, list)?;
@@ -167,14 +168,6 @@ fn taken<'a>(
 
 fn contains(list: &List<'_>, wanted: &List<'_>, effort: &mut Effort) -> bool {
     wanted.iter().all(|value| list.contains(&value, effort))
-}
-
-/// The sum begins with the first element: a zero of its type is added to nothing else. That of
-/// nothing is the zero of the integers, which equals that of the others.
-fn sum<'a>(list: &List<'a>) -> Result<'a> {
-    let mut values = list.iter();
-    let Some(first) = values.next() else { return Ok(Value::Int(0)) };
-    values.try_fold(first, |sum, value| numbers::arithmetic(Call::Add, &sum, &value))
 }
 
 fn extreme<'a>(call: Call, list: &List<'a>) -> Result<'a> {

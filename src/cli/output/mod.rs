@@ -32,12 +32,16 @@ pub(crate) struct Place {
     document: u32,
     /// Counted from 1; 0 when unknown.
     line: u32,
+    /// The namespace from which it is inherited.
+    #[serde(rename = "inheritedFrom", skip_serializing_if = "Option::is_none")]
+    inherited_from: Option<String>,
 }
 
 impl From<&Origin> for Place {
     fn from(origin: &Origin) -> Self {
-        let Origin { source, document, line } = origin;
-        Self { source: source.to_string(), document: *document, line: *line }
+        let Origin { source, document, line, inherited_from } = origin;
+        let inherited_from = inherited_from.as_deref().map(str::to_owned);
+        Self { source: source.to_string(), document: *document, line: *line, inherited_from }
     }
 }
 

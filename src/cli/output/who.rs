@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use portcullis::api::authorization::SubjectAccessReviewSpec;
+use portcullis::authz::rbac::GrantTimes;
 use portcullis::model::Step;
 use portcullis::query::{Authority, Directory, Mark, Row, Subject, WhoCan};
 use serde::Serialize;
@@ -27,13 +28,18 @@ pub(crate) fn write(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let mut header = vec!["KIND", "NAME", "NAMESPACE", "BINDING", "ROLE", "RULE", "MARK"];
+    // Nearly nobody has such bindings, and the table is wide as it is.
+    let has_times = found.rows.iter().any(|row| times_of(row).is_some());
+    if has_times {
+        header.push("GRANTS");
+    }
     if wide {
         header.push("ORIGIN");
     }
     let mut table = Table::new(&header);
     for row in &found.rows {
         let subject = row.subject();
-        let grant = cells_of(row, wide);
+        let grant = cells_of(row, has_times, wide);
         let mut push = |kind: &str, name: String, namespace: &str| {
             let mut cells = vec![kind.to_owned(), name, namespace.to_owned()];
             cells.extend(grant.iter().cloned());
@@ -59,7 +65,7 @@ pub(crate) fn write(
 }
 
 /// Binding, role, rule and mark, and where they stand.
-fn cells_of(row: &Row<'_>, wide: bool) -> Vec<String> {
+fn cells_of(row: &Row<'_>, has_times: bool, wide: bool) -> Vec<String> {
     let mark = row.mark().map(|mark| mark.to_string()).unwrap_or_default();
     let (mut cells, origin) = match (row.binding(), row.line()) {
         (Some(binding), _) => {
@@ -84,6 +90,9 @@ fn cells_of(row: &Row<'_>, wide: bool) -> Vec<String> {
         }
     };
     cells.push(mark);
+    if has_times {
+        cells.push(times_of(row).map(|times| times.to_string()).unwrap_or_default());
+    }
     if wide {
         cells.push(origin);
     }
@@ -105,6 +114,10 @@ fn way_of(row: &Row<'_>, wide: bool) -> (String, String) {
         kind => format!("{kind} {}", step.text),
     });
     (String::new(), way.collect::<Vec<_>>().join(" -> "))
+}
+
+fn times_of(row: &Row<'_>) -> Option<GrantTimes> {
+    row.binding()?.times()
 }
 
 fn rule_of(row: &Row<'_>, wide: bool) -> String {
@@ -145,6 +158,12 @@ struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     mark_meaning: Option<&'static str>,
     path: Vec<PathStep>,
+    /// Since when it is granted, if it was not always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<String>,
+    /// From when on it is granted no longer, if it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_after: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     members: Vec<String>,
 }
@@ -160,6 +179,7 @@ impl<'a> Answer<'a> {
             let subject = row.subject();
             let members = directory.map(|directory| directory.members(&subject));
             let mark = row.mark();
+            let times = times_of(row);
             Entry {
                 kind: if subject.everybody { "*".to_owned() } else { subject.kind.to_string() },
                 name: if subject.everybody { "*".to_owned() } else { subject.name.to_string() },
@@ -169,6 +189,8 @@ impl<'a> Answer<'a> {
                 mark: mark.map(Mark::as_str),
                 mark_meaning: mark.map(Mark::explanation),
                 path: row.path().into_iter().map(PathStep::from).collect(),
+                not_before: times.and_then(|of| of.not_before).map(|begin| begin.to_string()),
+                not_after: times.and_then(|of| of.not_after).map(|end| end.to_string()),
                 members: members.iter().flatten().map(name_of).collect(),
             }
         };

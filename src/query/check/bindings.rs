@@ -13,16 +13,22 @@ impl Lint<'_> {
             let at = At::new(Kind::ClusterRoleBinding, &value.metadata, &binding.origin);
             self.invalid(&at, &validation::validate_cluster_role_binding(value));
             self.role_ref(&at, &value.role_ref, "");
+            self.grant_times(&at, &value.metadata);
             self.bound(&at, &value.subjects, "");
         }
     }
 
     pub(super) fn role_bindings(&mut self) {
         for binding in &self.inventory.role_bindings {
+            // What it is a copy of is looked over.
+            if binding.origin.inherited_from.is_some() {
+                continue;
+            }
             let value = &binding.value;
             let at = At::new(Kind::RoleBinding, &value.metadata, &binding.origin);
             self.invalid(&at, &validation::validate_role_binding(value));
             self.role_ref(&at, &value.role_ref, &value.metadata.namespace);
+            self.grant_times(&at, &value.metadata);
             self.bound(&at, &value.subjects, &value.metadata.namespace);
         }
     }

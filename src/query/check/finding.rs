@@ -59,7 +59,7 @@ impl Finding {
     }
 
     fn place(&self) -> impl Ord + '_ {
-        let Origin { source, document, line } = &self.origin;
+        let Origin { source, document, line, .. } = &self.origin;
         (source, line, document, &self.object, self.level)
     }
 }

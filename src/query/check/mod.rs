@@ -10,10 +10,13 @@ mod bindings;
 mod entries;
 mod finding;
 mod policy;
+#[cfg(feature = "rego")]
+mod rego;
 #[cfg(feature = "files")]
 mod report;
 mod roles;
 mod subjects;
+mod times;
 
 use std::collections::HashSet;
 
@@ -66,6 +69,7 @@ pub fn check(
     resources: &ResourceTable,
 ) -> Vec<Finding> {
     let mut lint = Lint::new(inventory, resources);
+    lint.has_grant_times = snapshot.rbac().is_some_and(|policy| policy.moment().is_some());
     lint.cluster_roles();
     lint.roles();
     lint.cluster_role_bindings();
@@ -77,6 +81,8 @@ pub fn check(
     if let Some(policy) = snapshot.abac() {
         lint.abac(policy);
     }
+    #[cfg(feature = "rego")]
+    lint.findings.extend(rego::findings(snapshot));
     let mut findings = lint.findings;
     findings.sort_by(Finding::by_place);
     findings.dedup();
@@ -93,6 +99,8 @@ struct Lint<'a> {
     roles: HashSet<(&'a str, &'a str)>,
     cluster_roles: HashSet<&'a str>,
     service_accounts: HashSet<(&'a str, &'a str)>,
+    // Whether bindings begin and end here.
+    has_grant_times: bool,
     findings: Vec<Finding>,
 }
 
@@ -130,6 +138,7 @@ impl<'a> Lint<'a> {
             roles: roles.map(|meta| (meta.namespace.as_str(), meta.name.as_str())).collect(),
             cluster_roles: cluster_roles.map(|role| role.value.metadata.name.as_str()).collect(),
             service_accounts: accounts.map(|(of, name)| (of.as_str(), name.as_str())).collect(),
+            has_grant_times: false,
             findings: Vec::new(),
         }
     }
@@ -162,6 +171,10 @@ impl<'a> Lint<'a> {
 
     fn roles(&mut self) {
         for role in &self.inventory.roles {
+            // What it is a copy of is looked over.
+            if role.origin.inherited_from.is_some() {
+                continue;
+            }
             let at = At::new(Kind::Role, &role.value.metadata, &role.origin);
             self.invalid(&at, &validation::validate_role(&role.value));
             self.rules(&at, &role.value.rules);

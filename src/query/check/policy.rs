@@ -9,7 +9,8 @@ impl Lint<'_> {
     /// What compiling noticed.
     pub(super) fn notices(&mut self, snapshot: &Snapshot) {
         for notice in snapshot.notices() {
-            let Notice::Aggregation(warning) = notice;
+            // Grant times are looked over with their bindings.
+            let Notice::Aggregation(warning) = notice else { continue };
             let roles = &self.inventory.cluster_roles;
             // The last of a name counts.
             let role = roles.iter().rev().find(|role| role.value.metadata.name == warning.name);

@@ -83,5 +83,23 @@ fn finding(notice: &Notice) -> Finding {
             let advice = "correct it";
             finding(Level::Advice, "unreadable-object", String::new(), origin, advice)
         }
+        Notice::NotInherited { origin, key, .. } => {
+            let advice = "correct the annotation, or load the namespaces that it speaks of";
+            finding(Level::Warning, "not-inherited", key.to_string(), origin, advice)
+        }
+        Notice::InheritanceBlocked { origin, key, .. } => {
+            let advice = "give one of them another name: HNC would replace this one";
+            finding(Level::Warning, "inheritance-blocked", key.to_string(), origin, advice)
+        }
+        Notice::NoNamespace { .. } => {
+            let advice = "add the Namespace objects to the files";
+            let nowhere = crate::model::Origin::default();
+            finding(Level::Warning, "namespace-not-read", String::new(), &nowhere, advice)
+        }
+        Notice::NoHierarchy => {
+            let advice = "add the Namespace objects to the files, or name another tree";
+            let nowhere = crate::model::Origin::default();
+            finding(Level::Warning, "no-hierarchy", String::new(), &nowhere, advice)
+        }
     }
 }

@@ -11,9 +11,9 @@ use super::who_can::Subject;
 use crate::api::Str;
 use crate::api::rbac::PolicyRule;
 use crate::api::resources::ResourceTable;
-use crate::authz::rbac::{self, BindingRef, Policy};
+use crate::authz::rbac::{self, BindingRef, GrantTimes, Policy};
 use crate::model::{
-    Attributes, Decision, NonResourceAttributes, Request, ResourceAttributes, User, groups,
+    Attributes, Decision, Moment, NonResourceAttributes, Request, ResourceAttributes, User, groups,
 };
 use crate::snapshot::Snapshot;
 use crate::util::nearest::nearest as nearest_word;
@@ -44,6 +44,13 @@ pub struct Miss<'s> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
+    /// Everything fits, at another time.
+    Time {
+        /// When it is granted.
+        granted: GrantTimes,
+        /// When it was asked.
+        asked: Moment,
+    },
     /// The resource is granted, the subresource is not; or the reverse (S-RBAC-6).
     Subresource {
         /// `resource/subresource` or `resource`, as asked.
@@ -110,6 +117,7 @@ impl Missing {
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
+            Self::Time { .. } => "time",
             Self::Subresource { .. } => "subresource",
             Self::Name { .. } => "name",
             Self::Verb { .. } => "verb",
@@ -125,16 +133,17 @@ impl Missing {
 
     const fn rank(&self) -> u8 {
         match self {
-            Self::Subresource { .. } => 0,
-            Self::Name { .. } => 1,
-            Self::Verb { .. } => 2,
-            Self::ApiGroup { .. } => 3,
-            Self::Namespace { .. } => 4,
-            Self::ClusterScope { .. } => 5,
-            Self::Role => 6,
-            Self::Path { .. } => 7,
-            Self::Membership => 8,
-            Self::Resource { .. } => 9,
+            Self::Time { .. } => 0,
+            Self::Subresource { .. } => 1,
+            Self::Name { .. } => 2,
+            Self::Verb { .. } => 3,
+            Self::ApiGroup { .. } => 4,
+            Self::Namespace { .. } => 5,
+            Self::ClusterScope { .. } => 6,
+            Self::Role => 7,
+            Self::Path { .. } => 8,
+            Self::Membership => 9,
+            Self::Resource { .. } => 10,
         }
     }
 }
@@ -188,12 +197,13 @@ pub fn nearest<'s>(
     if snapshot.authorize(request).decision != Decision::NoOpinion {
         return Vec::new();
     }
-    let mut misses = own(policy, request);
+    let mut misses = at_another_time(policy, request);
+    misses.extend(own(policy, request));
     misses.extend(elsewhere(policy, request, resources));
     misses.extend(of_others(policy, request, resources));
     // Stable: within a kind the order is that in which the API server visits.
     misses.sort_by_key(|miss| miss.missing.rank());
-    let mut told = [0; 10];
+    let mut told = [0; 11];
     misses.retain(|miss| {
         let Some(count) = told.get_mut(usize::from(miss.missing.rank())) else {
             return false;
@@ -203,6 +213,18 @@ pub fn nearest<'s>(
     });
     misses.truncate(MOST);
     misses
+}
+
+/// Bindings of the user that have ended, or are to begin.
+fn at_another_time<'s>(policy: &'s Policy, request: &Request<'_>) -> Vec<Miss<'s>> {
+    let Some(asked) = policy.moment() else { return Vec::new() };
+    let bindings = policy.dormant_bindings_for(request.user, request.attributes.namespace());
+    let miss = |binding: BindingRef<'s>| {
+        let rule = Some(rule_allowing(&binding, &request.attributes)?);
+        let missing = Missing::Time { granted: binding.times()?, asked };
+        Some(Miss { subject: subject_of(&binding, request.user), binding, rule, missing })
+    };
+    bindings.into_iter().take(LOOKED_AT).filter_map(miss).collect()
 }
 
 // ---- the user's own bindings ----------------------------------------------------------------

@@ -18,6 +18,9 @@ impl fmt::Display for Miss<'_> {
             write!(f, "rules[{index}] ")?;
         }
         match &self.missing {
+            Missing::Time { granted, asked } => {
+                write!(f, "grants this {granted}; this is asked at {asked}")
+            }
             Missing::Subresource { asked, has } => {
                 write!(f, "grants {}, which does not include `{asked}`", Words(has))?;
                 if has.iter().any(|entry| entry.ends_with("/*")) {

@@ -1,3 +1,7 @@
+//! How does a policy change while readers decide? By one writer, who publishes a whole snapshot at a time.
+//!
+//! Absent on purpose: watching anything; whoever does says what has changed.
+
 #[cfg(feature = "rbac")]
 mod roles;
 
@@ -289,7 +293,7 @@ impl Writer {
         }
         let chain = build_chain(&self.config, &self.engines)?;
         #[cfg(feature = "rbac")]
-        let notices = self.roles.as_ref().map(|roles| roles.notices().to_vec()).unwrap_or_default();
+        let notices = self.roles.as_ref().map(Roles::notices).unwrap_or_default();
         #[cfg(not(feature = "rbac"))]
         let notices = Vec::new();
         Ok(Snapshot::new(generation, &self.config, self.engines.clone(), chain, notices))

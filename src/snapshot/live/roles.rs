@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::super::compile::{CompileError, Notice, load_rbac};
+use super::super::compile::{CompileError, Notice, load_rbac, unreadable_time, unreadable_times};
 use super::super::config::Config;
 use crate::api::Str;
 use crate::api::inventory::Inventory;
@@ -18,6 +18,9 @@ pub(super) struct Roles {
     cluster_roles: BTreeMap<Str, (ClusterRole, Origin)>,
     aggregated: BTreeMap<Str, Vec<PolicyRule>>,
     notices: Vec<Notice>,
+    // Of bindings that never grant because nobody can read when.
+    unreadable: BTreeMap<ObjectKey, Notice>,
+    has_grant_times: bool,
 }
 
 impl Roles {
@@ -27,7 +30,14 @@ impl Roles {
             (role.value.metadata.name.clone(), (role.value.clone(), role.origin.clone()))
         };
         let cluster_roles = inventory.cluster_roles.iter().map(named).collect();
-        let mut roles = Self { editor, cluster_roles, aggregated: BTreeMap::new(), notices };
+        let mut roles = Self {
+            editor,
+            cluster_roles,
+            aggregated: BTreeMap::new(),
+            notices,
+            unreadable: unreadable_times(inventory, config),
+            has_grant_times: config.grant_times.is_some(),
+        };
         roles.aggregated = roles.resolve(config.aggregation).0;
         Ok(roles)
     }
@@ -35,6 +45,14 @@ impl Roles {
     /// Adds an object, or replaces the one of its key.
     pub(super) fn apply(&mut self, object: Object, origin: &Origin) -> Result<(), TooLarge> {
         self.editor.apply(&object, origin)?;
+        let key = object.key();
+        self.unreadable.remove(&key);
+        if self.has_grant_times
+            && matches!(key.kind, Kind::ClusterRoleBinding | Kind::RoleBinding)
+            && let Some(notice) = unreadable_time(&key, object.metadata(), origin)
+        {
+            self.unreadable.insert(key, notice);
+        }
         if let Object::ClusterRole(role) = object {
             // What was computed is overwritten by what was just said, until aggregation runs.
             self.aggregated.remove(&role.metadata.name);
@@ -49,6 +67,7 @@ impl Roles {
             self.cluster_roles.remove(&key.name);
             self.aggregated.remove(&key.name);
         }
+        self.unreadable.remove(key);
         self.editor.delete(key)
     }
 
@@ -90,8 +109,8 @@ impl Roles {
         self.editor.policy()
     }
 
-    /// What is odd about aggregated roles.
-    pub(super) fn notices(&self) -> &[Notice] {
-        &self.notices
+    /// What is odd about aggregated roles, and which bindings nobody can read the times of.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        self.notices.iter().chain(self.unreadable.values()).cloned().collect()
     }
 }

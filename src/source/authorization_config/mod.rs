@@ -32,6 +32,7 @@
 
 mod decode;
 mod error;
+mod flags;
 mod header;
 mod os_error;
 mod tree;
@@ -41,6 +42,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use error::{ConfigurationError, Problem};
+pub use flags::{ServerFlags, server_flags};
 
 use crate::api::authorization_config::{
     AuthorizationConfiguration, AuthorizerType, Connection, ReloadError, reload_errors,
@@ -83,6 +85,19 @@ pub struct EntryPlaces {
     pub zero_authorized_ttl: Option<Origin>,
     /// Where `unauthorizedTTL` says 0, likewise.
     pub zero_unauthorized_ttl: Option<Origin>,
+}
+
+impl EntryPlaces {
+    /// For an entry that stands in one place, without fields.
+    fn at(origin: &Origin) -> Self {
+        Self {
+            entry: origin.clone(),
+            failure_policy: origin.clone(),
+            match_conditions: origin.clone(),
+            zero_authorized_ttl: None,
+            zero_unauthorized_ttl: None,
+        }
+    }
 }
 
 /// Reads a file.

@@ -14,15 +14,18 @@ mod pod;
 mod tests;
 
 pub(super) use index::Index;
-pub(super) use persistent_volume::persistent_volume;
-pub(super) use pod::pod;
 
 use serde::Deserialize;
 
-use super::wire::Metadata;
+use super::WrongType;
+use super::node::Node;
+use super::object::{Outcome, field, spec};
+use super::wire::{Metadata, Wide};
 use crate::api::Str;
 use crate::api::graph::{Kind, Object, OnNode};
 use crate::api::null;
+use persistent_volume::persistent_volume;
+use pod::pod;
 
 /// Which of the kinds this is. The version does not matter: every one that ever held these fields has
 /// them at the same place.
@@ -37,6 +40,48 @@ pub(super) fn kind_of(group: &str, kind: &str) -> Option<Kind> {
     })
 }
 
+/// The object of a JSON value that was read in one go; `None` asks for the exact reading.
+pub(super) fn from_wide(kind: Kind, wide: Wide<'_>) -> Option<Outcome> {
+    let Wide { metadata, spec: own, status, .. } = wide;
+    Some(match kind {
+        Kind::Pod => {
+            let (identity, pod) = pod(metadata, spec(own)?, spec(status)?);
+            Outcome::GraphPod(identity, pod)
+        }
+        Kind::PersistentVolume => Outcome::Graph(persistent_volume(metadata, spec(own)?).into()),
+        Kind::VolumeAttachment => {
+            Outcome::Graph(Object::VolumeAttachment(on_node(metadata, spec(own)?)))
+        }
+        Kind::ResourceSlice => Outcome::Graph(Object::ResourceSlice(on_node(metadata, spec(own)?))),
+        Kind::PodCertificateRequest => {
+            Outcome::Graph(Object::PodCertificateRequest(on_node(metadata, spec(own)?)))
+        }
+    })
+}
+
+/// The object of a tree.
+pub(super) fn from_node(kind: Kind, metadata: Metadata, node: &Node) -> Result<Outcome, WrongType> {
+    let own = "spec";
+    Ok(match kind {
+        Kind::Pod => {
+            let (identity, pod) = pod(metadata, field(node, own)?, field(node, "status")?);
+            Outcome::GraphPod(identity, pod)
+        }
+        Kind::PersistentVolume => {
+            Outcome::Graph(persistent_volume(metadata, field(node, own)?).into())
+        }
+        Kind::VolumeAttachment => {
+            Outcome::Graph(Object::VolumeAttachment(on_node(metadata, field(node, own)?)))
+        }
+        Kind::ResourceSlice => {
+            Outcome::Graph(Object::ResourceSlice(on_node(metadata, field(node, own)?)))
+        }
+        Kind::PodCertificateRequest => {
+            Outcome::Graph(Object::PodCertificateRequest(on_node(metadata, field(node, own)?)))
+        }
+    })
+}
+
 /// `spec` of an object that belongs to one node, in every version that has it.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
@@ -45,15 +90,7 @@ pub(super) struct OnNodeSpec {
     node_name: Str,
 }
 
-/// An object that belongs to one node, by its kind; `None` for the kinds that have a reader of their own.
-pub(super) fn on_node(kind: Kind, metadata: Metadata, spec: OnNodeSpec) -> Option<Object> {
+fn on_node(metadata: Metadata, spec: OnNodeSpec) -> OnNode {
     let Metadata { namespace, name, .. } = metadata;
-    let namespace = if kind.is_namespaced() { namespace } else { Str::default() };
-    let it = OnNode { namespace, name, node_name: spec.node_name };
-    Some(match kind {
-        Kind::VolumeAttachment => Object::VolumeAttachment(it),
-        Kind::ResourceSlice => Object::ResourceSlice(it),
-        Kind::PodCertificateRequest => Object::PodCertificateRequest(it),
-        Kind::Pod | Kind::PersistentVolume => return None,
-    })
+    OnNode { namespace, name, node_name: spec.node_name }
 }

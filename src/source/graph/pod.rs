@@ -208,7 +208,7 @@ pub(in crate::source) fn pod(
     status: PodStatus,
 ) -> (PodIdentity, Box<Pod>) {
     let is_mirror = metadata.annotations.as_ref().is_some_and(|kept| kept.0.contains_key(MIRROR));
-    let (secrets, config_maps, claims) = references(&metadata.name, &spec);
+    let [secrets, config_maps, claims] = references(&metadata.name, &spec);
     let resource_claims = resource_claims(&spec.resource_claims, &status.resource_claim_statuses);
     let ephemeral_containers = u32::try_from(spec.ephemeral_containers.len()).unwrap_or(u32::MAX);
     let service_account = match spec.service_account_name.is_empty() {
@@ -236,7 +236,7 @@ pub(in crate::source) fn pod(
 
 /// Names of secrets, of ConfigMaps and of PersistentVolumeClaims (S-NODE-11). Of several sources in one
 /// volume, which no API server stores, the first counts, in the order in which Kubernetes looks.
-fn references(pod: &str, spec: &PodSpec) -> (Box<[Str]>, Box<[Str]>, Box<[Str]>) {
+fn references(pod: &str, spec: &PodSpec) -> [Box<[Str]>; 3] {
     let (mut secrets, mut config_maps, mut claims) =
         (Names::default(), Names::default(), Names::default());
     for reference in &spec.image_pull_secrets {
@@ -266,11 +266,11 @@ fn references(pod: &str, spec: &PodSpec) -> (Box<[Str]>, Box<[Str]>, Box<[Str]>)
             claims.add(&compact_str::format_compact!("{pod}-{}", volume.name));
         }
     }
-    (secrets.finish(), config_maps.finish(), claims.finish())
+    [secrets, config_maps, claims].map(Names::finish)
 }
 
 fn add_secrets(volume: &Volume, secrets: &mut Names) {
-    fn first<'a>(sources: [&'a Option<WithSecret>; 3]) -> Option<&'a WithSecret> {
+    fn first(sources: [&Option<WithSecret>; 3]) -> Option<&WithSecret> {
         sources.into_iter().flatten().next()
     }
     let Volume { azure_file, cephfs, cinder, flex_volume, projected, rbd, .. } = volume;

@@ -409,11 +409,17 @@ fn what_belongs_to_a_node_says_to_which() {
     ];
     for (group, versions, kind) in cases {
         for version in versions {
+            // A namespace means nothing where objects have none.
+            let is_namespaced = kind == "PodCertificateRequest";
+            let namespace = if is_namespaced { "default" } else { "" };
+            let metadata = match is_namespaced {
+                true => json!({"name": "o"}),
+                false => json!({"name": "o", "namespace": "ignored"}),
+            };
             let object = |spec: Value| {
                 json!({"apiVersion": format!("{group}/{version}"), "kind": kind,
-                    "metadata": {"name": "o"}, "spec": spec})
+                    "metadata": metadata, "spec": spec})
             };
-            let namespace = if kind == "PodCertificateRequest" { "default" } else { "" };
             let it = |node: &str| OnNode {
                 namespace: namespace.into(),
                 name: "o".into(),

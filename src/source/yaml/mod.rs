@@ -12,7 +12,6 @@ use std::borrow::Cow;
 use saphyr_parser::Event;
 
 use super::collect::Collector;
-#[cfg(any(feature = "pki", feature = "structured-chain"))]
 use super::document::Document as Whole;
 #[cfg(feature = "rego")]
 use super::facts;
@@ -79,7 +78,6 @@ fn document(
 
 /// Reads the only document of a text whole, with the fields that stand twice. Every field is on
 /// the line of its name.
-#[cfg(any(feature = "pki", feature = "structured-chain"))]
 pub(super) fn single(
     text: &str,
     limits: &Limits,
@@ -98,7 +96,6 @@ pub(super) fn single(
 }
 
 /// Gives every document of a text that holds more than comments, as [`single`] reads it.
-#[cfg(any(feature = "pki", feature = "structured-chain"))]
 pub(super) fn each(
     text: &str,
     limits: &Limits,
@@ -223,7 +220,6 @@ impl Document {
     }
 
     /// Reads a document as it stands.
-    #[cfg(any(feature = "pki", feature = "structured-chain"))]
     fn read_whole(&mut self, tree: &mut Tree<'_>) -> Result<(), Broken> {
         self.read_with(tree, |document, tree, line| {
             document.line = line;

@@ -73,7 +73,6 @@ impl<'a> Tree<'a> {
     }
 
     /// The same, with every field on the line of its name: where somebody looks for it.
-    #[cfg(any(feature = "pki", feature = "structured-chain"))]
     pub(super) fn at_names(mut self) -> Self {
         self.at_names = true;
         self

@@ -43,7 +43,7 @@ use std::path::Path;
 pub use asked_webhook::WebhookConfig;
 pub use chain::{AuthorizerConfig, RegoConfig};
 pub use limits::LimitsConfig;
-pub use policy::{PolicyConfig, ShadowConfig};
+pub use policy::{HierarchyConfig, PolicyConfig, ShadowConfig};
 pub use revocation::RevocationConfig;
 pub use serve::{
     DecisionLogConfig, ListenConfig, LogConfig, LogLevel, LogTarget, OperationsConfig,

@@ -1,6 +1,7 @@
 //! What decides: the objects, and the candidate beside.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::NamedPath;
 use super::chain::{AuthorizerConfig, chain};
@@ -17,6 +18,30 @@ pub struct PolicyConfig {
     /// Whether an object that cannot be read refuses the load. Otherwise it is left out, which can
     /// only take a grant away, and reported.
     pub strict: bool,
+    /// Whether bindings begin and end as their annotations say, and how long before its end a grant is
+    /// one that ends soon. `None`: they grant for ever.
+    pub grant_times: Option<Duration>,
+    /// By which tree namespaces inherit Roles and RoleBindings. `None`: nothing is inherited.
+    pub hierarchy: Option<HierarchyConfig>,
+}
+
+/// Where the tree of namespaces comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HierarchyConfig {
+    /// Labels of the Namespace objects, as the Hierarchical Namespace Controller writes them.
+    Labels,
+    /// A file of lines `child: parent`.
+    File(NamedPath),
+}
+
+impl PolicyConfig {
+    /// The file that says the tree, if one does.
+    pub(in crate::webhook) const fn hierarchy_file(&self) -> Option<&NamedPath> {
+        match &self.hierarchy {
+            Some(HierarchyConfig::File(file)) => Some(file),
+            _ => None,
+        }
+    }
 }
 
 /// A candidate policy.
@@ -35,13 +60,32 @@ pub(super) fn policy(field: Field<'_>, base: &Path) -> Option<PolicyConfig> {
     let paths = object.get("paths").map(|field| field.paths(base)).unwrap_or_default();
     let default_roles = object.get("defaultRoles").and_then(|field| field.boolean());
     let strict = object.get("strict").and_then(|field| field.boolean());
+    let grant_times = object.get("grantTimes").map_or(Some(None), grant_times);
+    let hierarchy = object.get("hierarchy").map(|field| match field.text()? {
+        "labels" => Some(HierarchyConfig::Labels),
+        _ => field.path(base).map(HierarchyConfig::File),
+    });
     object.finish();
     Some(PolicyConfig {
         paths,
         default_roles: default_roles.unwrap_or(false),
         strict: strict.unwrap_or(false),
+        // What is configured and not understood must not be left out.
+        grant_times: grant_times?,
+        hierarchy: hierarchy.map_or(Some(None), |read| read.map(Some))?,
     })
 }
+
+fn grant_times(field: Field<'_>) -> Option<Option<Duration>> {
+    let object = field.object()?;
+    let enabled = object.required("enabled").and_then(|field| field.boolean());
+    let warn_within = object.get("warnWithin").map_or(Some(HOUR), |field| field.duration());
+    object.finish();
+    let (enabled, warn_within) = (enabled?, warn_within?);
+    Some(enabled.then_some(warn_within))
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Whether the objects are there that the chain reads. `object` is what holds both.
 pub(super) fn agree(object: &Object<'_>, policy: &PolicyConfig, chain: &[AuthorizerConfig]) {
@@ -65,6 +109,13 @@ pub(super) fn agree(object: &Object<'_>, policy: &PolicyConfig, chain: &[Authori
             "policy",
             "`policy.defaultRoles` is for `RBAC`, which is not in the chain; add it or remove the \
              default roles",
+        );
+    }
+    if !rbac && (policy.grant_times.is_some() || policy.hierarchy.is_some()) {
+        object.note_at(
+            "policy",
+            "`policy.grantTimes` and `policy.hierarchy` are for `RBAC`, which is not in the chain; add \
+             it or remove them",
         );
     }
 }

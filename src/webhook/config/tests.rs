@@ -500,3 +500,32 @@ fn a_collector_is_refused_by_a_program_that_cannot_send() {
     assert_eq!(problems(&traced("endpoint: 'http://127.0.0.1:4318/v1/traces'")), [expected]);
     assert_eq!(problems(FULL), [""; 0]);
 }
+
+#[test]
+fn grant_times_and_hierarchies_are_off_unless_they_are_said_and_never_half_understood() {
+    let policy = |text: &str| parse(&with("  defaultRoles: true\n", text)).map(|read| read.policy);
+    let read = policy("").unwrap();
+    assert_eq!((read.grant_times, read.hierarchy), (None, None));
+    let read = policy("  grantTimes: {enabled: true}\n  hierarchy: labels\n").unwrap();
+    assert_eq!(read.grant_times, Some(Duration::from_secs(3_600)));
+    assert_eq!(read.hierarchy, Some(HierarchyConfig::Labels));
+    let text = "  grantTimes: {enabled: true, warnWithin: 15m}\n  hierarchy: tree.yaml\n";
+    let read = policy(text).unwrap();
+    assert_eq!(read.grant_times, Some(Duration::from_secs(900)));
+    assert_eq!(read.hierarchy_file().unwrap().path, Path::new("/etc/p/tree.yaml"));
+    assert_eq!(policy("  grantTimes: {enabled: false}\n").unwrap().grant_times, None);
+    for (text, message) in [
+        ("  grantTimes: {}\n", "`policy.grantTimes`: `enabled` is missing"),
+        ("  grantTimes: {enabled: yes please}\n", "must be `true` or `false`"),
+        ("  grantTimes: {enabled: true, warnWithin: soon}\n", "`soon` is no duration"),
+        ("  hierarchy: [labels]\n", "`policy.hierarchy`: must be"),
+    ] {
+        let problems = problems(&with("  defaultRoles: true\n", text));
+        assert!(problems.len() == 1 && problems[0].contains(message), "{problems:?}");
+    }
+    let no_rbac = "  paths: [policy/]\n  grantTimes: {enabled: true}\nauthorizers:\n";
+    let text =
+        with("  paths: [policy/]\n  defaultRoles: true\nauthorizers:\n- {type: RBAC}\n", no_rbac);
+    let problems = problems(&text);
+    assert!(problems[0].contains("are for `RBAC`, which is not in the chain"), "{problems:?}");
+}

@@ -34,6 +34,7 @@
 //!         decided: Decided::Allow,
 //!         reason: "",
 //!         link: "AlwaysAllow",
+//!         moment: None,
 //!         errors: &[],
 //!         snapshot: &snapshot,
 //!         generation: 1,

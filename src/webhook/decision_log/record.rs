@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::super::digest::Digest;
 use super::super::metrics::{Decided, Proved, ShadowDifference};
 use super::super::sample::Rate;
-use crate::model::{Attributes, NonResourceAttributes, Request, ResourceAttributes, User};
+use crate::model::{Attributes, Moment, NonResourceAttributes, Request, ResourceAttributes, User};
 use crate::snapshot::Snapshot;
 
 /// An access review that was answered.
@@ -23,6 +23,8 @@ pub struct AuthorizeRecord<'a> {
     pub reason: &'a str,
     /// The link of the chain that decided; empty when none did.
     pub link: &'a str,
+    /// What the clock showed by which grants end, if it was asked.
+    pub moment: Option<Moment>,
     /// What authorizers complained about.
     pub errors: &'a [String],
     /// The policy that answered; the writer asks it for the way to the rule.
@@ -95,6 +97,7 @@ pub(super) struct Entry {
 pub(super) enum What {
     Authorize {
         decided: Decided,
+        moment: Option<Moment>,
         shadow: Option<ShadowDifference>,
         snapshot: Arc<Snapshot>,
         groups: usize,
@@ -132,6 +135,7 @@ impl Entry {
         };
         let what = What::Authorize {
             decided: record.decided,
+            moment: record.moment,
             shadow: record.shadow,
             snapshot: Arc::clone(snapshot),
             groups: request.user.groups.len(),

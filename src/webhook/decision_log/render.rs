@@ -11,8 +11,8 @@ use crate::api::decision_line::{
     DecisionLine, LineAttributes, LineDecision, LineKind, LineOrigin, LineStep, LineUser, Mask,
 };
 use crate::authz::{Authorizer, SuperUser};
-use crate::model::{Attributes, Decision, Request, Step, User, groups};
-use crate::snapshot::Snapshot;
+use crate::model::{Attributes, Decision, Explain, Moment, Request, Step, User, groups};
+use crate::snapshot::{Mode, Snapshot};
 
 /// How lines are made.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ impl Renderer {
     fn authorize(&self, entry: &Entry, into: &mut Vec<u8>) -> serde_json::Result<()> {
         let What::Authorize {
             decided,
+            moment,
             shadow,
             snapshot,
             groups,
@@ -57,7 +58,7 @@ impl Renderer {
         let reason = masked.text(texts.take());
         let link = texts.take();
         let errors = texts.take_all(*errors, |error| masked.text(error));
-        let path = path_of(snapshot, &request, *decided, link);
+        let path = path_of(snapshot, &request, *decided, link, *moment);
         let line = DecisionLine {
             kind: LineKind::Authorize,
             decision: match decided {
@@ -72,6 +73,8 @@ impl Renderer {
             errors,
             user: Some(line_user(&user, &masked)),
             attributes: Some(line_attributes(&request.attributes, *has_selectors, &masked)),
+            grant_ends: grant_ends(snapshot, &request, *decided, link, *moment)
+                .map_or(Cow::Borrowed(""), |end| Cow::Owned(end.to_string())),
             path: path.into_iter().map(|step| line_step(step, &masked)).collect(),
             shadow: shadow.map_or("", |difference| difference.as_str()).into(),
             ..self.base(entry)
@@ -130,6 +133,7 @@ impl Renderer {
             token: Cow::Borrowed(""),
             authenticator: Cow::Borrowed(""),
             audiences: Vec::new(),
+            grant_ends: Cow::Borrowed(""),
             generation: entry.generation,
             path: Vec::new(),
             latency_us: (entry.took.as_secs_f64() * 1e7).round() / 10.0,
@@ -152,13 +156,23 @@ pub(in super::super) fn names<'a>(attributes: &Attributes<'a>) -> [&'a str; 1] {
 
 /// The way to the rule, from the link that had decided. One of somebody else's that has changed its
 /// mind, or panics, has none; one that takes its time is not asked again.
-fn path_of(snapshot: &Snapshot, request: &Request<'_>, decided: Decided, link: &str) -> Vec<Step> {
+fn path_of(
+    snapshot: &Snapshot,
+    request: &Request<'_>,
+    decided: Decided,
+    link: &str,
+    moment: Option<Moment>,
+) -> Vec<Step> {
     let answered = match decided {
         Decided::Allow => Decision::Allow,
         Decided::Deny => Decision::Deny,
         // Nothing granted, so there is no way to it.
         Decided::NoOpinion | Decided::Error | Decided::Malformed => return Vec::new(),
     };
+    // What ends may have ended meanwhile.
+    if let (Some(rbac), Some(moment), true) = (snapshot.rbac(), moment, is_rbac(link)) {
+        return rbac.path_at(request, answered, moment);
+    }
     static STEP: SuperUser = SuperUser;
     let again = catch_unwind(AssertUnwindSafe(|| {
         let again = match snapshot.chain().link(link) {
@@ -170,6 +184,25 @@ fn path_of(snapshot: &Snapshot, request: &Request<'_>, decided: Decided, link: &
         if again.decision == answered { again.path() } else { Vec::new() }
     }));
     again.unwrap_or_default()
+}
+
+fn is_rbac(link: &str) -> bool {
+    link == Mode::Rbac.as_str()
+}
+
+/// When the grants end that allowed this, if that is soon.
+fn grant_ends(
+    snapshot: &Snapshot,
+    request: &Request<'_>,
+    decided: Decided,
+    link: &str,
+    moment: Option<Moment>,
+) -> Option<Moment> {
+    if decided != Decided::Allow || !is_rbac(link) {
+        return None;
+    }
+    let moment = moment?;
+    snapshot.is_soon(moment, snapshot.rbac()?.grant_ends(request, moment)?)
 }
 
 fn line_user<'t>(user: &'t User, masked: &Masked<'_>) -> LineUser<'t> {
@@ -211,6 +244,10 @@ fn line_step(step: Step, masked: &Masked<'_>) -> LineStep<'static> {
         Cow::Borrowed(_) => text,
     };
     let LineStep { kind, text, origin } = LineStep::from(step);
-    let place = |origin: LineOrigin<'static>| LineOrigin { source: hide(origin.source), ..origin };
+    let place = |origin: LineOrigin<'static>| LineOrigin {
+        source: hide(origin.source),
+        inherited_from: origin.inherited_from.map(hide),
+        ..origin
+    };
     LineStep { kind, text: hide(text), origin: origin.map(place) }
 }

@@ -132,6 +132,7 @@ impl Bench {
                 decided,
                 reason: &reason,
                 link: verdict.link().unwrap_or_default(),
+                moment: verdict.moment(),
                 errors: &verdict.errors,
                 snapshot: &self.snapshot,
                 generation: 7,
@@ -238,6 +239,7 @@ fn a_path_errors_and_a_failure_are_logged() {
         decided: Decided::Error,
         reason: "",
         link: "",
+        moment: None,
         errors: &["webhook is down".to_owned(), "so is the other".to_owned()],
         snapshot: &bench.snapshot,
         generation: 1,
@@ -615,4 +617,51 @@ fn a_line_names_the_link_that_decided_and_no_slow_one_is_asked_again() {
     let lines = bench.lines();
     assert_eq!((&lines[0]["link"], &lines[0]["reason"]), (&json!("far"), &json!("moody")));
     assert_eq!(lines[0].get("path"), None);
+}
+
+/// A clock that is set by hand.
+fn hand() -> (Arc<std::sync::atomic::AtomicI64>, crate::model::Clock) {
+    let seconds = Arc::new(std::sync::atomic::AtomicI64::new(0));
+    let read = Arc::clone(&seconds);
+    let now = move || crate::model::Moment::from_seconds(read.load(Ordering::SeqCst));
+    (seconds, crate::model::Clock::new(now))
+}
+
+#[test]
+fn a_line_says_that_the_grant_is_about_to_end_and_knows_its_way_when_it_has_ended() {
+    let annotated = "metadata: {name: janes-binding, namespace: shop, \
+                     annotations: {portcullis.dev/not-after: '1970-01-01T02:00:00Z'}}";
+    let policy = POLICY.replace("metadata: {name: janes-binding, namespace: shop}", annotated);
+    let inventory = parse("rbac.yaml", policy.as_bytes(), &LoadOptions::default()).unwrap();
+    let (seconds, clock) = hand();
+    let config = Config::new([Mode::Rbac]).with_grant_times(clock);
+    let (mut bench, writer) = stopped(options());
+    bench.snapshot = Arc::new(compile(&inventory.inventory, &config).unwrap());
+    let jane = jane();
+    for now in [0, 3_599, 3_600, 7_199, 7_200] {
+        seconds.store(now, Ordering::SeqCst);
+        bench.ask(&jane, get_pod());
+    }
+    // The writer comes to it when all has ended.
+    seconds.store(99_999, Ordering::SeqCst);
+    bench.log = std::mem::replace(&mut bench.log, DecisionLog::off()).start(writer).unwrap();
+    let lines = bench.lines();
+    let told: Vec<(&Value, &Value)> =
+        lines.iter().map(|line| (&line["decision"], &line["grantEnds"])).collect();
+    let (allow, none, end) = (json!("allow"), Value::Null, json!("1970-01-01T02:00:00Z"));
+    assert_eq!(
+        told,
+        [
+            (&allow, &none),
+            (&allow, &none),
+            (&allow, &end),
+            (&allow, &end),
+            (&json!("no-opinion"), &none)
+        ]
+    );
+    for line in &lines[..4] {
+        let text = line["path"][1]["text"].as_str().unwrap();
+        assert_eq!(text, "shop/janes-binding until 1970-01-01T02:00:00Z", "{line}");
+    }
+    assert_eq!(lines[4].get("path"), None);
 }

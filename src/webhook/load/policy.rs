@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use super::LoadedPolicy;
-use super::material::{Material, with_causes};
+use super::material::{Material, at_rego, with_causes};
 use crate::api::core::TokenObjects;
 use crate::api::inventory::Inventory;
+use crate::authz::rego::{self, Budget, RegoVersion};
 use crate::authz::webhook::WebhookAuthorizer;
 use crate::authz::{OnFailure, abac};
-use crate::model::SharedRevocations;
-use crate::snapshot::{self, Config, Mode, Snapshot};
+use crate::model::{Clock, SharedRevocations};
+use crate::snapshot::{self, Config, Mode, Notice, Snapshot};
+use crate::source::hierarchy::{self, Hierarchy};
+use crate::source::rego::RegoLoadOptions;
 use crate::source::{self, LoadOptions, Raw, webhook_client};
-use crate::webhook::config::{AuthorizerConfig, NamedPath, PolicyConfig, Problem, WebhookConfig};
+use crate::webhook::config::{
+    AuthorizerConfig, HierarchyConfig, NamedPath, PolicyConfig, Problem, RegoConfig, WebhookConfig,
+};
 use crate::webhook::metrics::PolicyObject;
 use crate::webhook::slow;
 
@@ -28,7 +33,9 @@ pub(super) fn compile(
     let before = problems.len();
     // What could not be read has been told; what is left of the objects says nothing.
     let complete = before == 0;
-    let options = LoadOptions { strict: config.strict, ..LoadOptions::default() };
+    let has_rego = chain.iter().any(|link| matches!(link, AuthorizerConfig::Rego(_)));
+    let options =
+        LoadOptions { strict: config.strict, keep_metadata: has_rego, ..LoadOptions::default() };
     let mut loaded = match source::parse_raw(objects, &options) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -53,12 +60,21 @@ pub(super) fn compile(
             problems.push(at_paths(config, with_causes(&error)));
         }
     }
+    if let Some(from) = &config.hierarchy
+        && complete
+        && problems.len() == before
+    {
+        inherit(from, config, &mut loaded, material, problems, warnings);
+    }
     // Whose denial may be missing is not passed over: the answer is HTTP 500 (S-WHA-12).
     let mut compiled =
         Config::default().with_on_failure(OnFailure::Deny).with_slow_runner(slow::runner());
     compiled.revocations = revocations.cloned();
+    if let Some(warn_within) = config.grant_times {
+        compiled = compiled.with_grant_times(Clock::system()).with_grant_warning(warn_within);
+    }
     for authorizer in chain {
-        compiled = link(authorizer, compiled, material, problems);
+        compiled = link(authorizer, compiled, material, problems, warnings);
     }
     if problems.len() > before {
         return None;
@@ -66,6 +82,12 @@ pub(super) fn compile(
     let inventory = loaded.inventory;
     match snapshot::compile(&inventory, &compiled) {
         Ok(snapshot) => {
+            for notice in snapshot.notices() {
+                if let Notice::GrantTimes { origin, .. } = notice {
+                    let message = strip(&notice.to_string(), &origin.to_string());
+                    warnings.push(Problem::new(origin.clone(), "", message));
+                }
+            }
             let tokens = TokenObjects::new(&inventory);
             let policy = LoadedPolicy {
                 roles: inventory.roles.len() + inventory.cluster_roles.len(),
@@ -84,12 +106,45 @@ pub(super) fn compile(
     }
 }
 
+/// Hands Roles and RoleBindings down. What is left out on the way is told.
+fn inherit(
+    from: &HierarchyConfig,
+    config: &PolicyConfig,
+    loaded: &mut source::Loaded,
+    material: &Material,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) {
+    let tree = match from {
+        HierarchyConfig::Labels => Hierarchy::from_labels(loaded),
+        HierarchyConfig::File(file) => {
+            // One that could not be read was told.
+            let Some(bytes) = material.file(file) else { return };
+            Hierarchy::parse(&file.path.display().to_string(), bytes.to_vec())
+        }
+    };
+    let told = loaded.report.notices.len();
+    if let Err(error) = tree.and_then(|tree| hierarchy::inherit(loaded, &tree)) {
+        problems.push(match from {
+            HierarchyConfig::Labels => at_paths(config, with_causes(&error)),
+            HierarchyConfig::File(file) => {
+                Problem::new(file.origin.clone(), &file.field, with_causes(&error))
+            }
+        });
+        return;
+    }
+    for notice in loaded.report.notices.iter().skip(told) {
+        warnings.push(at_paths(config, notice.to_string()));
+    }
+}
+
 /// The configuration with one more link. What is wrong with it is noted, and then its place is empty.
 fn link(
     authorizer: &AuthorizerConfig,
     config: Config,
     material: &Material,
     problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
 ) -> Config {
     match authorizer {
         AuthorizerConfig::AlwaysAllow => config.with_link(Mode::AlwaysAllow),
@@ -100,7 +155,10 @@ fn link(
             Some(policy) => config.with_link(Mode::Abac).with_abac(policy),
             None => config,
         },
-        AuthorizerConfig::Rego(_) => config,
+        AuthorizerConfig::Rego(rego) => match compile_rego(rego, material, problems, warnings) {
+            Some(policy) => config.with_rego(&rego.name, policy),
+            None => config,
+        },
         AuthorizerConfig::Webhook(webhook) => match connect(webhook, problems) {
             Some(authorizer) => config.with_authorizer(&webhook.name, authorizer),
             None => config,
@@ -118,6 +176,42 @@ fn connect(webhook: &WebhookConfig, problems: &mut Vec<Problem>) -> Option<Webho
             problems.push(Problem::new(origin.clone(), field, with_causes(&error)));
         })
         .ok()
+}
+
+/// Policies in Rego. What makes them decide less, or more, than one may think is a warning.
+fn compile_rego(
+    link: &RegoConfig,
+    material: &Material,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> Option<rego::Policy> {
+    let version = if link.v0 { RegoVersion::V0 } else { RegoVersion::V1 };
+    let options = RegoLoadOptions { version, ..RegoLoadOptions::default() };
+    let files = material.rego(link)?.to_vec();
+    let compiled = source::rego::parse(files, &options).map_err(|error| with_causes(&error));
+    let compiled = compiled.and_then(|loaded| {
+        if loaded.sources.modules.is_empty() {
+            return Err("no module (`.rego`) in it; name the files that hold them".to_owned());
+        }
+        let budget = Budget { time: link.time, ..Budget::default() };
+        let options = rego::Options::default()
+            .with_name(&link.name)
+            .with_package(&link.package)
+            .with_budget(budget)
+            .with_on_error(link.on_error);
+        rego::Policy::compile(loaded.sources, options).map_err(|error| with_causes(&error))
+    });
+    match compiled {
+        Ok(policy) => {
+            let told = policy.warnings().iter().map(|warning| at_rego(link, warning.to_string()));
+            warnings.extend(told);
+            Some(policy)
+        }
+        Err(message) => {
+            problems.push(at_rego(link, message));
+            None
+        }
+    }
 }
 
 fn count(inventory: &Inventory, snapshot: &Snapshot) -> [(PolicyObject, usize); 5] {

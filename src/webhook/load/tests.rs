@@ -352,3 +352,60 @@ fn a_config_map_swapped_while_it_is_read_is_read_whole() {
         assert_eq!(torn, 0);
     });
 }
+
+#[test]
+fn grants_end_by_the_clock_and_those_that_nobody_can_read_are_a_warning() {
+    let home = Home::new();
+    let until = |end: &str| {
+        let annotated =
+            format!("{{name: jane-reads, annotations: {{portcullis.dev/not-after: '{end}'}}}}");
+        home.write("policy/rbac.yaml", &POLICY.replace("{name: jane-reads}", &annotated));
+    };
+    until("2020-01-01T00:00:00Z");
+    assert!(allows(&home.load().unwrap(), "jane", "get"), "off, it means nothing");
+    home.write(
+        "server.yaml",
+        &SERVER.replace("[policy/]", "[policy/], grantTimes: {enabled: true}"),
+    );
+    assert!(!allows(&home.load().unwrap(), "jane", "get"));
+    until("9999-12-31T23:59:59Z");
+    assert!(allows(&home.load().unwrap(), "jane", "get"));
+    until("never");
+    let loaded = home.load().unwrap();
+    assert!(!allows(&loaded, "jane", "get"));
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 1);
+    let told = "rbac.yaml:6: ClusterRoleBinding `jane-reads` never grants: \
+                `portcullis.dev/not-after` is `never`";
+    assert!(warnings[0].contains(told), "{warnings:?}");
+}
+
+#[test]
+fn namespaces_inherit_by_the_file_that_is_named_and_a_broken_one_fails_the_load() {
+    let home = Home::new();
+    let binding = POLICY.replace("kind: ClusterRoleBinding", "kind: RoleBinding");
+    let binding = binding.replace("{name: jane-reads}", "{name: jane-reads, namespace: acme}");
+    home.write("policy/rbac.yaml", &binding);
+    home.write("tree.yaml", "shop: acme\n");
+    let in_shop = |loaded: &Loaded| {
+        let jane = User::new("jane");
+        let get = pods("get").in_namespace("shop");
+        loaded.policy.snapshot.authorize(&Request::resource(&jane, get)).is_allowed()
+    };
+    assert!(!in_shop(&home.load().unwrap()));
+    home.write("server.yaml", &SERVER.replace("[policy/]", "[policy/], hierarchy: tree.yaml"));
+    let loaded = home.load().unwrap();
+    assert!(in_shop(&loaded));
+    // The file is part of what is served.
+    home.write("tree.yaml", "bank: acme\n");
+    let changed = home.load().unwrap();
+    assert!(!in_shop(&changed) && changed.revision != loaded.revision);
+    home.write("tree.yaml", "acme: acme\n");
+    let problems = home.load().unwrap_err();
+    assert_eq!(problems.len(), 1);
+    let told = "`policy.hierarchy`: tree.yaml:1: namespace `acme` is its own parent";
+    assert!(problems[0].contains(told), "{problems:?}");
+    home.write("server.yaml", &SERVER.replace("[policy/]", "[policy/], hierarchy: labels"));
+    let problems = home.load().unwrap_err();
+    assert!(problems[0].contains("there is no Namespace object"), "{problems:?}");
+}

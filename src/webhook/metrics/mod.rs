@@ -11,6 +11,7 @@
 //! | `portcullis_authorize_duration_seconds` | histogram | `decision`: allow, deny, no_opinion, error, malformed | Time from the read body to the rendered answer of an access review |
 //! | `portcullis_build_info` | info | `version` | The version that runs |
 //! | `portcullis_connections` | gauge | – | Open connections |
+//! | `portcullis_decisions_on_ending_grants_total` | counter | – | Access reviews allowed by grants that end soon |
 //! | `portcullis_decision_log_dropped_total` | counter | – | Lines the decision log had no room for |
 //! | `portcullis_decision_log_queued` | gauge | – | Lines that wait to be written |
 //! | `portcullis_decision_log_sampled_out_total` | counter | – | Decisions that sampling left out of the decision log |
@@ -130,6 +131,7 @@ pub struct Metrics {
     cache: Held<CacheResult, Counter>,
     shadow: Held<ShadowDifference, Counter>,
     objects: Held<PolicyObject, Gauge>,
+    grants_ending: Counter,
     log_dropped: Counter,
     log_sampled_out: Counter,
     log_written: Counter,
@@ -188,6 +190,7 @@ impl Metrics {
                 difference,
             }),
             objects: Held::new(&objects, all(PolicyObject::ALL), |kind| ObjectLabel { kind }),
+            grants_ending: Counter::default(),
             log_dropped: Counter::default(),
             log_sampled_out: Counter::default(),
             log_written: Counter::default(),
@@ -242,6 +245,11 @@ impl Metrics {
         let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The version that runs", version);
         let counters = [
+            (
+                "decisions_on_ending_grants",
+                "Access reviews allowed by grants that end soon",
+                &self.grants_ending,
+            ),
             ("decision_log_dropped", "Lines the decision log had no room for", &self.log_dropped),
             (
                 "decision_log_sampled_out",
@@ -347,6 +355,11 @@ impl Metrics {
         if let Some(gauge) = self.objects.get(kind) {
             gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
         }
+    }
+
+    /// An access review was allowed by grants that end soon.
+    pub fn grant_ends_soon(&self) {
+        self.grants_ending.inc();
     }
 
     /// A line of the decision log was dropped.

@@ -138,6 +138,7 @@ fn each_update_moves_its_own_series_and_no_other() {
         &|m| m.policy_objects(PolicyObject::RoleBinding, 7),
         &[r#"portcullis_policy_objects{kind="role_binding"} 7"#],
     );
+    changed(&|m| m.grant_ends_soon(), &["portcullis_decisions_on_ending_grants_total 1"]);
     changed(&|m| m.log_dropped(), &["portcullis_decision_log_dropped_total 1"]);
     changed(&|m| m.log_sampled_out(), &["portcullis_decision_log_sampled_out_total 1"]);
     changed(&|m| m.log_written(3), &["portcullis_decision_log_written_total 3"]);

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use regorus::{Engine, Value};
 
+use super::super::values::to_text;
 use super::arguments::{members, object, string, within};
 use super::{Builtin, Fault};
 
@@ -78,6 +79,13 @@ pub(super) const GUARDED: &[Guard] = &[
         mocked: "with strings.replace_n as",
         is_bounded: |_, _| false,
     },
+    Guard {
+        plain: "yaml.marshal",
+        name: "portcullis.yaml_marshal",
+        arity: 1,
+        mocked: "with yaml.marshal as",
+        is_bounded: |_, _| false,
+    },
 ];
 
 pub(super) const TABLE: &[Builtin] = &[
@@ -87,6 +95,7 @@ pub(super) const TABLE: &[Builtin] = &[
     Builtin { name: "portcullis.replace", arity: 3, run: replace },
     Builtin { name: "portcullis.replace_n", arity: 2, run: replace_n },
     Builtin { name: "portcullis.sprintf", arity: 2, run: sprintf },
+    Builtin { name: "portcullis.yaml_marshal", arity: 1, run: yaml_marshal },
 ];
 
 /// Digits of a width or precision.
@@ -106,6 +115,7 @@ marshal_with_options := json.marshal_with_options(input[0], input[1])
 regex_replace := regex.replace(input[0], input[1], input[2])
 replace_n := strings.replace_n(input[0], input[1])
 sprintf := sprintf(input[0], input[1])
+yaml_marshal := yaml.marshal(input[0])
 ";
 
 thread_local! {
@@ -202,6 +212,7 @@ fn sprintf(arguments: &[Value]) -> Result<Value, Fault> {
     let function = "sprintf";
     let format = string(function, arguments, 0)?;
     within(function, widths(format), WIDTH, "digits in a width")?;
+    bounded(function, arguments)?;
     delegate("sprintf", arguments)
 }
 
@@ -212,7 +223,20 @@ fn marshal_with_options(arguments: &[Value]) -> Result<Value, Fault> {
             within(function, text.len(), SHORT, "bytes of indent or prefix")?;
         }
     }
+    bounded(function, arguments)?;
     delegate("marshal_with_options", arguments)
+}
+
+fn yaml_marshal(arguments: &[Value]) -> Result<Value, Fault> {
+    bounded("yaml.marshal", arguments)?;
+    delegate("yaml_marshal", arguments)
+}
+
+/// Refuses values that are small in memory and endless to write.
+fn bounded(function: &str, arguments: &[Value]) -> Result<(), Fault> {
+    let is_short = arguments.iter().all(|value| to_text(value, BYTES).is_some());
+    let is_short = is_short.then_some(());
+    is_short.ok_or_else(|| Fault::Limit(format!("`{function}` would write too much")))
 }
 
 #[cfg(test)]

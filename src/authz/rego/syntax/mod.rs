@@ -7,11 +7,13 @@
 
 mod calls;
 mod lint;
+mod parameters;
 mod rule;
 mod scope;
 
 pub(super) use calls::{Graph, deepest};
 pub(super) use lint::lint;
+pub(super) use parameters::repeated;
 
 use serde_json::Value as Json;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use super::scope::{Scope, declared, pattern};
+use super::scope::{Scope, declared, free, pattern};
 use super::{Kind, ModuleSyntax, Reference, Rule, items, line, path, span_text, variant};
 
 pub(super) fn read(module: &ModuleSyntax, text: &str, tree: &Json) -> Option<Rule> {
@@ -13,6 +13,7 @@ pub(super) fn read(module: &ModuleSyntax, text: &str, tree: &Json) -> Option<Rul
         text,
         scope: Scope::default(),
         references: Vec::new(),
+        free: BTreeSet::new(),
         loops: 0,
         deepest: 0,
     };
@@ -53,6 +54,8 @@ struct Reader<'a> {
     text: &'a str,
     scope: Scope,
     references: Vec<Reference>,
+    /// Variables that `some` declares without saying what they run over.
+    free: BTreeSet<String>,
     /// Loops, each inside of all before it.
     loops: usize,
     deepest: usize,
@@ -132,6 +135,7 @@ impl Reader<'_> {
     }
 
     fn statements(&mut self, query: &Json, depth: usize) {
+        free(query, self.text, &mut self.free);
         for statement in items(query, "stmts") {
             for with in items(statement, "with_mods") {
                 for part in ["refr", "as"].into_iter().filter_map(|part| with.get(part)) {
@@ -171,9 +175,7 @@ impl Reader<'_> {
         if let Some((path, indexes)) = path(expression) {
             self.refer(path, false);
             for index in indexes {
-                if !matches!(variant(index), Some(("Number" | "Bool" | "Null", _))) {
-                    self.loops += 1;
-                }
+                self.loops += usize::from(self.is_open(index));
                 self.expression(index, depth + 1);
             }
             return;
@@ -226,6 +228,13 @@ impl Reader<'_> {
             Json::Object(_) if variant(part).is_some() => self.expression(part, depth + 1),
             _ => {}
         }
+    }
+
+    /// Whether an index may stand for several keys: it holds a variable that nothing has bound for sure.
+    fn is_open(&self, index: &Json) -> bool {
+        let mut names = BTreeSet::new();
+        pattern(index, &mut names);
+        names.iter().any(|name| !self.scope.declares(name) || self.free.contains(name))
     }
 
     fn refer(&mut self, mut path: Vec<String>, is_call: bool) {

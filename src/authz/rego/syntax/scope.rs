@@ -68,6 +68,16 @@ pub(super) fn declared(query: &Json, text: &str) -> BTreeSet<String> {
     names
 }
 
+/// What the statements of a query declare by `some` alone.
+pub(super) fn free(query: &Json, text: &str, names: &mut BTreeSet<String>) {
+    for statement in items(query, "stmts") {
+        if let Some(("SomeVars", some)) = statement.get("literal").and_then(variant) {
+            let vars = items(some, "vars").filter_map(|span| span_text(span, text));
+            names.extend(vars.map(str::to_owned));
+        }
+    }
+}
+
 /// Turns a name of the package into its path. Whether the reference leads out of the rule at all.
 pub(super) fn resolve(
     reference: &mut Reference,

@@ -1,1 +1,0 @@
-//! Bindings that namespaces inherit from their parents.
