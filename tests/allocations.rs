@@ -54,10 +54,27 @@ mod tests {
         let [allowed, denied, undecided] = answers;
         assert!(allowed > 500 && undecided > 500, "{allowed} allowed, {undecided} undecided");
         a_revocation_list_allocates_nothing_for_those_who_are_not_on_it();
+        #[cfg(feature = "node")]
+        nodes_and_those_who_are_none_are_answered_without_allocating();
         // No mode of Kubernetes denies for good; an authorizer of one's own does.
         assert!(denied > 0, "{denied} denied");
         #[cfg(feature = "webhook")]
         a_review_allocates_little();
+    }
+
+    /// The Node authorizer alone, and in front of RBAC as every cluster has it.
+    #[cfg(feature = "node")]
+    fn nodes_and_those_who_are_none_are_answered_without_allocating() {
+        let inputs = ["tests/corpus/node-1/graph.json", "policies/rbac/sample-cluster.yaml"]
+            .map(|path| Input::from(here(path)));
+        let loaded = source::load(&inputs, &LoadOptions::default(), &mut |_| {}).unwrap();
+        let questions = ["node-1", "union-1"].map(questions).concat();
+        for modes in [&[Mode::Node][..], &[Mode::Node, Mode::Rbac]] {
+            let config = Config::new(modes.iter().copied());
+            let [allowed, denied, undecided] =
+                check(&compile(&loaded.inventory, &config).unwrap(), &questions);
+            assert!(allowed > 300 && denied == 0 && undecided > 500, "{allowed} {undecided}");
+        }
     }
 
     /// Asked before everything else, of users with and without a certificate.

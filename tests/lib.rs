@@ -2,6 +2,9 @@
 
 // `cfg(test)` tells clippy that helpers are test code, too; it does not look inside of `all(…)`.
 #[cfg(test)]
+#[cfg(all(feature = "query", feature = "structured-chain"))]
+mod authorization_config;
+#[cfg(test)]
 #[cfg(feature = "files")]
 mod bad;
 #[cfg(test)]
@@ -26,6 +29,12 @@ mod cli;
 #[cfg(feature = "cli")]
 mod cli_grants;
 #[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_node;
+#[cfg(test)]
+#[cfg(feature = "cli")]
+mod cli_rego;
+#[cfg(test)]
 #[cfg(all(feature = "crl", feature = "pki", feature = "webhook"))]
 mod crl;
 #[cfg(test)]
@@ -41,8 +50,17 @@ mod fuzz_replay;
 #[cfg(feature = "abac")]
 mod golden_abac;
 #[cfg(test)]
+#[cfg(feature = "full")]
+mod golden_chain;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_k8s;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "node"))]
+mod golden_node;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "node", feature = "rbac"))]
+mod golden_node_policy;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_policy;
@@ -52,6 +70,9 @@ mod golden_rbac;
 #[cfg(test)]
 #[cfg(all(feature = "files", feature = "rbac"))]
 mod golden_real_cluster;
+#[cfg(test)]
+#[cfg(all(feature = "abac", feature = "files", feature = "rbac", feature = "rego"))]
+mod golden_rego;
 #[cfg(test)]
 mod golden_review;
 #[cfg(test)]
@@ -63,6 +84,9 @@ mod golden_token_review;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "rbac"))]
 mod golden_union;
+#[cfg(test)]
+#[cfg(feature = "structured-chain")]
+mod golden_webhook;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod grant_times;
@@ -91,6 +115,9 @@ mod kubeconfig;
 #[cfg(feature = "rbac")]
 mod live;
 #[cfg(test)]
+#[cfg(feature = "node")]
+mod live_node;
+#[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
 #[cfg(test)]
@@ -103,17 +130,29 @@ mod pki_path;
 #[cfg(feature = "rbac")]
 mod plain_yaml;
 #[cfg(test)]
+#[cfg(feature = "node")]
+mod prop_node;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod prop_rbac;
+#[cfg(test)]
+#[cfg(all(feature = "files", feature = "rego"))]
+mod prop_rego_files;
 #[cfg(test)]
 #[cfg(all(feature = "abac", feature = "files", feature = "query"))]
 mod query;
 #[cfg(test)]
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 mod reference;
 #[cfg(test)]
 #[cfg(feature = "abac")]
 mod reference_abac;
+#[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_conformance;
+#[cfg(test)]
+#[cfg(feature = "rego")]
+mod rego_hostile;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
@@ -124,6 +163,9 @@ mod token;
 #[cfg(test)]
 #[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
 mod token_objects;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod webhook_client;
 #[cfg(test)]
 #[cfg(all(feature = "webhook", feature = "cli"))]
 mod webhook_e2e;

@@ -316,6 +316,7 @@ proptest! {
                             objects.insert(object.key(), object.clone());
                         }
                         Change::Delete(key) => removed += usize::from(objects.remove(key).is_some()),
+                        other => panic!("{other:?} is none of RBAC"),
                     }
                 }
                 prop_assert_eq!(live.change(changes.iter().cloned()).unwrap(), removed);

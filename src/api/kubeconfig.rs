@@ -77,6 +77,13 @@ pub struct Cluster {
     pub server: String,
     /// Who vouches for it, PEM. Where both forms are given the embedded one counts, as for kubectl.
     pub certificate_authority: Option<Material<Vec<u8>>>,
+    /// The name that the server's certificate is to be of; empty for that of the URL. This and the
+    /// following fields are read only; [`Entries`] never write them.
+    pub tls_server_name: String,
+    /// Whether any certificate will do.
+    pub insecure_skip_tls_verify: bool,
+    /// The proxy that leads to it; empty for none.
+    pub proxy_url: String,
 }
 
 /// What a user proves themselves with.

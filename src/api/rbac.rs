@@ -346,6 +346,17 @@ impl Object {
         }
     }
 
+    /// Likewise, to be filled in.
+    #[cfg(feature = "files")]
+    pub(crate) const fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        match self {
+            Self::ClusterRole(object) => &mut object.metadata,
+            Self::ClusterRoleBinding(object) => &mut object.metadata,
+            Self::Role(object) => &mut object.metadata,
+            Self::RoleBinding(object) => &mut object.metadata,
+        }
+    }
+
     /// What identifies it.
     #[must_use]
     pub fn key(&self) -> ObjectKey {

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "conditional-authorization")]
+use super::Conditional;
 use super::{Authorizer, Resolved, Rules, SuperUser};
+#[cfg(feature = "conditional-authorization")]
+use crate::api::authorization::ConditionalMode;
 use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict, groups};
 
 /// Authorizers in order: the first that allows or denies decides (S-CHAIN-1).
@@ -46,7 +50,8 @@ pub enum OnFailure {
     #[default]
     Continue,
     /// The walk ends with a denial that carries the errors. For servers whose answer is final:
-    /// a denial with an error is a failure to the API server (S-CHAIN-6), never a plain no.
+    /// a denial with an error is a failure to the API server (S-CHAIN-6), never a plain no. Members
+    /// that [settle their failures](Authorizer::settles_failures) are taken at their word.
     Deny,
 }
 
@@ -54,7 +59,8 @@ pub enum OnFailure {
 struct Member {
     name: Arc<str>,
     authorizer: Arc<dyn Authorizer>,
-    can_deny: bool,
+    /// Whether a failure of it may hide a denial.
+    may_hide: bool,
     is_slow: bool,
 }
 
@@ -211,7 +217,7 @@ impl Chain {
     }
 
     fn ends_walk(&self, member: &Member) -> bool {
-        member.can_deny && self.on_failure == OnFailure::Deny
+        member.may_hide && self.on_failure == OnFailure::Deny
     }
 
     /// Asks a member, where its kind is asked.
@@ -223,6 +229,33 @@ impl Chain {
         runner(&mut || verdict = ask.take().map(|ask| ask()));
         // A runner that does not run has hidden what may have been a denial.
         verdict.unwrap_or_else(|| Verdict::deny("").with_error("an authorizer was not asked"))
+    }
+
+    /// The same for somebody who understands conditions.
+    #[cfg(feature = "conditional-authorization")]
+    fn ask_conditionally(
+        &self,
+        member: &Member,
+        request: &Request<'_>,
+        mode: ConditionalMode,
+    ) -> Conditional {
+        let mut answer = None;
+        let mut ask = || answer = Some(member.authorizer.authorize_conditionally(request, mode));
+        match self.slow_runner.as_ref().filter(|_| member.is_slow) {
+            Some(runner) => runner(&mut ask),
+            None => ask(),
+        }
+        match answer {
+            None => Verdict::deny("").with_error("an authorizer was not asked").into(),
+            Some(Conditional::Settled(settled))
+                if settled.decision == Decision::NoOpinion
+                    && !settled.errors.is_empty()
+                    && self.ends_walk(member) =>
+            {
+                Verdict::deny("").with_errors(settled.errors).into()
+            }
+            Some(answer) => answer,
+        }
     }
 
     /// The gates, then the members.
@@ -291,8 +324,9 @@ impl Chain {
 
 impl Member {
     fn new(name: &str, authorizer: Arc<dyn Authorizer>) -> Self {
-        let (can_deny, is_slow) = (authorizer.can_deny(), authorizer.is_slow());
-        Self { name: name.into(), authorizer, can_deny, is_slow }
+        let may_hide = authorizer.can_deny() && !authorizer.settles_failures();
+        let is_slow = authorizer.is_slow();
+        Self { name: name.into(), authorizer, may_hide, is_slow }
     }
 }
 
@@ -431,6 +465,23 @@ impl Authorizer for Chain {
             };
             undecided.with_errors(said.errors)
         })
+    }
+
+    /// The union of S-COND-7, which nobody is asked for whose answers depend on nothing.
+    #[cfg(feature = "conditional-authorization")]
+    fn authorize_conditionally(&self, request: &Request<'_>, mode: ConditionalMode) -> Conditional {
+        let mode = mode.for_verb(request.attributes.verb());
+        if mode == ConditionalMode::Unsupported {
+            return self.authorize(request).into();
+        }
+        let ask = |member: &Member| {
+            (member.name.to_string(), self.ask_conditionally(member, request, mode))
+        };
+        let gates = self.closed_gates(request.user).map(|(_, gate)| ask(gate));
+        let step = self
+            .is_super_user(request.user)
+            .then(|| (SUPER_USER.to_owned(), SUPER_USER_STEP.authorize(request).into()));
+        Conditional::of_union(gates.chain(step).chain(self.members.iter().map(ask)))
     }
 
     /// Lists concatenated in order (S-CHAIN-4).

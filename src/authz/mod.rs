@@ -4,6 +4,8 @@
 #[cfg(feature = "abac")]
 pub mod abac;
 mod chain;
+#[cfg(feature = "conditional-authorization")]
+pub mod conditions;
 #[cfg(feature = "node")]
 pub mod node;
 #[cfg(feature = "rbac")]
@@ -17,10 +19,18 @@ pub mod webhook;
 
 use std::sync::Arc;
 
+// For sisters, which see what their parent shows them.
+#[cfg(feature = "conditional-authorization")]
+pub(crate) use conditions::Conditional;
+#[cfg(all(feature = "conditional-authorization", feature = "structured-chain"))]
+pub(crate) use conditions::WireError;
+
 pub use chain::{Chain, ChainPrincipal, LinkAnswer, OnFailure, SlowRunner, Walk};
 pub use revocation::RevocationGate;
 pub use trivial::{AlwaysAllow, AlwaysDeny, SuperUser};
 
+#[cfg(feature = "conditional-authorization")]
+use crate::api::authorization::ConditionalMode;
 use crate::api::authorization::{NonResourceRule, ResourceRule, SubjectRulesReviewStatus};
 use crate::model::{Attributes, Request, User, Verdict};
 use crate::util::aggregate::aggregate;
@@ -67,6 +77,12 @@ pub trait Authorizer: Send + Sync {
         true
     }
 
+    /// Whether its owner has chosen what its failures come to, as by the `failurePolicy` of a webhook.
+    /// Its no opinion is meant then, also beside an error, and so is its denial. Default: no.
+    fn settles_failures(&self) -> bool {
+        false
+    }
+
     /// Whether it has neither an opinion nor an error on anything that this user asks now. Asked of the
     /// gates of a [`Chain`], which nearly everybody passes: cheaper than a verdict. Default: not sure.
     fn passes(&self, user: &User) -> bool {
@@ -79,6 +95,14 @@ pub trait Authorizer: Send + Sync {
     /// waiting holds up nobody else. Default: it answers at once.
     fn is_slow(&self) -> bool {
         false
+    }
+
+    /// Answers one request of somebody who understands conditions of `mode`. **Experimental** (KEP-5681).
+    /// Default: as [`Self::authorize`], which depends on none.
+    #[cfg(feature = "conditional-authorization")]
+    fn authorize_conditionally(&self, request: &Request<'_>, mode: ConditionalMode) -> Conditional {
+        let _ = mode;
+        self.authorize(request).into()
     }
 
     /// Does whatever depends on the user alone, for callers that decide often for one identity.

@@ -2,6 +2,24 @@ use super::Expression;
 use crate::model::Request;
 
 /// The match conditions of a webhook, in order.
+///
+/// ```
+/// use portcullis::cel::{Expression, MatchConditions, Matched};
+/// use portcullis::model::{Request, ResourceAttributes, User};
+///
+/// let conditions = MatchConditions::new(vec![
+///     Expression::compile("request.resourceAttributes.namespace == 'prod'")?,
+///     Expression::compile("!('system:masters' in request.groups)")?,
+/// ]);
+/// let jane = User::new("jane");
+/// let pods = ResourceAttributes::new("get", "pods");
+/// assert_eq!(conditions.matches(&Request::resource(&jane, pods.in_namespace("prod"))), Matched::Yes);
+/// assert_eq!(conditions.matches(&Request::resource(&jane, pods)), Matched::No);
+/// // The first has no answer about a path, and the second is not false.
+/// let path = Request::non_resource(&jane, "get", "/");
+/// assert!(matches!(conditions.matches(&path), Matched::Failed(_)));
+/// # Ok::<(), portcullis::cel::CompileError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct MatchConditions(Vec<Expression>);
 

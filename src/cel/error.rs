@@ -14,6 +14,9 @@ pub enum CompileError {
     /// exactly as the API server does.
     #[error("uses {0}, which this program does not evaluate")]
     Unsupported(String),
+    /// It is longer or deeper than anybody would write; the API server may take it.
+    #[error("too large: {0}")]
+    TooLarge(String),
 }
 
 /// Why an expression has no answer for a request: the `<msg>` of S-ACFG-16.

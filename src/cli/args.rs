@@ -1,12 +1,15 @@
 //! Flags that several verbs share.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
 use clap::{Args, ValueEnum};
 use portcullis::authz::rbac::aggregation::Aggregation;
 use portcullis::model::{Clock, Moment};
-use portcullis::snapshot::Mode;
+use portcullis::snapshot::{Mode, ModeError};
+
+use super::webhook::WebhookUse;
 
 /// Where the policy comes from and how it is read.
 #[derive(Debug, Args)]
@@ -16,7 +19,9 @@ pub(crate) struct PolicyArgs {
     ///
     /// JSON, YAML, NDJSON, lists and several documents in a file are understood, and so is gzip.
     /// Objects that are neither roles nor bindings are passed over, save those that tell about
-    /// names: service accounts, pods and workloads, namespaces, CustomResourceDefinitions.
+    /// names: service accounts, pods and workloads, namespaces, CustomResourceDefinitions; and those
+    /// by which mode Node answers: Pods, PersistentVolumes, VolumeAttachments, ResourceSlices,
+    /// PodCertificateRequests.
     #[arg(short, long = "filename", value_name = "PATH")]
     pub(crate) files: Vec<PathBuf>,
     /// An ABAC policy file, one policy a line
@@ -27,12 +32,15 @@ pub(crate) struct PolicyArgs {
     /// What is read with -f counts where both have an object.
     #[arg(long)]
     pub(crate) with_defaults: bool,
-    /// Authorization modes, in the order in which they are asked: RBAC, ABAC, AlwaysAllow, AlwaysDeny
+    /// Authorization modes, in the order in which they are asked: Node, RBAC, ABAC, Rego, AlwaysAllow,
+    /// AlwaysDeny
     ///
     /// Default: RBAC when -f or --with-defaults gives roles and bindings, then ABAC when --abac is
-    /// given.
+    /// given, then Rego when --rego is. `Rego` in this list says where else the policies of --rego are
+    /// asked: only before RBAC can they deny what RBAC allows. Most clusters run Node,RBAC; mode Node answers kubelets by the pods and volumes among
+    /// the -f objects.
     #[arg(long = "mode", value_name = "MODE,…", value_delimiter = ',')]
-    pub(crate) modes: Vec<Mode>,
+    pub(crate) modes: Vec<Asked>,
     /// Where aggregated ClusterRoles have their rules from
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) aggregate: Aggregate,
@@ -44,9 +52,31 @@ pub(crate) struct PolicyArgs {
     pub(crate) strict: bool,
     /// Kubernetes feature gates, as NAME=true or NAME=false
     ///
-    /// No gate changes a decision of the modes in this build; each is accepted with a note.
+    /// Two of them change what mode Node answers: PodCertificateRequest (off unless it is named) and
+    /// KubeletServiceAccountTokenForCredentialProviders (on). Every other is accepted with a note.
     #[arg(long, value_name = "NAME=BOOL,…", value_delimiter = ',', value_parser = feature_gate)]
-    pub(crate) feature_gates: Vec<String>,
+    pub(crate) feature_gates: Vec<(String, bool)>,
+    /// The chain, as an AuthorizationConfiguration file of the API server says it
+    ///
+    /// Roles, bindings and pods come from -f all the same, and the policy of ABAC from --abac. The
+    /// kubeconfig files that it names are looked for only with `--webhook ask`.
+    #[arg(long, value_name = "FILE", conflicts_with = "modes")]
+    pub(crate) authorization_config: Option<PathBuf>,
+    /// What becomes of the webhooks of the chain
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) webhook: WebhookUse,
+    /// Policies in Rego: a module, a data file, a directory, or a bundle (repeatable)
+    ///
+    /// Modules end in .rego, data in .json, .yaml or .yml, bundles in .tar.gz. The policies are asked last,
+    /// unless --mode says where.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rego: Vec<PathBuf>,
+    /// The package of these policies that has `allow`, `deny`, `reason` and `obligations`
+    #[arg(long, value_name = "NAME", default_value = "portcullis.authz", requires = "rego")]
+    pub(crate) rego_package: String,
+    /// Read modules as Rego v0, where nothing else is said
+    #[arg(long, requires = "rego")]
+    pub(crate) rego_v0: bool,
     /// Let bindings begin and end as their annotations say: portcullis.dev/not-before and
     /// portcullis.dev/not-after, RFC 3339 times
     ///
@@ -65,6 +95,23 @@ pub(crate) struct PolicyArgs {
     pub(crate) hierarchy: Option<HierarchyFrom>,
     #[arg(skip)]
     asked_at: Arc<Mutex<Option<Moment>>>,
+}
+
+/// Who is asked, in `--mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A mode of the API server.
+    Mode(Mode),
+    /// The policies of `--rego`.
+    Rego,
+}
+
+impl FromStr for Asked {
+    type Err = ModeError;
+
+    fn from_str(name: &str) -> Result<Self, ModeError> {
+        if name == "Rego" { Ok(Self::Rego) } else { name.parse().map(Self::Mode) }
+    }
 }
 
 /// Where the tree of namespaces comes from.
@@ -124,9 +171,11 @@ impl From<Aggregate> for Aggregation {
     }
 }
 
-fn feature_gate(text: &str) -> Result<String, String> {
+fn feature_gate(text: &str) -> Result<(String, bool), String> {
     match text.split_once('=') {
-        Some((name, "true" | "false")) if !name.is_empty() => Ok(name.to_owned()),
+        Some((name, state @ ("true" | "false"))) if !name.is_empty() => {
+            Ok((name.to_owned(), state == "true"))
+        }
         _ => Err("write NAME=true or NAME=false".to_owned()),
     }
 }

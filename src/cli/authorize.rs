@@ -126,8 +126,7 @@ fn answer_all(
             Question::Asked(review) => {
                 let request = review.request();
                 let verdict = world.snapshot.authorize(&request);
-                let namespace = request.attributes.namespace();
-                incomplete += usize::from(is_incomplete(world, &verdict, namespace));
+                incomplete += usize::from(is_incomplete(world, &verdict, &request));
                 review.status(&verdict)
             }
         };

@@ -37,6 +37,7 @@ pub(crate) fn check_stdin(queries: Option<&Path>, policy: &PolicyArgs) -> Result
     let is_stdin = |path: &Path| path.as_os_str() == "-";
     let mut users = policy.files.iter().map(|path| is_stdin(path)).collect::<Vec<_>>();
     users.extend(policy.abac.as_deref().map(is_stdin));
+    users.extend(policy.authorization_config.as_deref().map(is_stdin));
     users.extend(queries.map(is_stdin));
     if users.into_iter().filter(|is_stdin| *is_stdin).count() > 1 {
         return Err(Failure::usage(

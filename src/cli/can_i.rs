@@ -6,7 +6,7 @@ use clap::Args;
 use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
 use portcullis::api::resources::ResourceTable;
 use portcullis::authz::{LinkAnswer, Walk};
-use portcullis::model::{Attributes, Decision, User, Verdict};
+use portcullis::model::{Attributes, Decision, Request, User, Verdict};
 use portcullis::query::{self, Mark, Reach};
 use serde::Serialize;
 
@@ -20,6 +20,7 @@ use super::rules;
 use super::speak::Speaker;
 use super::subject::SubjectArgs;
 use super::target::TargetArgs;
+use super::webhook;
 
 /// May somebody do something? Answers yes or no, and why
 ///
@@ -35,6 +36,9 @@ Examples:
   # May that service account read the log of one pod? Show binding, role and rule.
   portcullis can-i get pods/web-0 --subresource log -n shop --as-sa shop/ci --explain -f dump/
 
+  # May the kubelet of node n1 read that Secret, as in a cluster with the usual modes?
+  portcullis can-i get secrets/tls -n shop --as-node n1 --mode Node,RBAC -f dump/ --explain
+
   # What may the pod do at all?
   portcullis can-i --list -n shop --as-pod shop/web -f dump/
 
@@ -45,7 +49,8 @@ Exit status:
   0  yes
   1  no (-o json tells a denial from no opinion)
   2  wrong usage or unusable input; nothing was answered
-  3  no, as far as can be seen: objects that could matter were skipped, or an authorizer failed")]
+  3  no, as far as can be seen: objects that could matter were skipped, or an authorizer failed;
+     or any answer that a webhook which was not asked could change (see --webhook)")]
 pub(crate) struct CanIArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -118,6 +123,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     args.subject.check()?;
     let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
     let user = args.subject.user(&world.inventory, speaker)?;
+    describe::asker(&world, &user, speaker);
     if args.list {
         return rules::list(&world, &user, &args.scope, format, out, speaker);
     }
@@ -131,7 +137,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     // Some links are not to be asked twice, so that the walk is the only time.
     let walk = world.snapshot.chain().walk(&request);
     let verdict = &walk.verdict;
-    let incomplete = is_incomplete(&world, verdict, request.attributes.namespace());
+    let incomplete = is_incomplete(&world, verdict, &request);
 
     let nearest =
         if args.explain { query::nearest(&world.snapshot, &request, &table) } else { Vec::new() };
@@ -176,8 +182,8 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         speaker.doubt("the answer may be incomplete: what was skipped or failed could change it");
     }
     Ok(match (verdict.is_allowed(), incomplete) {
-        (true, _) => Exit::Yes,
-        (false, true) => Exit::Incomplete,
+        (_, true) => Exit::Incomplete,
+        (true, false) => Exit::Yes,
         (false, false) => Exit::No,
     })
 }
@@ -213,9 +219,11 @@ fn mark_of(
     reach.and_then(|reach| query::mark_attributes(attributes, reach, table))
 }
 
-/// A yes is proved by what was read; a no is as good as what was read is complete.
-pub(super) fn is_incomplete(world: &World, verdict: &Verdict<'_>, namespace: &str) -> bool {
-    !verdict.is_allowed() && (!verdict.errors.is_empty() || world.is_doubtful(namespace))
+/// A yes is proved by what was read, unless a webhook that comes before was not asked; a no is as good
+/// as what was read is complete.
+pub(super) fn is_incomplete(world: &World, verdict: &Verdict<'_>, request: &Request<'_>) -> bool {
+    !verdict.is_allowed() && (!verdict.errors.is_empty() || world.is_doubtful_for(request))
+        || world.has_unasked && webhook::is_unasked(&world.snapshot, request)
 }
 
 fn asked_by(mut spec: SubjectAccessReviewSpec, user: &User) -> SubjectAccessReviewSpec {

@@ -1,5 +1,6 @@
 //! `check`: what in a policy, or in the configuration of a server, deserves a second look.
 
+mod chain;
 #[cfg(feature = "webhook")]
 mod config;
 
@@ -18,7 +19,8 @@ use super::speak::Speaker;
 
 /// Look over a policy: dangling references, grants that reach nobody, misspelt names, and more
 ///
-/// Findings are errors (the API server would refuse it, or it cannot mean what it says), warnings
+/// With --authorization-config the file is read as the API server reads it, and its own messages are
+/// told, each with the line. Findings are errors (the API server would refuse it, or it cannot mean what it says), warnings
 /// (it grants more, or less, than it seems to) and advice.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -27,6 +29,8 @@ Examples:
   portcullis check -f dump/ --discovery api-resources.txt --fail-on warning
   portcullis check --abac policy.jsonl -o json
   portcullis check --config server.yaml
+  portcullis check --authorization-config authorization.yaml --elsewhere
+  portcullis check --apiserver-flags /etc/kubernetes/manifests/kube-apiserver.yaml
 
 Exit status:
   0  nothing of the level of --fail-on (default: error) was found
@@ -43,8 +47,20 @@ pub(crate) struct CheckArgs {
     #[cfg(feature = "webhook")]
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "files", "abac", "with_defaults", "modes", "no_super_user", "strict", "discovery", "namespace",
+        "authorization_config", "apiserver_flags",
     ])]
     config: Option<std::path::PathBuf>,
+    /// The flags of an API server: the manifest of its static pod, or a file of flags
+    ///
+    /// Looked over is the chain that --authorization-mode and the flags beside it amount to.
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "files", "abac", "with_defaults", "modes", "no_super_user", "strict", "discovery", "namespace",
+        "authorization_config",
+    ])]
+    apiserver_flags: Option<std::path::PathBuf>,
+    /// The API server runs on another machine: do not look for the kubeconfig files of its webhooks
+    #[arg(long, requires = "authorization_config")]
+    elsewhere: bool,
     /// The namespace of objects that name none [default: default]
     #[arg(short, long, value_name = "NS")]
     namespace: Option<String>,
@@ -100,25 +116,58 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Failure
     if let Some(file) = &args.config {
         return config::run(file, args, speaker, out);
     }
+    if let Some(file) = &args.apiserver_flags {
+        return show(&chain::look_at_flags(file, speaker)?, args, out);
+    }
+    let mut findings = Vec::new();
+    if let Some(file) = &args.policy.authorization_config {
+        let (found, ends) = chain::look(file, args, speaker)?;
+        if ends {
+            return show(&found, args, out);
+        }
+        findings = found;
+    }
     // What the load met is among the findings.
     let world = load::read(&args.policy, args.namespace.as_deref(), speaker)?;
     let table = load::resources(&args.names, &world.inventory)?;
-    let mut findings = query::check_report(&world.report);
+    findings.extend(query::check_report(&world.report));
     findings.extend(query::check(&world.inventory, &world.snapshot, &table));
     findings.sort_by(|a, b| place(a).cmp(&place(b)));
+    let exit = show(&findings, args, out)?;
+    let looked_at = world.inventory.bindings()
+        + world.inventory.roles.len()
+        + world.inventory.cluster_roles.len()
+        + world.snapshot.abac().map_or(0, portcullis::authz::abac::Policy::len);
+    let looked_at = counted(looked_at, "object");
+    speaker.note(format!("{looked_at} looked over: {}", counts(&findings)));
+    Ok(exit)
+}
 
+/// `1 error, 0 warnings, 2 pieces of advice`.
+fn counts(findings: &[Finding]) -> String {
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    format!(
+        "{}, {}, {} of advice",
+        counted(count(Level::Error), "error"),
+        counted(count(Level::Warning), "warning"),
+        counted(count(Level::Advice), "piece")
+    )
+}
+
+/// Writes what was found, and tells how the verb ends.
+fn show(findings: &[Finding], args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     match args.output.output {
         format @ (Format::Json | Format::Yaml) => {
             object(out, format, &Findings { findings: findings.iter().map(shown).collect() })?;
         }
         Format::Table => {
-            for finding in &findings {
+            for finding in findings {
                 write_finding(finding, out)?;
             }
         }
         Format::Wide => {
             let mut table = Table::new(&["LEVEL", "CODE", "PLACE", "OBJECT", "MESSAGE", "ADVICE"]);
-            for Finding { level, code, object, origin, message, advice, .. } in &findings {
+            for Finding { level, code, object, origin, message, advice, .. } in findings {
                 table.push(vec![
                     level.to_string(),
                     (*code).to_owned(),
@@ -131,23 +180,11 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Failure
             table.write(out)?;
         }
         Format::Name => {
-            for finding in &findings {
+            for finding in findings {
                 writeln!(out, "{}", finding.code)?;
             }
         }
     }
-    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
-    let looked_at = world.inventory.bindings()
-        + world.inventory.roles.len()
-        + world.inventory.cluster_roles.len()
-        + world.snapshot.abac().map_or(0, portcullis::authz::abac::Policy::len);
-    speaker.note(format!(
-        "{} looked over: {}, {}, {} of advice",
-        counted(looked_at, "object"),
-        counted(count(Level::Error), "error"),
-        counted(count(Level::Warning), "warning"),
-        counted(count(Level::Advice), "piece")
-    ));
     let fails = findings.iter().any(|finding| args.fail_on.is_met_by(finding.level));
     Ok(if fails { Exit::No } else { Exit::Yes })
 }

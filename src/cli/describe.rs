@@ -1,12 +1,15 @@
 //! What a load met, told on standard error.
 
+use portcullis::api::graph::{Kind, Object};
+use portcullis::api::inventory::{Inventory, Sourced};
 use portcullis::api::meta::ObjectMeta;
 use portcullis::authz::rbac::aggregation::{AggregationProblem, AggregationWarning};
 use portcullis::authz::rbac::{NOT_AFTER, NOT_BEFORE};
-use portcullis::model::{Moment, Verdict};
+use portcullis::model::{Moment, User, Verdict, groups, names};
 use portcullis::snapshot::{Mode, Notice};
 
 use super::load::{POLICY_KINDS, World};
+use super::rego;
 use super::speak::Speaker;
 
 /// Of what loses nothing, so many are worth a line each.
@@ -16,11 +19,42 @@ const FEW: usize = 3;
 const MANY: usize = 10;
 
 /// Policy that no mode consults is a surprise.
-pub(super) fn unasked(modes: &[Mode], has_rbac: bool, has_abac: bool, speaker: Speaker) {
+pub(super) fn unasked(
+    modes: &[Mode],
+    says: &str,
+    has_rbac: bool,
+    has_abac: bool,
+    speaker: Speaker,
+) {
     for (given, mode, flag) in [(has_rbac, Mode::Rbac, "-f"), (has_abac, Mode::Abac, "--abac")] {
         if given && !modes.contains(&mode) {
-            speaker.warn(format!("what {flag} gives is not asked: --mode leaves out {mode}"));
+            speaker.warn(format!("what {flag} gives is not asked: {says} leaves out {mode}"));
         }
+    }
+}
+
+/// Mode Node without a pod is a policy without its bindings; pods without mode Node are no mistake, but
+/// kubelets that ask without it mostly are.
+pub(super) fn graph(modes: &[Mode], inventory: &Inventory, speaker: Speaker) {
+    let is_pod = |object: &Sourced<Object>| object.value.kind() == Kind::Pod;
+    if modes.contains(&Mode::Node) && !inventory.graph.iter().any(is_pod) {
+        speaker.warn(
+            "there is no pod among what -f gives: mode Node has no opinion on every Secret, ConfigMap, \
+             volume or other object that a kubelet needs for its pods",
+        );
+    }
+}
+
+/// A kubelet is the business of mode Node.
+pub(super) fn asker(world: &World, user: &User, speaker: Speaker) {
+    let is_node = user.name.starts_with(names::NODE_PREFIX) && user.is_member(groups::NODES);
+    if is_node && world.snapshot.node().is_none() {
+        speaker.note("a kubelet asks, and mode Node is not asked: clusters run --mode Node,RBAC");
+    } else if !is_node && user.name.starts_with(names::NODE_PREFIX) {
+        speaker.note(
+            "only a user in the group system:nodes is a kubelet to mode Node: add --as-group \
+             system:nodes, or ask with --as-node NAME",
+        );
     }
 }
 
@@ -38,6 +72,7 @@ pub(super) fn loaded(world: &World, speaker: Speaker) {
     speaker.each(MANY, report.skipped.iter(), |speaker, text| speaker.doubt(text));
     speaker.each(FEW, report.notices.iter(), |speaker, text| speaker.note(text));
     describe_roles(snapshot.notices(), speaker);
+    rego::warn(snapshot.links(), speaker);
     if report.defaulted_namespace > 0 {
         speaker.note(format!(
             "{} without a namespace: read as of namespace `{}` (-n names another)",

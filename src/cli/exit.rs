@@ -8,6 +8,7 @@ use portcullis::authz::abac;
 use portcullis::query::GroupsError;
 use portcullis::snapshot::CompileError;
 use portcullis::source::LoadError;
+use portcullis::source::authorization_config::ConfigurationError;
 use portcullis::source::hierarchy::HierarchyError;
 
 #[cfg(feature = "webhook")]
@@ -52,6 +53,12 @@ pub(crate) enum Failure {
     /// The ABAC policy cannot be loaded.
     #[error(transparent)]
     Abac(#[from] abac::LoadError),
+    /// The policies in Rego cannot be loaded.
+    #[error(transparent)]
+    RegoLoad(#[from] portcullis::source::rego::RegoLoadError),
+    /// The policies in Rego do not compile.
+    #[error(transparent)]
+    Rego(portcullis::authz::rego::CompileError),
     /// Discovery output cannot be read.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
@@ -61,6 +68,9 @@ pub(crate) enum Failure {
     /// The policy does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// The API server would not start with the file of its chain.
+    #[error(transparent)]
+    Chain(#[from] ConfigurationError),
     /// A file besides the policy cannot be read.
     #[error("`{path}`: cannot be read; check the path and your permission to read it")]
     Read {
@@ -132,6 +142,7 @@ impl Failure {
             Self::Serve(portcullis::webhook::ServeError::Config(error)) => {
                 error.problems().iter().map(ToString::to_string).collect()
             }
+            Self::Chain(error) => error.problems().iter().map(ToString::to_string).collect(),
             _ => vec![with_causes(self)],
         }
     }

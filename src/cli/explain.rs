@@ -316,7 +316,7 @@ fn replay<'a>(
             decision: word(verdict.decision),
             reason,
             errors: verdict.errors.clone(),
-            incomplete: is_incomplete(world, verdict, request.attributes.namespace()),
+            incomplete: is_incomplete(world, verdict, request),
             path: verdict.path().into_iter().map(PathStep::from).collect(),
             nearest: Vec::new(),
         },
@@ -335,7 +335,7 @@ fn agrees(
         Decision::Deny => line.decision == LineDecision::Deny,
         Decision::NoOpinion => line.decision == LineDecision::NoOpinion,
     };
-    same && !is_incomplete(world, verdict, request.attributes.namespace())
+    same && !is_incomplete(world, verdict, request)
 }
 
 fn conclusion(replayed: &Replayed<'_>) -> &'static str {

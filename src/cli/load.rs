@@ -7,17 +7,22 @@ use portcullis::api::inventory::Inventory;
 use portcullis::api::rbac::Kind;
 use portcullis::api::resources::{ResourceInfo, ResourceTable, discovery};
 use portcullis::authz::abac;
+use portcullis::authz::node::Gates;
+use portcullis::model::{Request, groups};
 use portcullis::query::Groups;
-use portcullis::snapshot::{self, Config, Mode, Snapshot, SuperUserStep};
+use portcullis::snapshot::{self, Config, Link, Mode, Snapshot, SuperUserStep};
 use portcullis::source::hierarchy::{self, Hierarchy};
-use portcullis::source::{self, Input, LoadOptions, Loaded, Report, Skipped};
+use portcullis::source::{self, Input, LoadOptions, Loaded, Notice, Report, Skipped};
 
-use super::args::{HierarchyFrom, NameArgs, PolicyArgs};
+use super::args::{Asked, HierarchyFrom, NameArgs, PolicyArgs};
 use super::batch;
+use super::chain;
 use super::describe::{self, counted};
 use super::exit::Failure;
 use super::progress::Bar;
+use super::rego;
 use super::speak::Speaker;
+use super::webhook::WebhookUse;
 
 /// The namespace of a question, and of objects that name none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -35,6 +40,8 @@ pub(crate) struct World {
     pub(crate) took: Duration,
     /// The namespace of objects that name none.
     pub(super) default_namespace: String,
+    /// Whether the chain has webhooks that are not asked, and that could change answers.
+    pub(super) has_unasked: bool,
     /// By which namespaces inherit.
     hierarchy: Hierarchy,
 }
@@ -45,6 +52,25 @@ impl World {
     pub(crate) fn is_doubtful(&self, namespace: &str) -> bool {
         self.snapshot.rbac().is_some()
             && self.report.skipped.iter().any(|skipped| self.may_matter(skipped, namespace))
+    }
+
+    /// Whether a pod or volume was left out that could lead to a node.
+    pub(crate) fn is_graph_doubtful(&self) -> bool {
+        const KINDS: [&str; 5] = [
+            "Pod",
+            "PersistentVolume",
+            "VolumeAttachment",
+            "ResourceSlice",
+            "PodCertificateRequest",
+        ];
+        let is_of_graph = |notice: &Notice| matches!(notice, Notice::Unreadable { kind, .. } if KINDS.contains(&kind.as_str()));
+        self.snapshot.node().is_some() && self.report.notices.iter().any(is_of_graph)
+    }
+
+    /// Whether something was left out that could change this answer.
+    pub(crate) fn is_doubtful_for(&self, request: &Request<'_>) -> bool {
+        self.is_doubtful(request.attributes.namespace())
+            || request.user.is_member(groups::NODES) && self.is_graph_doubtful()
     }
 
     fn may_matter(&self, skipped: &Skipped, namespace: &str) -> bool {
@@ -77,17 +103,20 @@ pub(crate) fn read(
     speaker: Speaker,
 ) -> Result<World, Failure> {
     let started = Instant::now();
-    if args.files.is_empty() && args.abac.is_none() && !args.with_defaults && args.modes.is_empty()
+    if args.files.is_empty()
+        && args.abac.is_none()
+        && !args.with_defaults
+        && args.modes.is_empty()
+        && args.authorization_config.is_none()
+        && args.rego.is_empty()
     {
         return Err(Failure::usage(
-            "there is no policy to ask; name files with -f PATH or --abac FILE, \
+            "there is no policy to ask; name files with -f PATH, --abac FILE or --rego PATH, \
              or take the roles of every cluster with --with-defaults",
         ));
     }
     batch::check_stdin(None, args)?;
-    for gate in &args.feature_gates {
-        speaker.note(format!("feature gate `{gate}` changes nothing in this build"));
-    }
+    let gates = gates(args, speaker);
     let default_namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
     let mut loaded = read_objects(args, &default_namespace)?;
     let hierarchy = match &args.hierarchy {
@@ -101,12 +130,34 @@ pub(crate) fn read(
     let Loaded { inventory, report } = loaded;
     let abac = args.abac.as_deref().map(read_abac).transpose()?;
     let has_rbac = args.with_defaults || has_policy(&inventory) || !report.skipped.is_empty();
-    let modes = modes(args, has_rbac, abac.is_some(), &report)?;
-    describe::unasked(&modes, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
+    let rego = rego::policy(args)?;
+    let (mut links, says) = match &args.authorization_config {
+        Some(file) => (chain::links(file, args.webhook, speaker)?, file.display().to_string()),
+        None => {
+            let modes = modes(args, has_rbac, abac.is_some());
+            (modes.into_iter().map(Link::Mode).collect(), "--mode".to_owned())
+        }
+    };
+    let unasked = links.iter().filter(|link| link.mode().is_none()).count();
+    if let Some(policy) = &rego {
+        rego::insert(policy, args, &mut links, speaker);
+    }
+    let modes: Vec<Mode> = links.iter().filter_map(Link::mode).collect();
+    if modes.contains(&Mode::Rbac) && !has_rbac {
+        return Err(Failure::usage(no_rbac(args, &report)));
+    }
+    if modes.contains(&Mode::Node) && args.files.is_empty() {
+        return Err(Failure::usage(
+            "mode Node needs the pods and volumes of the cluster; name files with -f",
+        ));
+    }
+    describe::graph(&modes, &inventory, speaker);
+    describe::unasked(&modes, &says, has_rbac && !args.files.is_empty(), abac.is_some(), speaker);
+    let has_unasked = args.webhook == WebhookUse::Incomplete && unasked > 0;
 
     let step = if args.no_super_user { SuperUserStep::LeaveOut } else { SuperUserStep::Include };
-    let mut config =
-        Config::new(modes).with_super_user(step).with_aggregation(args.aggregate.into());
+    let mut config = links.into_iter().fold(Config::default(), Config::with_link);
+    config = config.with_super_user(step).with_aggregation(args.aggregate.into()).with_node(gates);
     if let Some(policy) = abac {
         config = config.with_abac(policy);
     }
@@ -115,13 +166,36 @@ pub(crate) fn read(
     }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
-    Ok(World { inventory, snapshot, report, took, default_namespace, hierarchy })
+    Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked, hierarchy })
+}
+
+/// The gates that the Node authorizer has; of every other it is said that it has none.
+fn gates(args: &PolicyArgs, speaker: Speaker) -> Gates {
+    let mut gates = Gates::default();
+    for (name, is_on) in &args.feature_gates {
+        let gate = match name.as_str() {
+            "PodCertificateRequest" => &mut gates.pod_certificate_request,
+            "KubeletServiceAccountTokenForCredentialProviders" => {
+                &mut gates.service_account_token_for_credential_providers
+            }
+            _ => {
+                speaker.note(format!("feature gate `{name}` changes nothing in this build"));
+                continue;
+            }
+        };
+        *gate = *is_on;
+        if !args.modes.contains(&Asked::Mode(Mode::Node)) && args.authorization_config.is_none() {
+            speaker.note(format!("feature gate `{name}` changes nothing: --mode has no Node"));
+        }
+    }
+    gates
 }
 
 fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Failure> {
     let options = LoadOptions {
         default_namespace: default_namespace.into(),
         strict: args.strict,
+        keep_metadata: !args.rego.is_empty(),
         ..LoadOptions::default()
     };
     let inputs: Vec<Input> = args.files.iter().map(Input::from).collect();
@@ -177,21 +251,18 @@ fn has_policy(inventory: &Inventory) -> bool {
 }
 
 /// The modes that were asked for, or those for which there is policy.
-fn modes(
-    args: &PolicyArgs,
-    has_rbac: bool,
-    has_abac: bool,
-    report: &Report,
-) -> Result<Vec<Mode>, Failure> {
-    let wants_rbac = args.modes.is_empty() && !has_abac || args.modes.contains(&Mode::Rbac);
-    if wants_rbac && !has_rbac {
-        return Err(Failure::usage(no_rbac(args, report)));
-    }
+fn modes(args: &PolicyArgs, has_rbac: bool, has_abac: bool) -> Vec<Mode> {
     if !args.modes.is_empty() {
-        return Ok(args.modes.clone());
+        let mode = |asked: &Asked| match asked {
+            Asked::Mode(mode) => Some(*mode),
+            Asked::Rego => None,
+        };
+        return args.modes.iter().filter_map(mode).collect();
     }
-    let modes = [(has_rbac, Mode::Rbac), (has_abac, Mode::Abac)];
-    Ok(modes.into_iter().filter_map(|(given, mode)| given.then_some(mode)).collect())
+    // RBAC is missed when nothing else is given.
+    let has_others = has_abac || !args.rego.is_empty();
+    let modes = [(has_rbac || !has_others, Mode::Rbac), (has_abac, Mode::Abac)];
+    modes.into_iter().filter_map(|(given, mode)| given.then_some(mode)).collect()
 }
 
 fn no_rbac(args: &PolicyArgs, report: &Report) -> String {
@@ -207,7 +278,7 @@ fn no_rbac(args: &PolicyArgs, report: &Report) -> String {
     }
     format!(
         "{files}: no Role, ClusterRole, RoleBinding or ClusterRoleBinding among {}; an ABAC policy \
-         is given with --abac",
+         is given with --abac, one in Rego with --rego",
         counted(report.documents, "document")
     )
 }

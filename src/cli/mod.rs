@@ -10,6 +10,7 @@ mod can_i;
 mod cert;
 #[cfg(feature = "webhook")]
 mod certificates;
+mod chain;
 mod check;
 mod describe;
 mod exit;
@@ -21,6 +22,7 @@ mod kubeconfig;
 mod load;
 mod output;
 mod progress;
+mod rego;
 mod rules;
 #[cfg(feature = "webhook")]
 mod serve;
@@ -30,6 +32,7 @@ mod subject;
 mod target;
 #[cfg(feature = "token-file")]
 mod token;
+mod webhook;
 mod who_can;
 #[cfg(all(
     feature = "ledger",

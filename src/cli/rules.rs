@@ -43,7 +43,7 @@ pub(crate) struct RulesArgs {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["user", "groups", "as_sa", "as_pod", "directory", "all_namespaces"]
+        conflicts_with_all = ["user", "groups", "as_sa", "as_pod", "as_node", "directory", "all_namespaces"]
     )]
     queries: Option<PathBuf>,
     #[command(flatten)]
@@ -82,6 +82,7 @@ pub(crate) fn run(args: &RulesArgs, out: &mut dyn Write) -> Result<Exit, Failure
         return answer_all(&world, path, out);
     }
     let user = args.subject.user(&world.inventory, speaker)?;
+    describe::asker(&world, &user, speaker);
     list(&world, &user, &args.scope, args.output.output, out, speaker)
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use portcullis::api::inventory::{Inventory, PodIdentity};
-use portcullis::model::User;
+use portcullis::model::{User, names};
 
 use super::exit::Failure;
 use super::load;
@@ -31,6 +31,9 @@ pub(crate) struct SubjectArgs {
     /// The pod is looked up among the objects that -f reads.
     #[arg(long, value_name = "NS/NAME", conflicts_with_all = ["user", "as_sa"])]
     pub(crate) as_pod: Option<String>,
+    /// The kubelet of a node, in the group system:nodes
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "as_sa", "as_pod"])]
+    pub(crate) as_node: Option<String>,
     /// Who is in which group: a YAML or JSON map from group to list of users
     ///
     /// The user gets the groups in which the file lists it, besides those of --as-group.
@@ -41,11 +44,14 @@ pub(crate) struct SubjectArgs {
 impl SubjectArgs {
     /// Whether anybody asks; found out before anything is loaded.
     pub(crate) fn check(&self) -> Result<(), Failure> {
+        if let Some(node) = self.as_node.as_deref() {
+            return node_name(node).map(|_| ());
+        }
         match (self.user.as_deref(), &self.as_sa, &self.as_pod) {
             (Some(""), ..) => Err(Failure::usage("--as is empty; say who asks")),
             (None, None, None) => Err(Failure::usage(
                 "say who asks: --as USER (with --as-group GROUP for each group), \
-                 --as-sa NS/NAME or --as-pod NS/NAME",
+                 --as-sa NS/NAME, --as-pod NS/NAME or --as-node NAME",
             )),
             _ => Ok(()),
         }
@@ -57,6 +63,17 @@ impl SubjectArgs {
             let directory = load::groups(self.directory.as_deref())?;
             let listed = directory.groups_of(name).map(str::to_owned);
             return Ok(User::impersonated(name, self.groups.iter().cloned().chain(listed)));
+        }
+        if let Some(node) = &self.as_node {
+            let name = node_name(node)?;
+            if !inventory.graph.is_empty() && !is_node_known(inventory, name) {
+                speaker.warn(format!("nothing that was read is on a node `{name}`"));
+            }
+            let mut user = User::node(name);
+            let given = self.groups.iter().filter(|group| !user.is_member(group));
+            let given: Vec<String> = given.cloned().collect();
+            user.groups.extend(given);
+            return Ok(user);
         }
         let (namespace, name) = match (&self.as_sa, &self.as_pod) {
             (Some(account), _) => {
@@ -83,6 +100,23 @@ impl SubjectArgs {
         }
         Ok(User::impersonated(account.name, &self.groups))
     }
+}
+
+/// The name of a node, which is not the name of its user.
+fn node_name(text: &str) -> Result<&str, Failure> {
+    if text.is_empty() {
+        return Err(Failure::usage("--as-node is empty; say which node asks"));
+    }
+    match text.strip_prefix(names::NODE_PREFIX) {
+        Some(name) => Err(Failure::usage(format!(
+            "--as-node takes the name of the node alone: `{name}`, not `{text}`"
+        ))),
+        None => Ok(text),
+    }
+}
+
+fn is_node_known(inventory: &Inventory, name: &str) -> bool {
+    inventory.graph.iter().any(|object| object.value.node_name() == name)
 }
 
 fn pair<'a>(flag: &str, text: &'a str) -> Result<(&'a str, &'a str), Failure> {

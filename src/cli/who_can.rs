@@ -8,8 +8,8 @@ use clap::Args;
 use portcullis::api::authorization::{PreparedReview, Review};
 use portcullis::api::rbac::Subject as BoundSubject;
 use portcullis::api::resources::ResourceTable;
-use portcullis::model::groups;
-use portcullis::query::{self, Directory, Row, WhoCan};
+use portcullis::model::{Attributes, groups};
+use portcullis::query::{self, Authority, Directory, Row, WhoCan};
 use serde::Serialize;
 
 use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeArgs};
@@ -23,8 +23,9 @@ use super::target::TargetArgs;
 
 /// List everybody who may do something, with binding, role and rule
 ///
-/// One row a subject of every grant: system:masters first, then RBAC, then ABAC. Groups are listed
-/// as groups; --expand adds the service accounts that were read and the users of --groups. A MARK
+/// One row a subject of every grant: system:masters first, then the modes in their order. With mode
+/// Node there is a row for each node and for each pod or volume that leads to it. Groups are listed as
+/// groups; --expand adds the service accounts that were read and the users of --groups. A MARK
 /// tells why no real request can use a grant (`unreachable`, `dead`, …), although access reviews
 /// answer yes.
 #[derive(Debug, Args)]
@@ -34,6 +35,9 @@ Examples:
   portcullis who-can delete pods/web-0 -n shop --expand --groups groups.yaml -f dump/
   portcullis who-can create pods --subresource exec -A -o name -f dump/
   portcullis who-can get /metrics -f dump/
+
+  # Which nodes may read that Secret, and through which pods?
+  portcullis who-can get secrets/tls -n shop --mode Node,RBAC -f dump/
 
   # Many at once: specs of SubjectAccessReviews without a user in,
   # {\"subjects\": […], \"error\": …} out
@@ -96,7 +100,7 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
     let found = query::who_can(&world.snapshot, &attributes, &table);
     match args.output.output {
         format @ (Format::Json | Format::Yaml) => {
-            let is_doubtful = world.is_doubtful(attributes.namespace());
+            let is_doubtful = is_doubtful(&world, &attributes);
             object(out, format, &who::Answer::new(&found, directory.as_ref(), is_doubtful, &spec))?;
         }
         Format::Name => write_names(&found, directory.as_ref(), out)?,
@@ -117,11 +121,15 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
             counted(marked, "row")
         ));
     }
-    if world.is_doubtful(attributes.namespace()) || !found.incomplete.is_empty() {
+    if is_doubtful(&world, &attributes) || !found.incomplete.is_empty() {
         speaker.doubt("the list may be incomplete: what was skipped could add to it");
         return Ok(Exit::Incomplete);
     }
     Ok(Exit::Yes)
+}
+
+fn is_doubtful(world: &World, attributes: &Attributes<'_>) -> bool {
+    world.is_doubtful(attributes.namespace()) || world.is_graph_doubtful()
 }
 
 fn directory(args: &WhoCanArgs, world: &World) -> Result<Option<Directory>, Failure> {
@@ -183,8 +191,11 @@ fn answer_all(
     Ok(exit)
 }
 
-/// A subject as bindings write it. Everybody is two groups.
+/// A subject as bindings write it. Everybody is two groups; nodes are none of the locator's business.
 fn bound(row: &Row<'_>) -> Vec<BoundSubject> {
+    if row.authority() == Authority::Node {
+        return Vec::new();
+    }
     if let Some(subject) = row.bound_subject() {
         return vec![subject];
     }

@@ -62,6 +62,15 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// The name of the object; empty when none is named, and for paths (S-SAR-7).
+    #[must_use]
+    pub const fn name(&self) -> &'a str {
+        match self {
+            Self::Resource(resource) => resource.name,
+            Self::NonResource(_) => "",
+        }
+    }
+
     /// Whether the verb only reads: exactly `get`, `list` or `watch` (S-ATTR-11).
     #[must_use]
     pub fn is_read_only(&self) -> bool {

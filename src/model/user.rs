@@ -20,6 +20,8 @@ pub mod names {
     pub const ANONYMOUS: &str = "system:anonymous";
     /// What the user name of a service account begins with.
     pub const SERVICE_ACCOUNT_PREFIX: &str = "system:serviceaccount:";
+    /// What the user name of a kubelet begins with; the name of its node follows (S-NODE-1).
+    pub const NODE_PREFIX: &str = "system:node:";
 }
 
 /// Who asks: a name, a uid, groups in order, and extra values (S-ATTR-1).
@@ -80,6 +82,21 @@ impl User {
             format!("{}:{namespace}", groups::SERVICE_ACCOUNTS),
             groups::AUTHENTICATED.to_owned(),
         ])
+    }
+
+    /// The kubelet of a node, with the groups that its certificate and the API server give it (S-NODE-1).
+    ///
+    /// ```
+    /// use portcullis::model::User;
+    ///
+    /// let kubelet = User::node("n1");
+    /// assert_eq!(kubelet.name, "system:node:n1");
+    /// assert_eq!(kubelet.groups, ["system:nodes", "system:authenticated"]);
+    /// ```
+    #[must_use]
+    pub fn node(name: &str) -> Self {
+        Self::new(format!("{}{name}", names::NODE_PREFIX))
+            .with_groups([groups::NODES, groups::AUTHENTICATED])
     }
 
     /// The user that impersonation of `name` with `groups` yields (S-IMP-6).

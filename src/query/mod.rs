@@ -9,17 +9,23 @@
 //! [`ResourceTable`](crate::api::resources::ResourceTable)).
 
 mod binding;
+#[cfg(all(feature = "files", feature = "structured-chain"))]
+mod chain;
 mod check;
 mod groups;
 mod mark;
 mod members;
 mod nearest;
+#[cfg(feature = "node")]
+mod node;
 mod rules;
 mod who_can;
 
 pub use binding::{
     BindingPlan, BindingRole, BindingRoleError, BindingScope, MayNotBind, NotBindable, may_bind,
 };
+#[cfg(all(feature = "files", feature = "structured-chain"))]
+pub use chain::{chain_errors, check_chain};
 #[cfg(feature = "files")]
 pub use check::check_report;
 pub use check::{Finding, Level, check};

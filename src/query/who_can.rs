@@ -1,6 +1,8 @@
 use std::fmt;
 
 use super::mark::{Mark, Reach, mark_attributes};
+#[cfg(feature = "node")]
+use super::node::{self, NodeGrant};
 use crate::api::Str;
 use crate::api::rbac::{PolicyRule, Subject as BoundSubject};
 use crate::api::resources::ResourceTable;
@@ -49,6 +51,8 @@ enum Grant<'s> {
     Rbac(rbac::Row<'s>),
     #[cfg(feature = "abac")]
     Abac(Box<abac::Row>),
+    #[cfg(feature = "node")]
+    Node(Box<NodeGrant>),
 }
 
 /// Who grants.
@@ -62,6 +66,8 @@ pub enum Authority {
     Abac,
     /// Likewise.
     AlwaysAllow,
+    /// Likewise.
+    Node,
 }
 
 impl fmt::Display for Authority {
@@ -71,6 +77,7 @@ impl fmt::Display for Authority {
             Self::Rbac => "RBAC",
             Self::Abac => "ABAC",
             Self::AlwaysAllow => "AlwaysAllow",
+            Self::Node => "Node",
         })
     }
 }
@@ -98,7 +105,8 @@ pub struct Subject {
     pub namespace: Str,
     /// The name.
     pub name: Str,
-    /// The group that the user must be in besides; only ABAC has such grants.
+    /// The group that the user must be in besides: so it is with some grants of ABAC, and with nodes,
+    /// whose name alone makes nobody a kubelet (S-NODE-1).
     pub while_in: Option<Str>,
     /// Everybody, whether authenticated or not; then nothing else is set.
     pub everybody: bool,
@@ -238,6 +246,13 @@ pub fn who_can<'s>(
             // Compiling refuses a mode without its engine.
             #[cfg(not(feature = "abac"))]
             Mode::Abac => {}
+            #[cfg(feature = "node")]
+            Mode::Node => {
+                let grants = snapshot.node().map(|graph| node::grants(graph, attributes));
+                let row = |grant| Row { grant: Grant::Node(Box::new(grant)), mark: None };
+                who.rows.extend(grants.into_iter().flatten().map(row));
+            }
+            #[cfg(not(feature = "node"))]
             Mode::Node => {}
         }
     }
@@ -282,6 +297,8 @@ impl<'s> Row<'s> {
                 },
                 (None, group) => Subject::group(group.as_deref().unwrap_or_default()),
             },
+            #[cfg(feature = "node")]
+            Grant::Node(grant) => grant.subject(),
         }
     }
 
@@ -305,6 +322,8 @@ impl<'s> Row<'s> {
             Grant::Rbac(_) => Authority::Rbac,
             #[cfg(feature = "abac")]
             Grant::Abac(_) => Authority::Abac,
+            #[cfg(feature = "node")]
+            Grant::Node(_) => Authority::Node,
         }
     }
 
@@ -382,6 +401,8 @@ impl<'s> Row<'s> {
                     Step { kind: "policy", text: row.text.clone(), origin },
                 ]
             }
+            #[cfg(feature = "node")]
+            Grant::Node(grant) => grant.path(),
         }
     }
 }

@@ -146,7 +146,10 @@ impl Engines {
     fn for_rego(&self) -> rego::World {
         rego::World {
             #[cfg(feature = "rbac")]
-            rbac: self.rbac.clone().map(|policy| policy as Arc<dyn Authorizer>),
+            rbac: self.rbac.clone().map(|policy| {
+                let policy: Arc<dyn Authorizer> = policy;
+                policy
+            }),
             #[cfg(not(feature = "rbac"))]
             rbac: None,
             facts: self.facts.clone().unwrap_or_default(),
@@ -172,13 +175,11 @@ pub fn compile(inventory: &Inventory, config: &Config) -> Result<Snapshot, Compi
     #[cfg(not(feature = "rbac"))]
     let notices = Vec::new();
     #[cfg(feature = "node")]
-    let engines = match config.has(Mode::Node) {
-        true => {
-            let node = Some(Arc::new(load_node(inventory, config).graph()));
-            Engines { node, ..engines }
-        }
-        false => engines,
-    };
+    let mut engines = engines;
+    #[cfg(feature = "node")]
+    if config.has(Mode::Node) {
+        engines.node = Some(Arc::new(load_node(inventory, config).graph()));
+    }
     let chain = build_chain(config, &engines)?;
     Ok(Snapshot::new(1, config, engines, chain, notices))
 }
@@ -186,11 +187,7 @@ pub fn compile(inventory: &Inventory, config: &Config) -> Result<Snapshot, Compi
 /// Loads the part of an inventory that the Node authorizer reads.
 #[cfg(feature = "node")]
 pub(super) fn load_node(inventory: &Inventory, config: &Config) -> node::Editor {
-    let mut editor = node::Editor::new(config.node);
-    for object in &inventory.graph {
-        editor.apply(&object.value);
-    }
-    editor
+    node::Editor::load(config.node, inventory.graph.iter().map(|object| &object.value))
 }
 
 /// Loads the RBAC part of an inventory, aggregated roles resolved as configured.

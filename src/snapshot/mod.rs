@@ -8,12 +8,14 @@
 
 mod compile;
 mod config;
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 mod live;
+#[cfg(feature = "structured-chain")]
+mod structured;
 
 pub use compile::{CompileError, Notice, Snapshot, compile};
 #[cfg(feature = "rbac")]
 pub use config::GrantWarning;
 pub use config::{Config, Link, Mode, ModeError, SuperUserStep};
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 pub use live::{ApplyError, Change, Live};

@@ -5,6 +5,12 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
+#[cfg(feature = "rego")]
+use super::WrongType;
+#[cfg(feature = "rego")]
+use super::facts;
+#[cfg(feature = "node")]
+use super::graph;
 use super::object::Outcome;
 use super::text::length;
 use super::wire::Metadata;
@@ -12,6 +18,10 @@ use super::{LoadError, LoadOptions, Loaded, Notice, Progress, Skipped};
 use crate::api::Str;
 #[cfg(feature = "authn")]
 use crate::api::core::{SecretContent, ServiceAccount};
+#[cfg(feature = "node")]
+use crate::api::graph::Object as GraphObject;
+#[cfg(feature = "rego")]
+use crate::api::inventory::ObjectFacts;
 use crate::api::inventory::{Inventory, Kinship, Sourced};
 use crate::api::meta::ObjectMeta;
 use crate::api::rbac::{Kind, Object};
@@ -30,6 +40,11 @@ pub(super) struct Collector<'a> {
     hasher: DefaultHashBuilder,
     /// Objects that were replaced, to be dropped at the end.
     replaced: Vec<(Kind, usize)>,
+    /// The same for what the Node authorizer reads.
+    #[cfg(feature = "node")]
+    graph: graph::Index,
+    #[cfg(feature = "node")]
+    replaced_in_graph: Vec<usize>,
     source: Source,
     done: u64,
     total: u64,
@@ -65,6 +80,10 @@ impl<'a> Collector<'a> {
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             replaced: Vec::new(),
+            #[cfg(feature = "node")]
+            graph: graph::Index::default(),
+            #[cfg(feature = "node")]
+            replaced_in_graph: Vec::new(),
             source: Source { name: Arc::from(""), text: 0, size: 0, document: 0 },
             done: 0,
             total,
@@ -137,6 +156,24 @@ impl<'a> Collector<'a> {
                 self.default_namespace(&mut pod.namespace);
                 self.loaded.inventory.pods.push(pod);
             }
+            #[cfg(feature = "node")]
+            Outcome::GraphPod(mut identity, mut pod) => {
+                self.default_namespace(&mut identity.namespace);
+                pod.namespace.clone_from(&identity.namespace);
+                self.loaded.inventory.pods.push(identity);
+                self.add_to_graph(origin, (*pod).into());
+            }
+            #[cfg(feature = "node")]
+            Outcome::Graph(mut object) => {
+                let is_namespaced = object.kind().is_namespaced();
+                if let Some(namespace) = object.namespace_mut() {
+                    match is_namespaced {
+                        true => self.default_namespace(namespace),
+                        false => namespace.clear(),
+                    }
+                }
+                self.add_to_graph(origin, object);
+            }
             #[cfg(feature = "authn")]
             Outcome::Node(node) => self.loaded.inventory.core.nodes.push(node),
             #[cfg(feature = "authn")]
@@ -185,6 +222,23 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
+    /// Takes what an object says about itself, unless the object itself was left out.
+    #[cfg(feature = "rego")]
+    pub(super) fn add_facts(&mut self, line: u32, facts: Result<ObjectFacts, WrongType>) {
+        match facts {
+            Ok(mut facts) => {
+                if facts.namespace.is_empty() && facts::is_namespaced(&facts.group, &facts.kind) {
+                    facts.namespace.clone_from(&self.options.default_namespace);
+                }
+                self.loaded.inventory.metadata.push(facts);
+            }
+            Err(reason) => {
+                let (origin, kind) = (self.origin(line), Str::const_new("object"));
+                self.notice(Notice::Unreadable { origin, kind, reason });
+            }
+        }
+    }
+
     fn add_service_account(&mut self, metadata: Metadata) {
         let Metadata { mut namespace, name, .. } = metadata;
         self.default_namespace(&mut namespace);
@@ -206,7 +260,7 @@ impl<'a> Collector<'a> {
         everyone: bool,
     ) {
         let kind = object.kind();
-        let namespace = &mut metadata_mut(&mut object).namespace;
+        let namespace = &mut object.metadata_mut().namespace;
         if kind.is_namespaced() {
             self.default_namespace(namespace);
         } else if !namespace.is_empty() {
@@ -250,6 +304,19 @@ impl<'a> Collector<'a> {
         self.replaced.push(earlier);
     }
 
+    #[cfg(feature = "node")]
+    fn add_to_graph(&mut self, origin: Origin, value: GraphObject) {
+        let objects = &self.loaded.inventory.graph;
+        if let Some(at) = self.graph.put(objects, &value) {
+            if let Some(earlier) = objects.get(at).map(|it| it.origin.clone()) {
+                let (origin, key) = (origin.clone(), value.key());
+                self.notice(Notice::DuplicateInGraph { origin, earlier, key });
+            }
+            self.replaced_in_graph.push(at);
+        }
+        self.loaded.inventory.graph.push(Sourced { value, origin });
+    }
+
     fn default_namespace(&mut self, namespace: &mut Str) {
         if namespace.is_empty() {
             namespace.clone_from(&self.options.default_namespace);
@@ -273,6 +340,11 @@ impl<'a> Collector<'a> {
         drop_at(&mut inventory.cluster_role_bindings, &replaced(Kind::ClusterRoleBinding));
         drop_at(&mut inventory.roles, &replaced(Kind::Role));
         drop_at(&mut inventory.role_bindings, &replaced(Kind::RoleBinding));
+        #[cfg(feature = "node")]
+        {
+            self.replaced_in_graph.sort_unstable();
+            drop_at(&mut inventory.graph, &self.replaced_in_graph);
+        }
         self.loaded
     }
 }
@@ -286,15 +358,6 @@ fn drop_at<T>(items: &mut Vec<T>, places: &[usize]) {
         at += 1;
         !drop
     });
-}
-
-fn metadata_mut(object: &mut Object) -> &mut ObjectMeta {
-    match object {
-        Object::ClusterRole(object) => &mut object.metadata,
-        Object::ClusterRoleBinding(object) => &mut object.metadata,
-        Object::Role(object) => &mut object.metadata,
-        Object::RoleBinding(object) => &mut object.metadata,
-    }
 }
 
 fn identity(inventory: &Inventory, (kind, at): (Kind, usize)) -> Option<(&Str, &Str)> {

@@ -7,6 +7,8 @@ use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
 use super::collect::Collector;
+#[cfg(feature = "rego")]
+use super::facts;
 use super::node::{Node, NodeSeed, Value};
 use super::object::{self, Class, Inherited, Outcome};
 use super::text::{Lines, is_json_space, narrow, offset_in};
@@ -106,10 +108,19 @@ impl<'a> Reader<'a, '_, '_> {
             }
             return Ok(());
         }
-        match object::from_wide(wide, inherited) {
-            Some(outcome) => self.collector.add(line, offset_in(self.text, value), outcome),
-            None => self.exact(value, line, inherited),
+        let Some(outcome) = object::from_wide(wide, inherited) else {
+            return self.exact(value, line, inherited);
+        };
+        #[cfg(feature = "rego")]
+        if self.collector.options.keep_metadata {
+            let Some(facts) = facts::from_text(value, inherited) else {
+                return self.exact(value, line, inherited);
+            };
+            if !facts.kind.is_empty() {
+                self.collector.add_facts(line, Ok(facts));
+            }
         }
+        self.collector.add(line, offset_in(self.text, value), outcome)
     }
 
     /// Lists in lists are read as kubectl reads them, down to the depth limit.
@@ -172,7 +183,13 @@ impl<'a> Reader<'a, '_, '_> {
             }
             return Ok(());
         }
+        #[cfg(feature = "rego")]
+        let facts = facts::of_interest(&node, inherited, self.collector.options);
         let mut outcome = object::from_node(node, inherited);
+        #[cfg(feature = "rego")]
+        if let Some(facts) = facts.filter(|_| !outcome.is_left_out()) {
+            self.collector.add_facts(line, facts);
+        }
         if let Outcome::Skipped { reason: SkipReason::WrongType(reason), .. } = &mut outcome
             && !value.is_empty()
             && let Err(error) = serde_json::from_str::<Wide<'_>>(value)

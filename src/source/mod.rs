@@ -45,9 +45,13 @@ pub mod crl;
 mod defaults;
 pub(crate) mod document;
 mod error;
+#[cfg(feature = "rego")]
+mod facts;
 #[cfg(feature = "jwks")]
 pub mod fetch;
 mod files;
+#[cfg(feature = "node")]
+mod graph;
 pub mod hierarchy;
 mod json;
 #[cfg(feature = "jwks")]
@@ -113,6 +117,10 @@ pub struct LoadOptions {
     pub default_namespace: Str,
     /// Whether the first object that would be skipped refuses the load. Default: no.
     pub strict: bool,
+    /// Whether labels and annotations of every object are kept, whatever its kind
+    /// ([`Inventory::metadata`]). Default: no.
+    #[cfg(feature = "rego")]
+    pub keep_metadata: bool,
     /// What hostile input may cost.
     pub limits: Limits,
 }
@@ -122,6 +130,8 @@ impl Default for LoadOptions {
         Self {
             default_namespace: Str::const_new("default"),
             strict: false,
+            #[cfg(feature = "rego")]
+            keep_metadata: false,
             limits: Limits::default(),
         }
     }

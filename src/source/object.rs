@@ -4,6 +4,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+#[cfg(feature = "node")]
+use super::graph;
 use super::node::{Node, Value};
 use super::old::{self, Version};
 #[cfg(feature = "authn")]
@@ -14,7 +16,10 @@ use super::{SkipReason, WrongType};
 use crate::api::Str;
 #[cfg(feature = "authn")]
 use crate::api::core;
+#[cfg(feature = "node")]
+use crate::api::graph::{Kind as GraphKind, Object as GraphObject, Pod as GraphPod};
 use crate::api::inventory::{CustomResource, Kinship, Namespace, PodIdentity};
+use crate::api::null::ObjectsOnly;
 use crate::api::rbac::{ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding};
 
 /// What an object turned out to be.
@@ -29,6 +34,11 @@ pub(super) enum Outcome {
     ServiceAccount(Metadata),
     CustomResource(CustomResource),
     Pod(PodIdentity),
+    /// A pod itself, whatever else it is: what it refers to, besides.
+    #[cfg(feature = "node")]
+    GraphPod(PodIdentity, Box<GraphPod>),
+    #[cfg(feature = "node")]
+    Graph(GraphObject),
     /// Of no interest, but for who wants to know the parents of namespaces. The name of the kind.
     Kinship(Kinship, String),
     #[cfg(feature = "authn")]
@@ -47,6 +57,14 @@ pub(super) enum Outcome {
         kind: Str,
         reason: WrongType,
     },
+}
+
+#[cfg(feature = "rego")]
+impl Outcome {
+    /// Whether it is as if the object was not there.
+    pub(super) const fn is_left_out(&self) -> bool {
+        matches!(self, Self::Skipped { .. } | Self::Unreadable { .. })
+    }
 }
 
 /// What an object says of itself.
@@ -82,6 +100,9 @@ pub(super) enum Class {
     ServiceAccount,
     CustomResource,
     Pod,
+    /// What the Node authorizer reads, pods included.
+    #[cfg(feature = "node")]
+    Graph(GraphKind),
     /// What names the parent of a namespace; whether it stands in the child.
     Kinship {
         in_child: bool,
@@ -117,6 +138,10 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
                 suggestion: suggest(kind),
             }),
         };
+    }
+    #[cfg(feature = "node")]
+    if let Some(kind) = graph::kind_of(group, kind) {
+        return Class::Graph(kind);
     }
     match (group, kind) {
         // Old OpenShift policy too; and a group that is nearly ours is a slip.
@@ -223,6 +248,8 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
         Class::Node => Outcome::Node(token_node(wide.metadata)),
         Class::CustomResource => Outcome::CustomResource(custom_resource(spec(wide.spec)?)),
         Class::Pod => Outcome::Pod(pod(kind, wide.metadata, spec(wide.spec)?)),
+        #[cfg(feature = "node")]
+        Class::Graph(kind) => graph::from_wide(kind, wide)?,
         Class::Kinship { in_child } => {
             let kinship = kinship(in_child, wide.metadata, spec(wide.spec)?);
             Outcome::Kinship(kinship, other_kind(api_version, kind))
@@ -235,8 +262,10 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
     })
 }
 
-fn spec<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> Option<T> {
-    raw.map_or_else(|| Some(T::default()), |raw| serde_json::from_str(raw.get()).ok())
+pub(super) fn spec<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> Option<T> {
+    let Some(raw) = raw else { return Some(T::default()) };
+    // Its text is one whole value: nothing can follow it.
+    T::deserialize(ObjectsOnly(&mut serde_json::Deserializer::from_str(raw.get()))).ok()
 }
 
 // === the exact reading ===
@@ -261,6 +290,9 @@ pub(super) fn from_node(mut node: Node, inherited: &Inherited) -> Outcome {
         }
         #[cfg(feature = "authn")]
         Class::Node | Class::Secret => names(&node, &class, &kind)
+            .unwrap_or_else(|reason| Outcome::Unreadable { kind: header.kind, reason }),
+        #[cfg(feature = "node")]
+        Class::Graph(_) => names(&node, &class, &kind)
             .unwrap_or_else(|reason| Outcome::Unreadable { kind: header.kind, reason }),
         Class::Kinship { in_child } => {
             let read = || Ok(kinship(in_child, self::metadata(&node)?, field(&node, "spec")?));
@@ -295,13 +327,15 @@ pub(super) fn kind_of(node: &Node, inherited: &Inherited) -> (String, String) {
 
 fn rbac(node: &mut Node, kind: Kind, version: Version) -> Result<Outcome, WrongType> {
     let everyone = version == Version::V1Alpha1 && old::subjects_to_v1(node)?;
-    metadata(node)?;
-    let object = match kind {
+    let own = metadata(node)?.into_meta().annotations;
+    let mut object: Object = match kind {
         Kind::ClusterRole => read::<ClusterRole>(node)?.into(),
         Kind::ClusterRoleBinding => read::<ClusterRoleBinding>(node)?.into(),
         Kind::Role => read::<Role>(node)?.into(),
         Kind::RoleBinding => read::<RoleBinding>(node)?.into(),
     };
+    // As the quick reading has it.
+    object.metadata_mut().annotations = own;
     Ok(Outcome::Rbac { object, old: version.old_name(), everyone })
 }
 
@@ -317,6 +351,8 @@ fn names(node: &Node, class: &Class, kind: &str) -> Result<Outcome, WrongType> {
         #[cfg(feature = "authn")]
         Class::Node => Outcome::Node(token_node(metadata)),
         Class::CustomResource => Outcome::CustomResource(custom_resource(field(node, "spec")?)),
+        #[cfg(feature = "node")]
+        Class::Graph(kind) => return graph::from_node(*kind, metadata, node),
         _ => Outcome::Pod(pod(kind, metadata, field(node, "spec")?)),
     })
 }
@@ -399,16 +435,36 @@ fn pod(kind: &str, metadata: Metadata, spec: PodMaker) -> PodIdentity {
         "CronJob" => spec.job_template.into_spec().template.into_spec(),
         _ => spec.template.into_spec(),
     };
-    let named = [spec.service_account_name, spec.service_account].into_iter();
-    let service_account =
-        named.into_iter().find(|name| !name.is_empty()).unwrap_or(Str::const_new("default"));
+    let service_account = match spec.service_account_name.is_empty() {
+        true => spec.service_account,
+        false => spec.service_account_name,
+    };
+    #[cfg(all(feature = "authn", not(feature = "node")))]
+    let node_name = spec.node_name;
+    #[cfg(not(all(feature = "authn", not(feature = "node"))))]
+    let node_name = Str::default();
+    identity(kind, metadata, service_account, node_name)
+}
+
+/// Who a pod, or what makes pods, is to the API server. Without a service account it is `default`.
+pub(super) fn identity(
+    kind: &str,
+    metadata: Metadata,
+    service_account: Str,
+    node_name: Str,
+) -> PodIdentity {
+    #[cfg(not(feature = "authn"))]
+    let _ = node_name;
     PodIdentity {
         kind: kind.into(),
         namespace: metadata.namespace,
         name: metadata.name,
-        service_account,
+        service_account: match service_account.is_empty() {
+            true => Str::const_new("default"),
+            false => service_account,
+        },
         #[cfg(feature = "authn")]
-        node_name: spec.node_name,
+        node_name,
         #[cfg(feature = "authn")]
         uid: metadata.uid,
         #[cfg(feature = "authn")]

@@ -3,6 +3,8 @@ use std::fmt;
 
 use super::text::{NAME, excerpt};
 use crate::api::Str;
+#[cfg(feature = "node")]
+use crate::api::graph;
 use crate::api::rbac::ObjectKey;
 use crate::model::Origin;
 
@@ -139,6 +141,16 @@ pub enum Notice {
         /// Which object.
         key: ObjectKey,
     },
+    /// The same for an object that the Node authorizer reads.
+    #[cfg(feature = "node")]
+    DuplicateInGraph {
+        /// The one that counts.
+        origin: Origin,
+        /// The one that was replaced.
+        earlier: Origin,
+        /// Which object.
+        key: graph::Key,
+    },
     /// A field stands twice in an object; the last one counts.
     DuplicateField {
         /// The object.
@@ -210,6 +222,10 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Duplicate { origin, earlier, key } => {
+                write!(f, "{origin}: {key} replaces the one at {earlier}")
+            }
+            #[cfg(feature = "node")]
+            Self::DuplicateInGraph { origin, earlier, key } => {
                 write!(f, "{origin}: {key} replaces the one at {earlier}")
             }
             Self::DuplicateField { origin, line, field } => {

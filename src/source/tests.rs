@@ -48,6 +48,19 @@ fn lists_within_lists_are_read_and_other_objects_with_items_are_not() {
     assert!(read("b.yaml", &format!("# \n{box_of}")).inventory.cluster_roles.is_empty());
 }
 
+/// Derived types read a list as their fields in order; Go does not.
+#[test]
+fn a_list_is_no_object_whatever_stands_in_it() {
+    let fields = r#"["rbac.authorization.k8s.io/v1","ClusterRoleBinding",{"name":"b"},[],
+        [{"kind":"Group","name":"system:authenticated"}],
+        {"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"cluster-admin"}]"#;
+    let in_list = format!(r#"{{"kind":"List","apiVersion":"v1","items":[{fields}]}}"#);
+    for text in [fields.to_owned(), in_list.clone(), format!("# \n{in_list}")] {
+        let loaded = read("a", &text);
+        assert_eq!(loaded.inventory, Inventory::default(), "{text}");
+    }
+}
+
 #[test]
 fn of_two_fields_named_items_the_second_counts() {
     let role = "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: ";

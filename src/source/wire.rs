@@ -9,14 +9,14 @@ use serde_json::value::RawValue;
 
 use crate::api::Str;
 use crate::api::meta::{OWN_PREFIX, ObjectMeta, PROPAGATION_PREFIX, StrMap, Uid};
-use crate::api::null::{self, Text};
+use crate::api::null::{self, ObjectsOnly, Text};
 use crate::api::rbac::{AggregationRule, PolicyRule, RoleRef, Subject};
 use crate::util::rfc3339;
 
 /// Every field that decides what an object says, whatever its kind, read in one pass. When this
 /// reads, the type of the kind reads; when it fails, [`Node`](super::node::Node) says why.
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub(super) struct Wide<'a> {
     #[serde(borrow)]
     pub(super) api_version: Text<'a>,
@@ -34,6 +34,10 @@ pub(super) struct Wide<'a> {
     pub(super) aggregation_rule: Option<AggregationRule>,
     #[serde(borrow)]
     pub(super) spec: Option<&'a RawValue>,
+    /// Of pods.
+    #[cfg(feature = "node")]
+    #[serde(borrow)]
+    pub(super) status: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) items: Option<Vec<&'a RawValue>>,
     /// Of Secrets, as are the next two. Never read unless it is one, so that they may be anything.
@@ -46,6 +50,13 @@ pub(super) struct Wide<'a> {
     #[cfg(feature = "authn")]
     #[serde(borrow)]
     pub(super) string_data: Option<&'a RawValue>,
+}
+
+/// Of objects alone: derived code would take a list for the fields in their order.
+impl<'de: 'a, 'a> Deserialize<'de> for Wide<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(ObjectsOnly(deserializer))
+    }
 }
 
 /// All of `metadata`, as the API server types it. The fields without a use are here because a
@@ -105,7 +116,7 @@ impl Metadata {
             name: self.name,
             namespace: self.namespace,
             labels: self.labels,
-            annotations: self.annotations.map(|kept| kept.0).unwrap_or_default(),
+            annotations: self.annotations.map(Annotations::into_own).unwrap_or_default(),
             resource_version: self.resource_version,
         }
     }
@@ -177,6 +188,12 @@ pub(super) struct Annotations(pub(super) StrMap);
 pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
 
 impl Annotations {
+    /// Those that mean something to Portcullis itself.
+    fn into_own(mut self) -> StrMap {
+        self.0.remove(MIRROR);
+        self.0
+    }
+
     fn is_kept(key: &str) -> bool {
         key == MIRROR || key.starts_with(OWN_PREFIX) || key.starts_with(PROPAGATION_PREFIX)
     }
@@ -221,7 +238,7 @@ pub(super) struct PodMaker {
     #[serde(deserialize_with = "null::or_default")]
     pub(super) service_account: Str,
     /// Of Pods.
-    #[cfg(feature = "authn")]
+    #[cfg(all(feature = "authn", not(feature = "node")))]
     #[serde(deserialize_with = "null::or_default")]
     pub(super) node_name: Str,
     /// Of Deployments and the like.

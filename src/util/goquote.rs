@@ -55,10 +55,10 @@ fn inside(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Displays a list of strings as Go's `%q` does: `["a" "b"]`.
-#[cfg(any(feature = "authn", feature = "rbac"))]
+#[cfg(any(feature = "authn", feature = "rbac", feature = "structured-chain"))]
 pub(crate) struct QuotedList<'a, T>(pub(crate) &'a [T]);
 
-#[cfg(any(feature = "authn", feature = "rbac"))]
+#[cfg(any(feature = "authn", feature = "rbac", feature = "structured-chain"))]
 impl<T: AsRef<str>> fmt::Display for QuotedList<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('[')?;

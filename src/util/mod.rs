@@ -3,7 +3,7 @@
 pub(crate) mod aggregate;
 #[cfg(feature = "rbac")]
 pub(crate) mod cowvec;
-#[cfg(feature = "abac")]
+#[cfg(any(feature = "abac", feature = "structured-chain"))]
 pub(crate) mod gojson;
 pub(crate) mod goquote;
 #[cfg(feature = "rbac")]
@@ -11,7 +11,7 @@ pub(crate) mod intern;
 #[cfg(any(feature = "token-cache", feature = "token-file"))]
 pub(crate) mod keyed;
 pub(crate) mod nearest;
-#[cfg(feature = "rbac")]
+#[cfg(any(feature = "node", feature = "rbac"))]
 pub(crate) mod num;
 pub(crate) mod rfc3339;
 #[cfg(feature = "authn")]

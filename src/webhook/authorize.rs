@@ -8,7 +8,10 @@ use serde::Serialize;
 use super::metrics::Decided;
 use super::reply::Reply;
 use super::scratch::with_user;
+#[cfg(feature = "conditional-authorization")]
+use crate::api::authorization::{ConditionSet, ConditionalMode};
 use crate::api::authorization::{Identity, IncomingReview, ReviewError, Version};
+use crate::authz::Authorizer;
 use crate::model::{Decision, Request, User, Verdict};
 use crate::snapshot::Snapshot;
 use crate::util::aggregate::aggregate;
@@ -66,8 +69,12 @@ fn decided(
     seen: impl FnOnce(&Seen<'_>),
 ) -> (Reply, Decided) {
     let request = Request { user, attributes: review.attributes() };
+    #[cfg(feature = "conditional-authorization")]
+    let (verdict, reason, condition_set_chain) =
+        decide_conditionally(snapshot, &request, review.conditional_mode());
+    #[cfg(not(feature = "conditional-authorization"))]
     let (verdict, reason) = decide(snapshot, &request);
-    let outcome = outcome(&verdict);
+    let outcome = outcome(&verdict, snapshot);
     let reply = match outcome {
         // The asker ignores `evaluationError` (S-WHA-12): only a failure lets its failurePolicy
         // speak. What failed is for the log; it may hold pieces of policy.
@@ -84,6 +91,8 @@ fn decided(
                     denied: outcome == Decided::Deny,
                     reason: &reason,
                     evaluation_error: &review.evaluation_error(error.as_deref()),
+                    #[cfg(feature = "conditional-authorization")]
+                    condition_set_chain,
                 },
             ))
         }
@@ -107,11 +116,49 @@ fn decide<'a>(snapshot: &'a Snapshot, request: &'a Request<'a>) -> (Verdict<'a>,
     })
 }
 
-/// A denial with an error is a failure (S-CHAIN-6): nobody knows whether it was meant.
-fn outcome(verdict: &Verdict<'_>) -> Decided {
+/// The same for an asker who may understand conditions: if there are any they are passed on, beside an
+/// answer that grants nothing (S-COND-2).
+#[cfg(feature = "conditional-authorization")]
+fn decide_conditionally<'a>(
+    snapshot: &'a Snapshot,
+    request: &'a Request<'a>,
+    mode: ConditionalMode,
+) -> (Verdict<'a>, String, Option<Vec<ConditionSet>>) {
+    if mode == ConditionalMode::Unsupported {
+        let (verdict, reason) = decide(snapshot, request);
+        return (verdict, reason, None);
+    }
+    let chain = snapshot.chain();
+    let decided = catch_unwind(AssertUnwindSafe(|| chain.authorize_conditionally(request, mode)));
+    let Ok(answer) = decided else {
+        tracing::error!("an authorizer panicked; the review was answered with HTTP 500");
+        return (Verdict::deny("").with_error("an authorizer panicked"), String::new(), None);
+    };
+    match answer.to_wire() {
+        Some(chain) => (Verdict::no_opinion(CONDITIONAL), CONDITIONAL.to_owned(), Some(chain)),
+        None => {
+            let verdict = answer.fold();
+            let reason = verdict.reason().into_owned();
+            (verdict, reason, None)
+        }
+    }
+}
+
+/// The reason of an answer that depends on conditions.
+#[cfg(feature = "conditional-authorization")]
+const CONDITIONAL: &str = "the answer depends on conditions";
+
+/// A denial with an error is a failure (S-CHAIN-6): nobody knows whether it was meant. Unless the owner
+/// of the policy has said that failures of this link deny: then it must not depend on the failure
+/// policy of whoever asks.
+fn outcome(verdict: &Verdict<'_>, snapshot: &Snapshot) -> Decided {
+    let is_meant = || {
+        let link = verdict.link().and_then(|name| snapshot.chain().link(name));
+        link.is_some_and(Authorizer::settles_failures)
+    };
     match verdict.decision {
         Decision::Allow => Decided::Allow,
-        Decision::Deny if verdict.errors.is_empty() => Decided::Deny,
+        Decision::Deny if verdict.errors.is_empty() || is_meant() => Decided::Deny,
         Decision::Deny => Decided::Error,
         Decision::NoOpinion => Decided::NoOpinion,
     }
@@ -168,6 +215,9 @@ struct Status<'a> {
     reason: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     evaluation_error: &'a str,
+    #[cfg(feature = "conditional-authorization")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition_set_chain: Option<Vec<ConditionSet>>,
 }
 
 impl<'a> Answer<'a> {
@@ -180,7 +230,7 @@ impl<'a> Answer<'a> {
 mod tests {
     use super::*;
     use crate::api::inventory::Inventory;
-    use crate::authz::{Authorizer, OnFailure, Rules};
+    use crate::authz::{OnFailure, Rules};
     use crate::model::Attributes;
     use crate::snapshot::{Config, Mode, compile};
 
@@ -287,6 +337,34 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_that_its_owner_wants_to_deny_does_and_is_no_failure_of_the_review() {
+        struct Settled;
+
+        impl Authorizer for Settled {
+            fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
+                Verdict::deny("not evaluated").with_error("it took too long")
+            }
+
+            fn rules_for(&self, _: &User, _: &str) -> Rules {
+                Rules::default()
+            }
+
+            fn settles_failures(&self) -> bool {
+                true
+            }
+        }
+
+        let config = Config::default().with_authorizer("Settled", Settled);
+        let snapshot = compile(&Inventory::default(), &config).unwrap();
+        let body = br#"{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
+            "spec": {"user": "jane", "nonResourceAttributes": {"path": "/", "verb": "get"}}}"#;
+        let (reply, decided) = answer(body, &snapshot, &ReviewLimits::default(), |_| ());
+        assert_eq!((reply.status.as_u16(), decided), (200, Decided::Deny));
+        let text = String::from_utf8(reply.body.to_vec()).unwrap();
+        assert!(text.contains(r#""denied":true,"reason":"not evaluated""#), "{text}");
+    }
+
+    #[test]
     fn an_authorizer_that_panics_fails_its_review_and_not_the_next() {
         for path in ["/panic", "/panic-in-reason"] {
             let (reply, decided) = ask_all("v1", path, Mode::AlwaysAllow);
@@ -294,6 +372,60 @@ mod tests {
             assert!(!String::from_utf8(reply.body.to_vec()).unwrap().contains("on purpose"));
         }
         assert_eq!(ask("/allow").2, Decided::Allow);
+    }
+
+    /// Allows what is small.
+    #[cfg(feature = "conditional-authorization")]
+    struct IfSmall;
+
+    #[cfg(feature = "conditional-authorization")]
+    impl Authorizer for IfSmall {
+        fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
+            Verdict::no_opinion("it depends")
+        }
+
+        fn authorize_conditionally(
+            &self,
+            _: &Request<'_>,
+            _: ConditionalMode,
+        ) -> crate::authz::conditions::Conditional {
+            let small = crate::api::authorization::Condition {
+                id: "small".to_owned(),
+                effect: crate::api::authorization::Effect::Allow,
+                condition: "size < 10".to_owned(),
+                description: String::new(),
+            };
+            crate::authz::conditions::Conditional::of_map("example.com/words", vec![small])
+        }
+
+        fn rules_for(&self, _: &User, _: &str) -> Rules {
+            Rules::default()
+        }
+    }
+
+    #[cfg(feature = "conditional-authorization")]
+    #[test]
+    fn conditions_are_passed_on_to_an_asker_who_understands_them_and_to_nobody_else() {
+        let config = Config::default().with_authorizer("IfSmall", IfSmall);
+        let snapshot = compile(&Inventory::default(), &config).unwrap();
+        let ask = |verb: &str, spec: &str| {
+            let body = format!(
+                r#"{{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
+                    "spec": {{"user": "jane", "resourceAttributes": {{"verb": "{verb}"}}{spec}}}}}"#
+            );
+            let (reply, decided) =
+                answer(body.as_bytes(), &snapshot, &ReviewLimits::default(), |_| ());
+            assert_eq!(decided, Decided::NoOpinion);
+            let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+            assert_eq!(answer["status"]["allowed"], false);
+            answer["status"]["conditionSetChain"].clone()
+        };
+        let aware = r#", "conditionalAuthorization": {"mode": "Optimized"}"#;
+        let chain = ask("create", aware);
+        assert_eq!(chain[0]["authorizerName"], "IfSmall");
+        assert_eq!(chain[0]["conditions"][0]["effect"], "Allow");
+        assert!(ask("create", "").is_null());
+        assert!(ask("get", aware).is_null());
     }
 
     #[test]

@@ -245,6 +245,7 @@ pub(crate) fn kubeconfig(bytes: &[u8]) {
     let cluster = Cluster {
         server: "https://api.example:6443".to_owned(),
         certificate_authority: Some(Material::Embedded(AUTHORITY.to_vec())),
+        ..Cluster::default()
     };
     let token = Credentials::token(Material::Embedded(Secret::new("t: #\"'".to_owned())));
     let entries = Entries::new("jane", token, "example").with_cluster(cluster);

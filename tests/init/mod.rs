@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use portcullis::api::authorization::IncomingReview;
+use portcullis::cel::Expression;
+use portcullis::model::Request;
 use portcullis::webhook::config::{AuthorizerConfig, ServerConfig};
 use serde_json::{Value, json};
 
@@ -150,14 +153,19 @@ fn a_server_too_old_for_match_conditions_is_refused_and_nothing_is_written() {
 /// Whether the API server asks the webhook (S-ACFG-16).
 #[track_caller]
 fn is_asked(conditions: &[String], request: &Value) -> bool {
-    let mut context = cel::Context::default();
-    context.add_variable("request", request.clone()).unwrap();
+    let review = json!({
+        "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": request,
+    });
+    let review = review.to_string();
+    let review = IncomingReview::from_json(review.as_bytes()).unwrap();
+    let user = review.identity().to_user();
+    let asked = Request { user: &user, attributes: review.attributes() };
     // Each is evaluated, so that none can fail unseen behind a false one.
     let values: Vec<bool> = conditions
         .iter()
-        .map(|condition| match cel::Program::compile(condition).unwrap().execute(&context) {
-            Ok(cel::Value::Bool(value)) => value,
-            other => panic!("{condition} about {request}: {other:?}"),
+        .map(|condition| {
+            let answer = Expression::compile(condition).unwrap().evaluate(&asked);
+            answer.unwrap_or_else(|error| panic!("{condition} about {request}: {error}"))
         })
         .collect();
     values.into_iter().all(|value| value)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use portcullis::cel::Expression;
 use serde_json::Value;
 
 /// Everything that is wrong. `minor` is the version of the server.
@@ -99,7 +100,7 @@ fn webhook(webhook: &Value, minor: u32, found: &mut Vec<String>) {
         found.push(format!("matchConditions: {}", conditions.len()));
     }
     for expression in &conditions {
-        if expression.trim().is_empty() || cel::Program::compile(expression).is_err() {
+        if expression.trim().is_empty() || Expression::compile(expression).is_err() {
             found.push(format!("matchConditions: {expression}"));
         }
     }

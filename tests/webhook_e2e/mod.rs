@@ -2,6 +2,7 @@
 //! refusal with its accepted twin.
 
 mod apiserver;
+mod asked;
 mod client;
 mod clients;
 mod closed_loop;

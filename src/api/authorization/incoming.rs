@@ -3,6 +3,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+#[cfg(feature = "conditional-authorization")]
+use super::conditions::{ConditionalAuthorization, ConditionalMode};
 use super::prepared::{Selectors, fields_of, labels_of};
 use super::review::{Review, ReviewError, Version};
 use super::spec::{FieldSelectorAttributes, LabelSelectorAttributes};
@@ -121,6 +123,14 @@ impl<'a> IncomingReview<'a> {
         }
     }
 
+    /// The conditions that the asker understands (S-COND-1), as far as its verb can depend on any
+    /// (S-COND-3).
+    #[cfg(feature = "conditional-authorization")]
+    #[must_use]
+    pub fn conditional_mode(&self) -> ConditionalMode {
+        self.spec.conditional_authorization.mode.for_verb(self.attributes().verb())
+    }
+
     /// The `evaluationError` of the answer: what the authorizer complained about, then the
     /// selectors that were not understood (S-SAR-14). Empty when all went well.
     #[must_use]
@@ -228,6 +238,8 @@ struct Spec<'a> {
     extra: Extra<'a>,
     #[serde(borrow)]
     uid: Text<'a>,
+    #[cfg(feature = "conditional-authorization")]
+    conditional_authorization: ConditionalAuthorization,
 }
 
 #[derive(Debug, Deserialize, Default)]

@@ -23,6 +23,8 @@
 
 mod answer;
 mod compact;
+#[cfg(feature = "conditional-authorization")]
+mod conditions;
 mod incoming;
 mod metadata;
 mod outgoing;
@@ -35,6 +37,8 @@ mod validation;
 
 pub use answer::{Answer, SubjectAccessReviewStatus};
 pub use compact::{RuleRow, compact};
+#[cfg(feature = "conditional-authorization")]
+pub use conditions::{Condition, ConditionSet, ConditionalMode, Effect, FailureMode};
 pub use incoming::{Identity, IncomingReview};
 pub use metadata::{OwnerReference, ReviewMetadata};
 pub use outgoing::OutgoingReview;

@@ -136,17 +136,23 @@ fn digits(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// What the digits after a point are worth. Digits beyond those that Go counts change nothing.
+/// What the digits after a point are worth, to the rounding of Go. Digits that 63 bits do not hold
+/// change nothing.
+#[expect(
+    clippy::as_conversions,
+    reason = "Go calculates in floating point; the result is less than a unit, which fits"
+)]
 fn share(fraction: &str, unit: u64) -> u64 {
-    let (mut value, mut scale): (u128, u128) = (0, 1);
-    for digit in fraction.bytes().map(|byte| u128::from(byte.saturating_sub(b'0'))) {
-        if value > u128::from(u64::MAX >> 1) / 10 {
+    let (mut value, mut scale) = (0_u64, 1.0_f64);
+    for digit in fraction.bytes().map(|byte| u64::from(byte.saturating_sub(b'0'))) {
+        let next = value.checked_mul(10).and_then(|value| value.checked_add(digit));
+        let Some(next) = next.filter(|next| value <= (MOST - 1) / 10 && *next <= MOST) else {
             break;
-        }
-        value = value * 10 + digit;
-        scale *= 10;
+        };
+        value = next;
+        scale *= 10.0;
     }
-    u64::try_from(value * u128::from(unit) / scale).unwrap_or(u64::MAX)
+    (value as f64 * (unit as f64 / scale)) as u64
 }
 
 impl fmt::Display for GoDuration {

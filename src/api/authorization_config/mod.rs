@@ -21,9 +21,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::authorization::Version;
+
 pub use duration::{GoDuration, GoDurationError};
 pub use flags::{FlagError, ModeFlags};
-pub use reload::reload_errors;
+pub use reload::{ReloadError, reload_errors};
 
 /// How long an allowed answer of a webhook is kept by default, and when the file says 0 (S-ACFG-4).
 pub const DEFAULT_AUTHORIZED_TTL: Duration = Duration::from_secs(5 * 60);
@@ -197,7 +199,7 @@ pub struct WebhookEntry {
     /// How long one request may take; more than zero, at most 30 s.
     pub timeout: Duration,
     /// The version of the SubjectAccessReviews that are sent.
-    pub subject_access_review_version: ReviewVersion,
+    pub subject_access_review_version: Version,
     /// What a failure comes to.
     pub failure_policy: FailurePolicy,
     /// Where it is.
@@ -221,26 +223,6 @@ impl WebhookEntry {
     }
 }
 
-/// A version of SubjectAccessReview.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReviewVersion {
-    /// `authorization.k8s.io/v1`.
-    V1,
-    /// `authorization.k8s.io/v1beta1`, where groups stand in the field `group`.
-    V1Beta1,
-}
-
-impl ReviewVersion {
-    /// `v1` or `v1beta1`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::V1 => "v1",
-            Self::V1Beta1 => "v1beta1",
-        }
-    }
-}
-
 /// What it comes to when a webhook does not answer, or its match conditions cannot be evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailurePolicy {
@@ -259,6 +241,12 @@ impl FailurePolicy {
             Self::NoOpinion => "NoOpinion",
         }
     }
+
+    /// The policy of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Deny, Self::NoOpinion].into_iter().find(|policy| policy.as_str() == name)
+    }
 }
 
 /// How a webhook is reached.
@@ -269,4 +257,14 @@ pub enum Connection {
     /// With the service account of the pod: valid for a file, but kube-apiserver panics on it
     /// (S-ACFG-7).
     InClusterConfig,
+}
+
+/// The version of SubjectAccessReviews that a word stands for.
+#[must_use]
+pub fn review_version(name: &str) -> Option<Version> {
+    match name {
+        "v1" => Some(Version::V1),
+        "v1beta1" => Some(Version::V1beta1),
+        _ => None,
+    }
 }

@@ -276,3 +276,38 @@ fn slow_links_alone_are_asked_through_the_runner_and_one_that_does_not_run_is_a_
     assert_eq!(verdict.decision, Decision::Deny);
     assert_eq!(verdict.errors, ["an authorizer was not asked"]);
 }
+
+#[test]
+fn the_failure_of_a_link_that_settles_its_own_is_what_it_says() {
+    struct Settled(Fixed);
+
+    impl Authorizer for Settled {
+        fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
+            self.0.authorize(request)
+        }
+
+        fn rules_for(&self, _: &User, _: &str) -> Rules {
+            Rules::default()
+        }
+
+        fn settles_failures(&self) -> bool {
+            true
+        }
+    }
+
+    let jane = User::new("jane");
+    let chain = |decision| {
+        Chain::new()
+            .with("settled", Settled(Fixed(decision, "", Some("broken"))))
+            .with("all", AlwaysAllow)
+            .with_on_failure(OnFailure::Deny)
+    };
+    assert_eq!(ask(&chain(Decision::NoOpinion), &jane).0, Decision::Allow);
+    assert_eq!(ask(&chain(Decision::Deny), &jane).0, Decision::Deny);
+    // The twin that does not settle it.
+    let hidden = Chain::new()
+        .with("broken", Fixed(Decision::NoOpinion, "", Some("broken")))
+        .with("all", AlwaysAllow)
+        .with_on_failure(OnFailure::Deny);
+    assert_eq!(ask(&hidden, &jane).0, Decision::Deny);
+}

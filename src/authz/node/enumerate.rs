@@ -1,5 +1,7 @@
 //! The inverse question: which nodes may do this, and through what?
 
+use super::block::Block;
+use super::ruling::{Ruling, ruling, selected};
 use super::{Graph, Rule, Vertex};
 use crate::model::Attributes;
 
@@ -8,7 +10,7 @@ use crate::model::Attributes;
 pub struct Row<'g> {
     /// Its name; `None`: every node, known or not.
     pub node: Option<&'g str>,
-    /// Every way that leads there.
+    /// Everything that says so.
     pub via: Vec<Via<'g>>,
 }
 
@@ -30,11 +32,76 @@ pub enum Via<'g> {
 }
 
 impl Graph {
-    /// Which nodes may do what is asked: every node that [`authorize`](crate::authz::Authorizer)
-    /// would allow it, by name, each with what it rests on.
+    /// Which nodes may do what is asked, by name, each with all that it rests on.
+    ///
+    /// A node is among them exactly when [`authorize`](crate::authz::Authorizer::authorize) allows it the
+    /// request, whether or not the graph knows it.
+    ///
+    /// ```
+    /// use portcullis::api::graph::{Object, Pod};
+    /// use portcullis::authz::node::{Editor, Gates, Via};
+    /// use portcullis::model::{Attributes, ResourceAttributes};
+    ///
+    /// let mut pod = Pod::default();
+    /// pod.namespace = "shop".into();
+    /// pod.name = "web-0".into();
+    /// pod.node_name = "n1".into();
+    /// pod.secrets = vec!["tls".into()].into();
+    /// let graph = Editor::load(Gates::default(), [&Object::Pod(pod)]).graph();
+    ///
+    /// let asked = ResourceAttributes::new("get", "secrets").in_namespace("shop").named("tls");
+    /// let attributes = Attributes::Resource(asked);
+    /// let rows = graph.who_can(&attributes);
+    /// assert_eq!(rows[0].node, Some("n1"));
+    /// let Via::Path(way) = &rows[0].via[0] else { panic!("{rows:?}") };
+    /// let way: Vec<String> = way.iter().map(ToString::to_string).collect();
+    /// assert_eq!(way, ["Secret shop/tls", "Pod shop/web-0"]);
+    /// ```
     #[must_use]
-    pub fn who_can<'g>(&'g self, attributes: &Attributes<'g>) -> Vec<Row<'g>> {
-        let _ = attributes;
-        Vec::new()
+    pub fn who_can<'g>(&'g self, attributes: &'g Attributes<'g>) -> Vec<Row<'g>> {
+        let mut rows = Vec::new();
+        match ruling(attributes, self.gates) {
+            Ruling::Every => rows.push(Row { node: None, via: vec![Via::EveryNode] }),
+            Ruling::Rule(index, rule) => {
+                rows.push(Row { node: None, via: vec![Via::Rule(index, rule)] });
+            }
+            Ruling::Nobody(_) => {}
+            // A node without a name may nothing (S-NODE-2).
+            Ruling::Named("", _) => {}
+            Ruling::Named(name, _) => {
+                rows.push(Row { node: Some(name), via: vec![Via::OwnObject] });
+            }
+            Ruling::Selected(selector, _) => add_selected(&mut rows, selector),
+            Ruling::Reached(object) => self.add_reached(&mut rows, object),
+            Ruling::SelectedOrReached(selector, object) => {
+                add_selected(&mut rows, selector);
+                self.add_reached(&mut rows, object);
+            }
+        }
+        // What a selector says of a node comes before the ways to it: the sort is stable.
+        rows.sort_by_key(|row| row.node);
+        rows.dedup_by(|next, row| {
+            let same = next.node == row.node;
+            if same {
+                row.via.append(&mut next.via);
+            }
+            same
+        });
+        rows
     }
+
+    fn add_reached<'g>(&'g self, rows: &mut Vec<Row<'g>>, object: Vertex<'_>) {
+        let row = |block: &'g Block| {
+            let via: Vec<Via<'_>> = self.paths(object, block).into_iter().map(Via::Path).collect();
+            (!via.is_empty()).then(|| Row { node: Some(block.node().as_ref()), via })
+        };
+        rows.extend(self.shards.iter().filter_map(row));
+    }
+}
+
+fn add_selected<'g>(rows: &mut Vec<Row<'g>>, selector: &'g [crate::model::FieldRequirement]) {
+    let mut nodes: Vec<&str> = selected(selector).filter(|node| !node.is_empty()).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    rows.extend(nodes.into_iter().map(|node| Row { node: Some(node), via: vec![Via::Selector] }));
 }

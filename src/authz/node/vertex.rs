@@ -43,6 +43,47 @@ impl VertexKind {
             Self::PodCertificateRequest => "PodCertificateRequest",
         }
     }
+
+    /// Whether it is tied to a node itself, not through another object: the last step of every way.
+    pub(super) const fn is_last(self) -> bool {
+        matches!(
+            self,
+            Self::Pod | Self::VolumeAttachment | Self::ResourceSlice | Self::PodCertificateRequest
+        )
+    }
+
+    /// The byte that stands for it in a table.
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Secret => 0,
+            Self::ConfigMap => 1,
+            Self::ServiceAccount => 2,
+            Self::PersistentVolumeClaim => 3,
+            Self::ResourceClaim => 4,
+            Self::PersistentVolume => 5,
+            Self::Pod => 6,
+            Self::VolumeAttachment => 7,
+            Self::ResourceSlice => 8,
+            Self::PodCertificateRequest => 9,
+        }
+    }
+
+    /// The kind that a byte stands for.
+    pub(super) const fn of_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Secret,
+            1 => Self::ConfigMap,
+            2 => Self::ServiceAccount,
+            3 => Self::PersistentVolumeClaim,
+            4 => Self::ResourceClaim,
+            5 => Self::PersistentVolume,
+            6 => Self::Pod,
+            7 => Self::VolumeAttachment,
+            8 => Self::ResourceSlice,
+            9 => Self::PodCertificateRequest,
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for VertexKind {

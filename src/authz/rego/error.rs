@@ -15,7 +15,6 @@ pub struct CompileError {
     pub reason: String,
 }
 
-#[expect(dead_code, reason = "not yet called")]
 impl CompileError {
     pub(super) fn new(name: &str, reason: impl Into<String>) -> Self {
         Self { name: name.to_owned(), line: 0, column: 0, reason: reason.into() }

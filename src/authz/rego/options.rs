@@ -106,15 +106,17 @@ impl fmt::Debug for Options {
 /// What one evaluation of a policy may use up. Whichever ends first ends the evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Wall time. Default 10 ms: a hundred times what a policy of ten rules takes.
+    /// Wall time. Default 50 ms: a policy of ten rules takes a few µs, but on a busy machine a thread may
+    /// wait for a processor longer than that.
     pub time: Duration,
-    /// Instructions. Default 10 million: more than 10 ms can run.
+    /// Instructions of the register machine; the interpreter has none to count. Default 10 million: more
+    /// than 50 ms can run.
     pub instructions: usize,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { time: Duration::from_millis(10), instructions: 10_000_000 }
+        Self { time: Duration::from_millis(50), instructions: 10_000_000 }
     }
 }
 

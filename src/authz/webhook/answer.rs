@@ -2,6 +2,8 @@ use super::{RemoteAnswer, RemoteError};
 use crate::api::authorization::{
     ReturnedReview, ReturnedReviewError, SubjectAccessReviewStatus, Version,
 };
+#[cfg(feature = "conditional-authorization")]
+use crate::authz::{Conditional, WireError};
 use crate::model::{Decision, Verdict};
 
 /// The error beside a denial that is an approval, too (S-WHA-11).
@@ -36,6 +38,10 @@ pub enum AnswerError {
     /// Something else than a SubjectAccessReview of the version that was asked in.
     #[error(transparent)]
     Review(#[from] ReturnedReviewError),
+    /// Conditions that are none.
+    #[cfg(feature = "conditional-authorization")]
+    #[error(transparent)]
+    Conditions(#[from] WireError),
 }
 
 /// Reads what came back (S-WHA-7, S-WHA-8).
@@ -55,7 +61,10 @@ pub(super) fn read(answer: &RemoteAnswer, asked: Version) -> Result<ReturnedRevi
     {
         return Err(AnswerError::Protobuf);
     }
-    Ok(ReturnedReview::from_json(body, asked)?)
+    let review = ReturnedReview::from_json(body, asked)?;
+    #[cfg(feature = "conditional-authorization")]
+    conditional(&review)?;
+    Ok(review)
 }
 
 /// What an answer comes to (S-WHA-11). Its evaluation error is passed over (S-WHA-12).
@@ -100,4 +109,13 @@ fn status_text(status: u16) -> String {
         }
     };
     text.to_owned()
+}
+
+/// What an answer comes to that may depend on conditions (S-COND-2).
+#[cfg(feature = "conditional-authorization")]
+pub(super) fn conditional(answer: &ReturnedReview) -> Result<Conditional, WireError> {
+    match &answer.condition_set_chain {
+        None => Ok(verdict(&answer.status).into()),
+        Some(chain) => Conditional::from_wire(&answer.status, chain),
+    }
 }

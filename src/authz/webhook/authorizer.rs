@@ -4,8 +4,12 @@ use std::sync::Arc;
 use super::answer::{self, AnswerError};
 use super::cache::{self, Answers, Clock};
 use super::{NOT_ASKED, Remote, RemoteError, WebhookOptions};
+#[cfg(feature = "conditional-authorization")]
+use crate::api::authorization::ConditionalMode;
 use crate::api::authorization::{OutgoingReview, ReturnedReview};
 use crate::api::authorization_config::FailurePolicy;
+#[cfg(feature = "conditional-authorization")]
+use crate::authz::Conditional;
 use crate::authz::{Authorizer, Rules};
 use crate::cel::Matched;
 use crate::model::{Decision, Request, User, Verdict};
@@ -89,6 +93,21 @@ impl WebhookAuthorizer {
         Ok(answer)
     }
 
+    /// What an answer comes to.
+    #[cfg(not(feature = "conditional-authorization"))]
+    fn verdict<'a>(&self, answer: &ReturnedReview) -> Verdict<'a> {
+        answer::verdict(&answer.status)
+    }
+
+    /// What an answer comes to. Nobody asked for conditions; if there are any they are folded (S-COND-3).
+    #[cfg(feature = "conditional-authorization")]
+    fn verdict<'a>(&self, answer: &ReturnedReview) -> Verdict<'a> {
+        match answer::conditional(answer) {
+            Ok(answer) => answer.fold(),
+            Err(error) => self.failed(&error.into()),
+        }
+    }
+
     /// The decision for want of an answer.
     fn failure<'a>(&self) -> Verdict<'a> {
         let decision = match self.options.failure_policy {
@@ -116,8 +135,25 @@ impl Authorizer for WebhookAuthorizer {
         }
         let review = OutgoingReview::new(request, self.options.version);
         match self.answer(request, &review) {
-            Ok(answer) => answer::verdict(&answer.status),
+            Ok(answer) => self.verdict(&answer),
             Err(error) => self.failed(&error),
+        }
+    }
+
+    #[cfg(feature = "conditional-authorization")]
+    fn authorize_conditionally(&self, request: &Request<'_>, mode: ConditionalMode) -> Conditional {
+        let mode = mode.for_verb(request.attributes.verb());
+        if mode == ConditionalMode::Unsupported {
+            return self.authorize(request).into();
+        }
+        if let Some(verdict) = self.unmatched(request) {
+            return verdict.into();
+        }
+        let review = OutgoingReview::conditional(request, self.options.version, mode);
+        let answer = self.answer(request, &review);
+        match answer.and_then(|answer| Ok(answer::conditional(&answer)?)) {
+            Ok(answer) => answer,
+            Err(error) => self.failed(&error).into(),
         }
     }
 
@@ -130,6 +166,12 @@ impl Authorizer for WebhookAuthorizer {
     }
 
     fn is_slow(&self) -> bool {
+        true
+    }
+
+    /// By its failure policy. What was not asked is no failure, and settles nothing: that is for callers
+    /// who look for [`NOT_ASKED`].
+    fn settles_failures(&self) -> bool {
         true
     }
 }

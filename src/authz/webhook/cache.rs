@@ -120,3 +120,16 @@ pub(super) fn is_short(attributes: &Attributes<'_>) -> bool {
     let length: usize = length;
     length < LONGEST_ATTRIBUTES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_counts_for_as_many_as_it_would_fill() {
+        let kept = Kept { answer: Arc::default(), until: Duration::ZERO };
+        for (bytes, weight) in [(0, 1), (8_192, 1), (8_193, 2), (1 << 20, 128)] {
+            assert_eq!(Bytes.weight(&vec![0; bytes].into(), &kept), weight, "{bytes}");
+        }
+    }
+}

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::api::authorization::Version;
 use crate::api::authorization_config::{
-    DEFAULT_AUTHORIZED_TTL, DEFAULT_UNAUTHORIZED_TTL, FailurePolicy, ReviewVersion, WebhookEntry,
+    DEFAULT_AUTHORIZED_TTL, DEFAULT_UNAUTHORIZED_TTL, FailurePolicy, WebhookEntry,
 };
 use crate::cel::{CompileError, Expression, MatchConditions};
 use crate::util::goquote::Quoted;
@@ -44,10 +44,7 @@ impl WebhookOptions {
     pub fn from_entry(entry: &WebhookEntry) -> Result<Self, CompileError> {
         let conditions = entry.match_conditions.iter().map(|text| Expression::compile(text));
         Ok(Self {
-            version: match entry.subject_access_review_version {
-                ReviewVersion::V1 => Version::V1,
-                ReviewVersion::V1Beta1 => Version::V1beta1,
-            },
+            version: entry.subject_access_review_version,
             authorized_ttl: entry.effective_authorized_ttl(),
             unauthorized_ttl: entry.effective_unauthorized_ttl(),
             failure_policy: entry.failure_policy,

@@ -127,7 +127,11 @@ impl ClusterArgs {
         if let Some(server) = &self.server {
             check_server(server)?;
             let server = server.clone();
-            entries = entries.with_cluster(Cluster { server, certificate_authority: authority });
+            entries = entries.with_cluster(Cluster {
+                server,
+                certificate_authority: authority,
+                ..Cluster::default()
+            });
         }
         if let Some(context) = &self.context {
             entries.context.name.clone_from(context);

@@ -5,7 +5,7 @@ use std::io::Write;
 use portcullis::api::authorization::SubjectAccessReviewSpec;
 use portcullis::authz::rbac::GrantTimes;
 use portcullis::model::Step;
-use portcullis::query::{Directory, Mark, Row, Subject, WhoCan};
+use portcullis::query::{Authority, Directory, Mark, Row, Subject, WhoCan};
 use serde::Serialize;
 
 use super::{PathStep, Table};
@@ -48,7 +48,9 @@ pub(crate) fn write(
         if subject.everybody {
             push("*", "(everybody)".to_owned(), "");
         } else {
-            let condition = subject.while_in.as_ref();
+            // Every kubelet is in the group of nodes; in each row it would only be in the way.
+            let is_node = row.authority() == Authority::Node;
+            let condition = subject.while_in.as_ref().filter(|_| !is_node);
             let condition = condition.map(|group| format!(" (while in Group {group})"));
             let name = format!("{}{}", subject.name, condition.unwrap_or_default());
             push(&subject.kind, name, &subject.namespace);
@@ -79,6 +81,10 @@ fn cells_of(row: &Row<'_>, has_times: bool, wide: bool) -> Vec<String> {
             let rule = if wide { text.to_owned() } else { origin.to_string() };
             (vec![row.authority().to_string(), String::new(), rule], origin.to_string())
         }
+        (None, None) if row.authority() == Authority::Node => {
+            let (role, rule) = way_of(row, wide);
+            (vec![row.authority().to_string(), role, rule], String::new())
+        }
         (None, None) => {
             (vec![row.authority().to_string(), String::new(), String::new()], String::new())
         }
@@ -91,6 +97,23 @@ fn cells_of(row: &Row<'_>, has_times: bool, wide: bool) -> Vec<String> {
         cells.push(origin);
     }
     cells
+}
+
+/// How a node comes to a grant: the role and the rule that all nodes have, or the objects on the way
+/// from what was asked for to the node.
+fn way_of(row: &Row<'_>, wide: bool) -> (String, String) {
+    let path = row.path();
+    let role = path.iter().find(|step| step.kind == "ClusterRole");
+    if let (Some(role), Some(rule)) = (role, path.iter().find(|step| step.kind == "rule")) {
+        let short = rule.text.split_once(':').map_or(rule.text.as_str(), |(index, _)| index);
+        let rule = if wide { rule.text.as_str() } else { short };
+        return (format!("ClusterRole/{}", role.text), rule.to_owned());
+    }
+    let way = path.iter().filter(|step| step.kind != "Node").map(|step| match step.kind {
+        "rule" => step.text.clone(),
+        kind => format!("{kind} {}", step.text),
+    });
+    (String::new(), way.collect::<Vec<_>>().join(" -> "))
 }
 
 fn times_of(row: &Row<'_>) -> Option<GrantTimes> {
@@ -128,7 +151,7 @@ struct Entry {
     /// The user must be in this group besides.
     #[serde(skip_serializing_if = "Option::is_none")]
     while_in: Option<String>,
-    /// `built-in`, `RBAC`, `ABAC` or `AlwaysAllow`.
+    /// `built-in`, `Node`, `RBAC`, `ABAC` or `AlwaysAllow`.
     authority: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     mark: Option<&'static str>,

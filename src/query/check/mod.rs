@@ -10,6 +10,8 @@ mod bindings;
 mod entries;
 mod finding;
 mod policy;
+#[cfg(feature = "rego")]
+mod rego;
 #[cfg(feature = "files")]
 mod report;
 mod roles;
@@ -79,6 +81,8 @@ pub fn check(
     if let Some(policy) = snapshot.abac() {
         lint.abac(policy);
     }
+    #[cfg(feature = "rego")]
+    lint.findings.extend(rego::findings(snapshot));
     let mut findings = lint.findings;
     findings.sort_by(Finding::by_place);
     findings.dedup();

@@ -59,6 +59,14 @@ fn finding(notice: &Notice) -> Finding {
             origin,
             "remove one of them",
         ),
+        #[cfg(feature = "node")]
+        Notice::DuplicateInGraph { origin, key, .. } => finding(
+            Level::Warning,
+            "duplicate-object",
+            key.to_string(),
+            origin,
+            "remove one of them",
+        ),
         Notice::DuplicateField { origin, .. } => {
             let advice = "remove one of them";
             finding(Level::Warning, "duplicate-field", String::new(), origin, advice)

@@ -15,6 +15,16 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    pub(super) fn new(
+        origin: Origin,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { origin, field: field.into(), message: message.into() }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.origin, self.message)
@@ -22,6 +32,9 @@ impl fmt::Display for Problem {
 }
 
 /// Why the API server would not start with a file.
+///
+/// Shown as the API server logs it: one text of all that is wrong (S-FMT-1). [`Self::problems`] has
+/// the single ones, with their lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigurationError {
     text: String,
@@ -29,8 +42,14 @@ pub struct ConfigurationError {
 }
 
 impl ConfigurationError {
+    /// At least one problem.
     pub(super) fn new(text: String, problems: Vec<Problem>) -> Self {
         Self { text, problems }
+    }
+
+    /// A file that cannot be decoded (S-ACFG-1).
+    pub(super) fn load(text: &str, problems: Vec<Problem>) -> Self {
+        Self::new(format!("failed to load AuthorizationConfiguration from file: {text}"), problems)
     }
 
     /// Everything that is wrong, in the order of the API server; at least one.
@@ -40,7 +59,6 @@ impl ConfigurationError {
     }
 }
 
-/// The text of the API server, all in one (S-FMT-1).
 impl fmt::Display for ConfigurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

@@ -7,12 +7,12 @@ use http::header::{ACCEPT, USER_AGENT};
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Bytes;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::{FetchConfigError, FetchError};
@@ -157,16 +157,32 @@ pub(crate) fn connector(
         None if is_plain => RootCertStore::empty(),
         None => return Err(FetchConfigError::NoCaBundle { url: uri.to_string() }),
     };
+    Ok(connector_with(tls(roots)?, is_plain, None, timeout))
+}
+
+/// The same with TLS of one's own; in plain text if `is_plain`, and then to nobody else. The server
+/// proves the name of its URL, unless it is to have another.
+pub(crate) fn connector_with(
+    tls: ClientConfig,
+    is_plain: bool,
+    server_name: Option<ServerName<'static>>,
+    timeout: Duration,
+) -> HttpsConnector<HttpConnector> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(timeout));
-    let builder = HttpsConnectorBuilder::new().with_tls_config(tls(roots)?);
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
     let builder = if is_plain { builder.https_or_http() } else { builder.https_only() };
-    Ok(builder.enable_all_versions().wrap_connector(tcp))
+    let builder = match server_name {
+        Some(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(name)),
+        None => builder,
+    };
+    builder.enable_all_versions().wrap_connector(tcp)
 }
 
-fn roots(pem: &[u8]) -> Result<RootCertStore, FetchConfigError> {
+/// The authorities of a bundle in PEM.
+pub(crate) fn roots(pem: &[u8]) -> Result<RootCertStore, FetchConfigError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|_| FetchConfigError::CaBundle)?;

@@ -19,6 +19,8 @@ mod tests;
 mod text;
 
 pub use error::KubeconfigError;
+#[cfg(feature = "webhook-client")]
+pub(in crate::source) use text::json as to_json;
 
 use crate::api::kubeconfig::{Entries, Kubeconfig};
 use crate::source::document::{Node, Value};

@@ -96,6 +96,18 @@ impl Reader<'_> {
         }
     }
 
+    /// A boolean; false when it is absent or null.
+    fn flag(&self, node: &Node, field: &str, at: &str) -> Read<bool> {
+        match node.get(field) {
+            None => Ok(false),
+            Some(value) => match &value.value {
+                Value::Null => Ok(false),
+                Value::Bool(flag) => Ok(*flag),
+                _ => Err(self.wrong(value, format!("{at}{field}"), "true or false")),
+            },
+        }
+    }
+
     /// Bytes in base64; none when they are absent, null or empty.
     fn bytes(&self, node: &Node, field: &str, at: &str) -> Read<Option<Vec<u8>>> {
         let mut text = self.text(node, field, at)?;
@@ -158,7 +170,13 @@ impl Reader<'_> {
         let data = self.bytes(node, "certificate-authority-data", at)?;
         let file = self.text(node, "certificate-authority", at)?;
         let certificate_authority = embedded_first(data, file);
-        Ok(Cluster { server: self.text(node, "server", at)?, certificate_authority })
+        Ok(Cluster {
+            server: self.text(node, "server", at)?,
+            certificate_authority,
+            tls_server_name: self.text(node, "tls-server-name", at)?,
+            insecure_skip_tls_verify: self.flag(node, "insecure-skip-tls-verify", at)?,
+            proxy_url: self.text(node, "proxy-url", at)?,
+        })
     }
 
     fn credentials(&self, node: &Node, at: &str) -> Read<Credentials> {

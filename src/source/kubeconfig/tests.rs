@@ -13,6 +13,7 @@ fn entries() -> Entries {
     let cluster = Cluster {
         server: "https://api.example:6443".to_owned(),
         certificate_authority: Some(Material::Embedded(b"authority".to_vec())),
+        ..Cluster::default()
     };
     Entries::new("jane", credentials, "example").with_cluster(cluster)
 }

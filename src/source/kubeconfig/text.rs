@@ -127,7 +127,7 @@ pub(super) fn scalar(text: &str) -> String {
 
 /// The same as JSON, fields in their order; on one line, or indented by so many spaces. `None` when
 /// it has a number that JSON cannot say.
-pub(super) fn json(root: &Node, indent: Option<usize>) -> Option<String> {
+pub(in crate::source) fn json(root: &Node, indent: Option<usize>) -> Option<String> {
     if !is_finite(root) {
         return None;
     }

@@ -13,6 +13,8 @@ use saphyr_parser::Event;
 
 use super::collect::Collector;
 use super::document::Document as Whole;
+#[cfg(feature = "rego")]
+use super::facts;
 use super::node::{MapBuilder, Node, Value};
 use super::object::{self, Class, Header, Inherited, Outcome};
 use super::text::Lines;
@@ -53,9 +55,13 @@ fn document(
 ) -> Result<(), LoadError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let limits = collector.options.limits;
+    #[cfg(feature = "rego")]
+    let keep_items = collector.options.keep_metadata;
+    #[cfg(not(feature = "rego"))]
+    let keep_items = false;
     let read = version(text, line).and_then(|()| {
         read_tabbed(text, line, |text| {
-            let mut document = Document::default();
+            let mut document = Document { keep_items, ..Document::default() };
             let mut tree = Tree::new(text, line, &limits);
             document.read(&mut tree).map(|()| (document, tree.duplicates))
         })
@@ -197,6 +203,8 @@ struct Document {
     items: Vec<(u32, Item)>,
     /// Everything, when it is no list; all but the items, when it is.
     root: Option<Node>,
+    /// Whether all items wait until it is known what is in them besides.
+    keep_items: bool,
 }
 
 /// An item of a list: done, or waiting for the kind of the list, which may come after it.
@@ -278,7 +286,7 @@ impl Document {
 
     fn item(&mut self, node: Node) {
         let line = node.line;
-        let own = !node.text("kind").is_empty() && node.get("items").is_none();
+        let own = !self.keep_items && !node.text("kind").is_empty() && node.get("items").is_none();
         self.items.push((
             line,
             match own {
@@ -290,7 +298,7 @@ impl Document {
 
     /// Hands everything over.
     fn commit(self, offset: usize, collector: &mut Collector<'_>) -> Result<(), LoadError> {
-        let Self { line, items, root: Some(root) } = self else { return Ok(()) };
+        let Self { line, items, root: Some(root), .. } = self else { return Ok(()) };
         if root.is_null() {
             return Ok(());
         }
@@ -342,7 +350,14 @@ fn take(
         }
         return Ok(());
     }
-    collector.add(line, offset, object::from_node(node, inherited))
+    #[cfg(feature = "rego")]
+    let facts = facts::of_interest(&node, inherited, collector.options);
+    let outcome = object::from_node(node, inherited);
+    #[cfg(feature = "rego")]
+    if let Some(facts) = facts.filter(|_| !outcome.is_left_out()) {
+        collector.add_facts(line, facts);
+    }
+    collector.add(line, offset, outcome)
 }
 
 /// A document that is a list and no object: of no interest, unless policy stands in it.

@@ -29,6 +29,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The word that Go's error texts use.
+    #[cfg(feature = "abac")]
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -75,6 +76,40 @@ impl<'a> Raw<'a> {
     /// when it is none.
     pub(crate) fn members(self) -> Members<'a> {
         Members { rest: self.0.strip_prefix('{').unwrap_or_default() }
+    }
+}
+
+#[cfg(feature = "structured-chain")]
+impl<'a> Raw<'a> {
+    /// The items of an array; nothing when it is none.
+    pub(crate) fn items(self) -> Items<'a> {
+        Items { rest: self.0.strip_prefix('[').unwrap_or_default() }
+    }
+
+    /// The text from the value on, as a part of the text that was checked.
+    pub(crate) fn text(self) -> &'a str {
+        self.0
+    }
+}
+
+/// See [`Raw::items`].
+#[cfg(feature = "structured-chain")]
+pub(crate) struct Items<'a> {
+    rest: &'a str,
+}
+
+#[cfg(feature = "structured-chain")]
+impl<'a> Iterator for Items<'a> {
+    type Item = Raw<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let value = self.rest.trim_start_matches(|found| is_white_space(found) || found == ',');
+        if value.is_empty() || value.starts_with(']') {
+            return None;
+        }
+        let (_, rest) = value.split_at_checked(value_len(value))?;
+        self.rest = rest;
+        Some(Raw(value))
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::NamedPath;
+use crate::api::authorization::Version;
 use crate::api::authorization_config::{
     Connection, DEFAULT_AUTHORIZED_TTL, DEFAULT_UNAUTHORIZED_TTL, FailurePolicy, LONGEST_TIMEOUT,
-    MOST_MATCH_CONDITIONS, ReviewVersion, WebhookEntry,
+    MOST_MATCH_CONDITIONS, WebhookEntry,
 };
 use crate::cel::Expression;
 use crate::source::config_file::{Field, Object};
@@ -32,9 +33,9 @@ pub(super) fn read(field: &Field<'_>, name: String, base: &Path) -> Option<Webho
         let bounds = "at most 30s, as in an API server";
         field.within(timeout, &(Duration::from_nanos(1)..=LONGEST_TIMEOUT), bounds)
     });
-    let version = object.required("subjectAccessReviewVersion").and_then(|field| {
-        field.one_of(&[("v1", ReviewVersion::V1), ("v1beta1", ReviewVersion::V1Beta1)])
-    });
+    let version = object
+        .required("subjectAccessReviewVersion")
+        .and_then(|field| field.one_of(&[("v1", Version::V1), ("v1beta1", Version::V1beta1)]));
     let failure_policy = object.required("failurePolicy").and_then(|field| {
         let words = [("NoOpinion", FailurePolicy::NoOpinion), ("Deny", FailurePolicy::Deny)];
         field.one_of(&words)

@@ -9,9 +9,11 @@ use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
 use super::Revision;
+use crate::source::rego::{self, RegoLoadOptions};
 use crate::source::{self, Input, Limits, Raw};
 use crate::webhook::config::{
-    AuthenticatorConfig, AuthorizerConfig, NamedPath, PolicyConfig, Problem, ServerConfig,
+    AuthenticatorConfig, AuthorizerConfig, NamedPath, PolicyConfig, Problem, RegoConfig,
+    ServerConfig,
 };
 use crate::webhook::watch::Fingerprint;
 
@@ -28,6 +30,8 @@ pub(super) struct Material {
     /// The objects of the candidate policy.
     pub(super) candidate: Vec<Raw>,
     files: HashMap<PathBuf, Zeroizing<Vec<u8>>>,
+    /// The files of links in Rego, by the paths that they name.
+    rego: HashMap<Vec<PathBuf>, Vec<rego::File>>,
     /// Says which bytes these are.
     pub(super) revision: Revision,
 }
@@ -36,6 +40,11 @@ impl Material {
     /// A file; `None` when it could not be read, which was told.
     pub(super) fn file(&self, named: &NamedPath) -> Option<&[u8]> {
         self.files.get(&named.path).map(|bytes| bytes.as_slice())
+    }
+
+    /// The modules, data and bundles of a link; `None` when they could not be read, which was told.
+    pub(super) fn rego(&self, link: &RegoConfig) -> Option<&[rego::File]> {
+        self.rego.get(&rego_paths(link)).map(Vec::as_slice)
     }
 
     /// Reads everything as it was at one moment: what is replaced meanwhile, such as a mounted
@@ -79,9 +88,14 @@ impl Material {
         let candidate = shadow
             .map(|shadow| read_objects(&shadow.policy, base, &mut digest, shadow_problems))
             .unwrap_or_default();
+        let mut rego = HashMap::new();
+        read_rego(&config.authorizers, base, &mut digest, &mut rego, problems);
+        if let Some(shadow) = shadow {
+            read_rego(&shadow.authorizers, base, &mut digest, &mut rego, shadow_problems);
+        }
         let mut files = HashMap::new();
         let candidates = shadow
-            .map(|shadow| abac_files(&shadow.authorizers).chain(shadow.policy.hierarchy_file()));
+            .map(|shadow| chain_files(&shadow.authorizers).chain(shadow.policy.hierarchy_file()));
         for (named, problems) in [
             (live_files(config), problems),
             (candidates.map_or_else(Vec::new, Iterator::collect), shadow_problems),
@@ -99,7 +113,7 @@ impl Material {
                 }
             }
         }
-        Self { objects, candidate, files, revision: digest.finish() }
+        Self { objects, candidate, files, rego, revision: digest.finish() }
     }
 }
 
@@ -138,17 +152,66 @@ fn read_objects(
     all
 }
 
-/// The policy files of a chain.
-fn abac_files(chain: &[AuthorizerConfig]) -> impl Iterator<Item = &NamedPath> {
+/// The directories of Rego among them are read whole.
+fn read_rego(
+    chain: &[AuthorizerConfig],
+    base: &Path,
+    digest: &mut Digest,
+    into: &mut HashMap<Vec<PathBuf>, Vec<rego::File>>,
+    problems: &mut Vec<Problem>,
+) {
+    for authorizer in chain {
+        let AuthorizerConfig::Rego(link) = authorizer else { continue };
+        let paths = rego_paths(link);
+        match rego::read(&paths, &RegoLoadOptions::default()) {
+            Ok(files) => {
+                digest.add("rego", &[]);
+                for file in &files {
+                    digest.add(&within(Path::new(&file.name), base), &file.bytes);
+                }
+                into.insert(paths, files);
+            }
+            Err(error) => problems.push(at_rego(link, with_causes(&error))),
+        }
+    }
+}
+
+/// A problem of a link's files together stands where the first of them is named.
+pub(super) fn at_rego(link: &RegoConfig, message: String) -> Problem {
+    match link.paths.first() {
+        Some(first) => {
+            let field = first.field.strip_suffix("[0]").unwrap_or(&first.field);
+            Problem::new(first.origin.clone(), field, message)
+        }
+        None => Problem::new(crate::model::Origin::default(), "authorizers", message),
+    }
+}
+
+fn rego_paths(link: &RegoConfig) -> Vec<PathBuf> {
+    link.paths.iter().map(|named| named.path.clone()).collect()
+}
+
+/// What the links in Rego name.
+fn rego_named(chain: &[AuthorizerConfig]) -> impl Iterator<Item = &NamedPath> {
+    chain.iter().flat_map(|authorizer| match authorizer {
+        AuthorizerConfig::Rego(link) => link.paths.as_slice(),
+        _ => &[],
+    })
+}
+
+/// The single files of a chain. Kubeconfigs are read by whoever connects; here they are read so that a
+/// change of one is noticed.
+fn chain_files(chain: &[AuthorizerConfig]) -> impl Iterator<Item = &NamedPath> {
     chain.iter().filter_map(|authorizer| match authorizer {
         AuthorizerConfig::Abac { file } => Some(file),
+        AuthorizerConfig::Webhook(webhook) => Some(&webhook.kubeconfig),
         _ => None,
     })
 }
 
 /// Every single file that what serves is made of, in the order of the configuration.
 fn live_files(config: &ServerConfig) -> Vec<&NamedPath> {
-    let mut files: Vec<_> = abac_files(&config.authorizers).collect();
+    let mut files: Vec<_> = chain_files(&config.authorizers).collect();
     files.extend(config.policy.hierarchy_file());
     for authenticator in &config.authenticators {
         match authenticator {
@@ -169,11 +232,13 @@ pub(super) fn named_paths(config: &ServerConfig) -> Vec<PathBuf> {
     let shadow = config.shadow.iter();
     let candidates = shadow.flat_map(|shadow| {
         let objects = shadow.policy.paths.iter().chain(shadow.policy.hierarchy_file());
-        objects.chain(abac_files(&shadow.authorizers))
+        let chain = chain_files(&shadow.authorizers).chain(rego_named(&shadow.authorizers));
+        objects.chain(chain)
     });
     let tls = &config.listen.tls;
     let own = [&tls.certificate_file, &tls.key_file].into_iter().chain(&tls.client_ca_file);
     let live = config.policy.paths.iter().chain(live_files(config));
+    let live = live.chain(rego_named(&config.authorizers));
     live.chain(candidates).chain(own).map(|named| named.path.clone()).collect()
 }
 

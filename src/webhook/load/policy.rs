@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use super::LoadedPolicy;
-use super::material::{Material, with_causes};
+use super::material::{Material, at_rego, with_causes};
 use crate::api::core::TokenObjects;
 use crate::api::inventory::Inventory;
+use crate::authz::rego::{self, Budget, RegoVersion};
+use crate::authz::webhook::WebhookAuthorizer;
 use crate::authz::{OnFailure, abac};
 use crate::model::{Clock, SharedRevocations};
 use crate::snapshot::{self, Config, Mode, Notice, Snapshot};
 use crate::source::hierarchy::{self, Hierarchy};
-use crate::source::{self, LoadOptions, Raw};
-use crate::webhook::config::{AuthorizerConfig, HierarchyConfig, NamedPath, PolicyConfig, Problem};
+use crate::source::rego::RegoLoadOptions;
+use crate::source::{self, LoadOptions, Raw, webhook_client};
+use crate::webhook::config::{
+    AuthorizerConfig, HierarchyConfig, NamedPath, PolicyConfig, Problem, RegoConfig, WebhookConfig,
+};
 use crate::webhook::metrics::PolicyObject;
 use crate::webhook::slow;
 
@@ -28,7 +33,9 @@ pub(super) fn compile(
     let before = problems.len();
     // What could not be read has been told; what is left of the objects says nothing.
     let complete = before == 0;
-    let options = LoadOptions { strict: config.strict, ..LoadOptions::default() };
+    let has_rego = chain.iter().any(|link| matches!(link, AuthorizerConfig::Rego(_)));
+    let options =
+        LoadOptions { strict: config.strict, keep_metadata: has_rego, ..LoadOptions::default() };
     let mut loaded = match source::parse_raw(objects, &options) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -67,7 +74,7 @@ pub(super) fn compile(
         compiled = compiled.with_grant_times(Clock::system()).with_grant_warning(warn_within);
     }
     for authorizer in chain {
-        compiled = link(authorizer, compiled, material, problems);
+        compiled = link(authorizer, compiled, material, problems, warnings);
     }
     if problems.len() > before {
         return None;
@@ -137,6 +144,7 @@ fn link(
     config: Config,
     material: &Material,
     problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
 ) -> Config {
     match authorizer {
         AuthorizerConfig::AlwaysAllow => config.with_link(Mode::AlwaysAllow),
@@ -147,7 +155,62 @@ fn link(
             Some(policy) => config.with_link(Mode::Abac).with_abac(policy),
             None => config,
         },
-        AuthorizerConfig::Rego(_) | AuthorizerConfig::Webhook(_) => config,
+        AuthorizerConfig::Rego(rego) => match compile_rego(rego, material, problems, warnings) {
+            Some(policy) => config.with_rego(&rego.name, policy),
+            None => config,
+        },
+        AuthorizerConfig::Webhook(webhook) => match connect(webhook, problems) {
+            Some(authorizer) => config.with_authorizer(&webhook.name, authorizer),
+            None => config,
+        },
+    }
+}
+
+/// Another webhook. Its connections have a runtime of their own: every thread of the one that serves may
+/// come to wait for an answer, and somebody must be left to read it.
+fn connect(webhook: &WebhookConfig, problems: &mut Vec<Problem>) -> Option<WebhookAuthorizer> {
+    let authorizer = webhook_client::authorizer(&webhook.entry, None);
+    authorizer
+        .map_err(|error| {
+            let NamedPath { origin, field, .. } = &webhook.kubeconfig;
+            problems.push(Problem::new(origin.clone(), field, with_causes(&error)));
+        })
+        .ok()
+}
+
+/// Policies in Rego. What makes them decide less, or more, than one may think is a warning.
+fn compile_rego(
+    link: &RegoConfig,
+    material: &Material,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> Option<rego::Policy> {
+    let version = if link.v0 { RegoVersion::V0 } else { RegoVersion::V1 };
+    let options = RegoLoadOptions { version, ..RegoLoadOptions::default() };
+    let files = material.rego(link)?.to_vec();
+    let compiled = source::rego::parse(files, &options).map_err(|error| with_causes(&error));
+    let compiled = compiled.and_then(|loaded| {
+        if loaded.sources.modules.is_empty() {
+            return Err("no module (`.rego`) in it; name the files that hold them".to_owned());
+        }
+        let budget = Budget { time: link.time, ..Budget::default() };
+        let options = rego::Options::default()
+            .with_name(&link.name)
+            .with_package(&link.package)
+            .with_budget(budget)
+            .with_on_error(link.on_error);
+        rego::Policy::compile(loaded.sources, options).map_err(|error| with_causes(&error))
+    });
+    match compiled {
+        Ok(policy) => {
+            let told = policy.warnings().iter().map(|warning| at_rego(link, warning.to_string()));
+            warnings.extend(told);
+            Some(policy)
+        }
+        Err(message) => {
+            problems.push(at_rego(link, message));
+            None
+        }
     }
 }
 

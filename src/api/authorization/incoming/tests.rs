@@ -144,3 +144,42 @@ fn a_map_of_many_keys_in_the_worst_order_is_read_in_no_time() {
     assert_eq!(review.identity().extra_size(), 80_000 * 6);
     assert!(started.elapsed().as_secs() < 4, "{:?}", started.elapsed());
 }
+
+/// Asks for conditions in every way, good and bad.
+fn conditional(verb: &str, value: &str) -> String {
+    body(
+        "v1",
+        &format!(
+            r#"{{"user": "jane", "resourceAttributes": {{"verb": "{verb}", "resource": "pods"}},
+                "conditionalAuthorization": {value}}}"#
+        ),
+    )
+}
+
+#[test]
+fn what_is_said_of_conditions_never_refuses_a_review() {
+    for value in ["null", "{}", "\"x\"", "[1]", r#"{"mode": 1}"#, r#"{"mode": "Optimized"}"#] {
+        let json = conditional("create", value);
+        let review = IncomingReview::from_json(json.as_bytes()).unwrap();
+        assert_eq!(review.attributes().verb(), "create");
+        agree(&json);
+    }
+}
+
+#[cfg(feature = "conditional-authorization")]
+#[test]
+fn an_asker_understands_the_conditions_that_it_says_and_only_for_verbs_that_may_depend_on_some() {
+    // S-COND-1, S-COND-3.
+    let mode = |verb: &str, value: &str| {
+        let json = conditional(verb, value);
+        IncomingReview::from_json(json.as_bytes()).unwrap().conditional_mode()
+    };
+    let optimized = r#"{"mode": "Optimized"}"#;
+    assert_eq!(mode("create", optimized), ConditionalMode::Optimized);
+    assert_eq!(mode("create", r#"{"mode": "HumanReadable"}"#), ConditionalMode::HumanReadable);
+    assert_eq!(mode("get", optimized), ConditionalMode::Unsupported);
+    for none in ["null", "{}", "\"x\"", r#"{"mode": ""}"#, r#"{"mode": "Other"}"#, r#"{"mode": 1}"#]
+    {
+        assert_eq!(mode("create", none), ConditionalMode::Unsupported, "{none}");
+    }
+}
