@@ -8,7 +8,7 @@ use regorus::rvm::program::Program;
 use regorus::{CompiledPolicy, Engine, PolicyLengthConfig, Value};
 
 use super::reads::Fields;
-use super::syntax::{Graph, Kind, Syntax, deepest, lint, repeated};
+use super::syntax::{Graph, Kind, Syntax, deepest, lint, misread};
 use super::values::{Oversize, measure};
 use super::{
     CompileError, Evaluator, Limits, Module, Options, RegoVersion, Sources, Warning, builtins,
@@ -129,11 +129,7 @@ impl Compilation {
         for (module, tree) in modules.iter().zip(engine.get_modules()) {
             let tree = serde_json::to_value(tree.as_ref())
                 .map_err(|_| CompileError::new(&module.name, "the engine cannot tell its tree"))?;
-            if let Some((parameter, line)) = repeated(&tree) {
-                let reason = format!(
-                    "two parameters are called `{parameter}`; give them names of their own and \
-                     compare them with `==`"
-                );
+            if let Some((reason, line)) = misread(&tree, &module.text) {
                 return Err(CompileError::new(&module.name, reason).at(line, 0));
             }
             syntax.read(&module.name, &module.text, &tree);

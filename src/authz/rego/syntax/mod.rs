@@ -7,13 +7,13 @@
 
 mod calls;
 mod lint;
-mod parameters;
+mod names;
 mod rule;
 mod scope;
 
 pub(super) use calls::{Graph, deepest};
 pub(super) use lint::lint;
-pub(super) use parameters::repeated;
+pub(super) use names::misread;
 
 use serde_json::Value as Json;
 
