@@ -62,17 +62,23 @@ impl Links {
 }
 
 impl Block {
-    /// A block to which nothing leads yet. `None` when the name of the node is too long to be addressed.
-    pub(super) fn new(node: &str) -> Option<Self> {
+    /// A block to which nothing leads yet, under a tag. `None` when the name of the node is too long to be
+    /// addressed.
+    pub(super) fn new(node: &str, tag: u32) -> Option<Self> {
         let links =
             Links { node: Arc::from(node), slots: Vec::new(), free: Vec::new(), edges: Vec::new() };
-        Some(Self { table: Table::new(node)?, links: Arc::new(links) })
+        Some(Self { table: Table::new(node, tag)?, links: Arc::new(links) })
     }
 
-    /// Whether it is that of this node.
+    /// Whether it is that of this node, which was made with this tag.
     #[inline]
-    pub(super) fn is_of(&self, node: &str) -> bool {
-        self.table.is_of(node)
+    pub(super) fn is_of(&self, node: &str, tag: u32) -> bool {
+        self.table.tag() == tag && self.table.is_of(node)
+    }
+
+    /// The tag that it was made with.
+    pub(super) const fn tag(&self) -> u32 {
+        self.table.tag()
     }
 
     /// The name of the node: the same allocation as long as anything leads there.
@@ -81,7 +87,7 @@ impl Block {
     }
 
     /// Whether nothing leads to the node any more.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
@@ -207,4 +213,14 @@ impl Block {
 pub(super) enum Known {
     Before,
     FromNowOn,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_first_fits_half_a_cache_line() {
+        assert!(size_of::<Block>() <= 32);
+    }
 }

@@ -6,8 +6,11 @@
 //! holds the slab waits for both at once, and then for the record of an object that is there.
 //!
 //! ```text
-//!  cells: (tag, start of a record)   the node's name   records   room for more
+//!  cells: (tag, start of a record)   counters   the node's name   records   room for more
 //! ```
+//!
+//! What must be known before that, where the slab is and how many cells it has, is kept small by whoever
+//! holds it: thousands of those lie side by side.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -23,12 +26,35 @@ pub(super) struct Table {
     slab: Arc<[u8]>,
     // INVARIANT: there are 2^bits cells, a quarter of them or more empty.
     bits: u32,
-    // Cells that are not empty; those of removed records stay until the next rebuilding.
-    taken: u32,
-    // Where the room begins.
-    used: u32,
-    // Bytes of records that were not removed.
-    live: u32,
+    // A part of the hash of the node's name.
+    node: u32,
+}
+
+/// A number that is kept behind the cells.
+#[derive(Debug, Clone, Copy)]
+enum Counter {
+    /// Cells that are not empty; those of removed records stay until the next rebuilding.
+    Taken,
+    /// Where the room begins.
+    Used,
+    /// Bytes of records that were not removed.
+    Live,
+    /// Bytes of the name of the node, which comes next.
+    Name,
+}
+
+impl Counter {
+    /// Bytes of all of them.
+    const ALL: usize = 16;
+
+    const fn offset(self) -> usize {
+        match self {
+            Self::Taken => 0,
+            Self::Used => 4,
+            Self::Live => 8,
+            Self::Name => 12,
+        }
+    }
 }
 
 /// An object of the table, as its bytes say it.
@@ -114,29 +140,54 @@ impl<'t> Record<'t> {
 }
 
 impl Table {
-    /// An empty table of a node. `None` when its name is too long to be addressed.
-    pub(super) fn new(node: &str) -> Option<Self> {
-        Self::with_room(node.as_bytes(), FEWEST, 0)
+    /// An empty table of a node, whose name has a hash of which `tag` is a part. `None` when the name is
+    /// too long to be addressed.
+    pub(super) fn new(node: &str, tag: u32) -> Option<Self> {
+        Self::with_room(node.as_bytes(), tag, FEWEST, 0)
     }
 
-    fn with_room(node: &[u8], cells: usize, room: usize) -> Option<Self> {
+    fn with_room(node: &[u8], tag: u32, cells: usize, room: usize) -> Option<Self> {
         let cells = cells.next_power_of_two();
-        let name = cells * CELL;
-        let used = name + 4 + node.len();
+        let name = cells * CELL + Counter::ALL;
+        let used = name + node.len();
         // Every place must be addressable.
         num::id(used.checked_add(room)?)?;
         let mut slab = vec![0; used + room];
-        let (len, rest) = slab.get_mut(name..)?.split_first_chunk_mut::<4>()?;
-        *len = num::id(node.len())?.to_le_bytes();
-        rest.get_mut(..node.len())?.copy_from_slice(node);
-        let bits = cells.trailing_zeros();
-        Some(Self { slab: slab.into(), bits, taken: 0, used: num::id(used)?, live: 0 })
+        slab.get_mut(name..used)?.copy_from_slice(node);
+        let mut table = Self { slab: slab.into(), bits: cells.trailing_zeros(), node: tag };
+        table.set(Counter::Name, num::id(node.len())?)?;
+        table.set(Counter::Used, num::id(used)?)?;
+        Some(table)
+    }
+
+    const fn cells(&self) -> u32 {
+        1 << self.bits
+    }
+
+    #[inline]
+    fn get(&self, counter: Counter) -> u32 {
+        let at = (CELL << self.bits) + counter.offset();
+        let bytes = self.slab.get(at..).and_then(|bytes| bytes.first_chunk());
+        bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+
+    fn set(&mut self, counter: Counter, to: u32) -> Option<()> {
+        let at = (CELL << self.bits) + counter.offset();
+        let bytes = Arc::make_mut(&mut self.slab).get_mut(at..)?.first_chunk_mut()?;
+        *bytes = to.to_le_bytes();
+        Some(())
     }
 
     #[inline]
     fn node(&self) -> Option<&[u8]> {
-        let (len, rest) = self.slab.get(CELL << self.bits..)?.split_first_chunk::<4>()?;
-        rest.get(..num::index(u32::from_le_bytes(*len)))
+        let rest = self.slab.get((CELL << self.bits) + Counter::ALL..)?;
+        rest.get(..num::index(self.get(Counter::Name)))
+    }
+
+    /// The part of the hash of the node's name that it was made with.
+    #[inline]
+    pub(super) const fn tag(&self) -> u32 {
+        self.node
     }
 
     /// Whether it is the table of this node.
@@ -146,8 +197,8 @@ impl Table {
     }
 
     /// Whether nothing is in it.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.live == 0
+    pub(super) fn is_empty(&self) -> bool {
+        self.get(Counter::Live) == 0
     }
 
     #[inline]
@@ -168,7 +219,7 @@ impl Table {
     /// The cells in which a record with this tag may stand, in order, up to the first empty one and with it.
     #[inline]
     fn probe(&self, tag: Tag) -> impl Iterator<Item = (u32, u32, u32)> {
-        let cells = 1 << self.bits;
+        let cells = self.cells();
         let mut is_over = false;
         (0..cells).map_while(move |step| {
             let at = tag.0.wrapping_add(step) & (cells - 1);
@@ -206,22 +257,21 @@ impl Table {
         let Vertex { kind, namespace, name } = vertex;
         let (namespace, name) = (namespace.as_bytes(), name.as_bytes());
         let record = Record { id, kind: kind.code(), namespace, name };
-        let room = self.slab.len() - num::index(self.used);
-        if room < record.len() || self.taken >= (1 << self.bits) / 4 * 3 {
+        let room = self.slab.len().saturating_sub(num::index(self.get(Counter::Used)));
+        if room < record.len() || self.get(Counter::Taken) >= self.cells() / 4 * 3 {
             self.rebuild(record.len(), moved)?;
         }
         self.append(tag, record)
     }
 
     fn append(&mut self, tag: Tag, record: Record<'_>) -> Option<u32> {
-        let (start, len) = (self.used, num::id(record.len())?);
-        let used = start.checked_add(len)?;
+        let (start, len) = (self.get(Counter::Used), num::id(record.len())?);
         record.write(Arc::make_mut(&mut self.slab), start)?;
         let (at, ..) = self.probe(tag).last()?;
         self.set_cell(at, tag.0, start)?;
-        self.taken += 1;
-        self.used = used;
-        self.live += len;
+        self.set(Counter::Taken, self.get(Counter::Taken).checked_add(1)?)?;
+        self.set(Counter::Used, start.checked_add(len)?)?;
+        self.set(Counter::Live, self.get(Counter::Live).checked_add(len)?)?;
         Some(start)
     }
 
@@ -230,29 +280,29 @@ impl Table {
         let Some(len) = self.record(start).and_then(|record| num::id(record.len())) else { return };
         let found = self.probe(tag).find(|(_, found, at)| (*found, *at) == (tag.0, start));
         if let Some((at, ..)) = found {
-            // Cannot fail: the cell has just been read.
+            // Cannot fail: the cell has just been read, and counters are always there.
             let _ = self.set_cell(at, 0, REMOVED);
-            self.live -= len;
+            let _ = self.set(Counter::Live, self.get(Counter::Live).saturating_sub(len));
         }
     }
 
     /// Whether most of it is room.
     pub(super) fn is_sparse(&self) -> bool {
-        self.slab.len() > 1024 && num::index(self.live) < self.slab.len() / 4
+        let live = num::index(self.get(Counter::Live));
+        self.slab.len() > 1024 && live < self.slab.len() / 4
     }
 
     /// Lays everything out anew with room for a quarter more, and for another record of `more` bytes.
     pub(super) fn rebuild(&mut self, more: usize, mut moved: impl FnMut(u32, u32)) -> Option<()> {
-        let cells = 1 << self.bits;
-        let records = (0..cells).filter_map(|at| {
+        let records = (0..self.cells()).filter_map(|at| {
             let (tag, start) = self.cell(at).filter(|(_, start)| *start > REMOVED)?;
             Some((Tag(tag), self.record(start)?))
         });
         let count = records.clone().count();
-        let live = num::index(self.live);
+        let live = num::index(self.get(Counter::Live));
         // A quarter more fill three quarters of the cells.
         let cells = FEWEST + count + 2 * count / 3;
-        let mut new = Self::with_room(self.node()?, cells, live + live / 4 + more)?;
+        let mut new = Self::with_room(self.node()?, self.node, cells, live + live / 4 + more)?;
         for (tag, record) in records {
             moved(record.id, new.append(tag, record)?);
         }
@@ -278,7 +328,7 @@ mod tests {
     #[test]
     fn different_vertices_of_one_tag_are_told_apart_through_every_change() {
         let tag = Tag(7);
-        let mut table = Table::new("n1").unwrap();
+        let mut table = Table::new("n1", 0).unwrap();
         let names: Vec<String> = (0..100).map(|index| format!("name-{index}")).collect();
         let mut starts = [0; 100];
         for (id, name) in (0..).zip(&names) {
@@ -307,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_copy_is_not_changed_with_its_original() {
-        let mut table = Table::new("n1").unwrap();
+        let mut table = Table::new("n1", 0).unwrap();
         let start = table.insert(Tag(1), 0, secret("a"), |_, _| ()).unwrap();
         let before = table.clone();
         table.remove(Tag(1), start);
@@ -320,7 +370,7 @@ mod tests {
 
     #[test]
     fn where_a_name_ends_and_the_next_begins_counts() {
-        let mut table = Table::new("n1").unwrap();
+        let mut table = Table::new("n1", 0).unwrap();
         let ab_c = Vertex { kind: VertexKind::Pod, namespace: "ab", name: "c" };
         let a_bc = Vertex { namespace: "a", name: "bc", ..ab_c };
         table.insert(Tag(1), 0, ab_c, |_, _| ()).unwrap();
