@@ -24,8 +24,8 @@ use crate::util::num;
 #[derive(Debug, Clone)]
 pub(super) struct Table {
     slab: Arc<[u8]>,
-    // INVARIANT: there are 2^bits cells, a quarter of them or more empty.
-    bits: u32,
+    // INVARIANT: there are so many, a quarter of them or more empty.
+    cells: u32,
     // A part of the hash of the node's name.
     node: u32,
 }
@@ -147,32 +147,33 @@ impl Table {
     }
 
     fn with_room(node: &[u8], tag: u32, cells: usize, room: usize) -> Option<Self> {
-        let cells = cells.next_power_of_two();
         let name = cells * CELL + Counter::ALL;
         let used = name + node.len();
         // Every place must be addressable.
         num::id(used.checked_add(room)?)?;
         let mut slab = vec![0; used + room];
         slab.get_mut(name..used)?.copy_from_slice(node);
-        let mut table = Self { slab: slab.into(), bits: cells.trailing_zeros(), node: tag };
+        let mut table = Self { slab: slab.into(), cells: num::id(cells)?, node: tag };
         table.set(Counter::Name, num::id(node.len())?)?;
         table.set(Counter::Used, num::id(used)?)?;
         Some(table)
     }
 
-    const fn cells(&self) -> u32 {
-        1 << self.bits
+    /// Where the cells end.
+    #[inline]
+    const fn end(&self) -> usize {
+        num::index(self.cells) * CELL
     }
 
     #[inline]
     fn get(&self, counter: Counter) -> u32 {
-        let at = (CELL << self.bits) + counter.offset();
+        let at = self.end() + counter.offset();
         let bytes = self.slab.get(at..).and_then(|bytes| bytes.first_chunk());
         bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 
     fn set(&mut self, counter: Counter, to: u32) -> Option<()> {
-        let at = (CELL << self.bits) + counter.offset();
+        let at = self.end() + counter.offset();
         let bytes = Arc::make_mut(&mut self.slab).get_mut(at..)?.first_chunk_mut()?;
         *bytes = to.to_le_bytes();
         Some(())
@@ -180,7 +181,7 @@ impl Table {
 
     #[inline]
     fn node(&self) -> Option<&[u8]> {
-        let rest = self.slab.get((CELL << self.bits) + Counter::ALL..)?;
+        let rest = self.slab.get(self.end() + Counter::ALL..)?;
         rest.get(..num::index(self.get(Counter::Name)))
     }
 
@@ -219,10 +220,10 @@ impl Table {
     /// The cells in which a record with this tag may stand, in order, up to the first empty one and with it.
     #[inline]
     fn probe(&self, tag: Tag) -> impl Iterator<Item = (u32, u32, u32)> {
-        let cells = self.cells();
+        // A cell for each part of the numbers that a tag can be.
+        let first = num::low32((u64::from(tag.0) * u64::from(self.cells)) >> 32);
         let mut is_over = false;
-        (0..cells).map_while(move |step| {
-            let at = tag.0.wrapping_add(step) & (cells - 1);
+        (first..self.cells).chain(0..first).map_while(move |at| {
             let (found, start) = self.cell(at).filter(|_| !is_over)?;
             is_over = start == EMPTY;
             Some((at, found, start))
@@ -258,7 +259,7 @@ impl Table {
         let (namespace, name) = (namespace.as_bytes(), name.as_bytes());
         let record = Record { id, kind: kind.code(), namespace, name };
         let room = self.slab.len().saturating_sub(num::index(self.get(Counter::Used)));
-        if room < record.len() || self.get(Counter::Taken) >= self.cells() / 4 * 3 {
+        if room < record.len() || self.get(Counter::Taken) >= self.cells - self.cells / 4 {
             self.rebuild(record.len(), moved)?;
         }
         self.append(tag, record)
@@ -292,17 +293,17 @@ impl Table {
         self.slab.len() > 1024 && live < self.slab.len() / 4
     }
 
-    /// Lays everything out anew with room for a quarter more, and for another record of `more` bytes.
+    /// Lays everything out anew with room for an eighth more, and for another record of `more` bytes.
     pub(super) fn rebuild(&mut self, more: usize, mut moved: impl FnMut(u32, u32)) -> Option<()> {
-        let records = (0..self.cells()).filter_map(|at| {
+        let records = (0..self.cells).filter_map(|at| {
             let (tag, start) = self.cell(at).filter(|(_, start)| *start > REMOVED)?;
             Some((Tag(tag), self.record(start)?))
         });
         let count = records.clone().count();
         let live = num::index(self.get(Counter::Live));
-        // A quarter more fill three quarters of the cells.
-        let cells = FEWEST + count + 2 * count / 3;
-        let mut new = Self::with_room(self.node()?, self.node, cells, live + live / 4 + more)?;
+        // An eighth more fill three quarters of the cells.
+        let cells = FEWEST + count + count / 2;
+        let mut new = Self::with_room(self.node()?, self.node, cells, live + live / 8 + more)?;
         for (tag, record) in records {
             moved(record.id, new.append(tag, record)?);
         }
