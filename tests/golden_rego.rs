@@ -346,7 +346,7 @@ fn a_name_that_stands_twice_is_compared_or_refused() {
     for (count, why) in [
         (6, "m.rego:2: two parameters are called `x`; give them names of their own and compare"),
         (6, "m.rego:2: `=` does not compare with `x`, over which `every` runs; write `==`"),
-        (3, "m.rego:2: `=` does not compare with `k`, over which `every` runs; write `==`"),
+        (3, "m.rego:2: `=` does not compare with `v`, over which `every` runs; write `==`"),
     ] {
         let found = refused.iter().filter(|(_, said)| said.starts_with(why)).count();
         assert_eq!(found, count, "{why}: {refused:?}");
