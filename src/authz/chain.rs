@@ -61,6 +61,9 @@ struct Member {
     authorizer: Arc<dyn Authorizer>,
     /// Whether a failure of it may hide a denial.
     may_hide: bool,
+    /// Whether a denial with an error is meant as one.
+    #[cfg(feature = "conditional-authorization")]
+    settles_failures: bool,
     is_slow: bool,
 }
 
@@ -226,7 +229,12 @@ impl Chain {
             return ask();
         };
         let (mut ask, mut verdict) = (Some(ask), None);
-        runner(&mut || verdict = ask.take().map(|ask| ask()));
+        runner(&mut || {
+            // A runner that calls twice does not take back what was said.
+            if let Some(ask) = ask.take() {
+                verdict = Some(ask());
+            }
+        });
         // A runner that does not run has hidden what may have been a denial.
         verdict.unwrap_or_else(|| Verdict::deny("").with_error("an authorizer was not asked"))
     }
@@ -253,6 +261,14 @@ impl Chain {
                     && self.ends_walk(member) =>
             {
                 Verdict::deny("").with_errors(settled.errors).into()
+            }
+            // The union does not tell whose denial it is: beside its error it would be taken for a
+            // failure, and no more for a no.
+            Some(Conditional::Settled(mut settled))
+                if settled.decision == Decision::Deny && member.settles_failures =>
+            {
+                settled.errors.clear();
+                Conditional::Settled(settled)
             }
             Some(answer) => answer,
         }
@@ -324,9 +340,17 @@ impl Chain {
 
 impl Member {
     fn new(name: &str, authorizer: Arc<dyn Authorizer>) -> Self {
-        let may_hide = authorizer.can_deny() && !authorizer.settles_failures();
+        let settles_failures = authorizer.settles_failures();
+        let may_hide = authorizer.can_deny() && !settles_failures;
         let is_slow = authorizer.is_slow();
-        Self { name: name.into(), authorizer, may_hide, is_slow }
+        Self {
+            name: name.into(),
+            authorizer,
+            may_hide,
+            #[cfg(feature = "conditional-authorization")]
+            settles_failures,
+            is_slow,
+        }
     }
 }
 
@@ -573,8 +597,10 @@ impl Resolved for Unresolved {
         let verdict = self.authorizer.authorize(&request);
         if self.authorizer.is_slow() {
             // Not to be asked twice; what has its reason ready takes it along.
-            let decision = verdict.decision;
-            return verdict.into_text().unwrap_or_else(|| Verdict::new(decision, ""));
+            let (decision, errors) = (verdict.decision, verdict.errors.clone());
+            return verdict
+                .into_text()
+                .unwrap_or_else(|| Verdict::new(decision, "").with_errors(errors));
         }
         let Verdict { decision, errors, .. } = verdict;
         Verdict::deferred_for(decision, self, &self.user, attributes).with_errors(errors)
