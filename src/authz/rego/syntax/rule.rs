@@ -131,6 +131,10 @@ impl Reader<'_> {
 
     /// What a head says in the scope of a body: its value, and the keys of a partial rule.
     fn value(&mut self, value: Option<&Json>, keys: &[&Json], head: &Json) -> Option<Json> {
+        if !keys.is_empty() && head.get("assign").is_some() {
+            let mut parts = keys.iter().copied().chain(value);
+            self.is_beyond_machine |= !parts.all(|part| self.is_sure(part));
+        }
         keys.iter().for_each(|key| self.expression(key, 0));
         if let Some(key) = head.get("key").filter(|key| !key.is_null()) {
             self.expression(key, 0);
@@ -223,6 +227,8 @@ impl Reader<'_> {
                 }
                 for part in ["term", "key", "value"].into_iter().filter_map(|part| inner.get(part))
                 {
+                    // The machine keeps elements that are undefined.
+                    self.is_beyond_machine |= !self.is_sure(part);
                     self.expression(part, depth + 1);
                 }
                 self.scope.leave();
@@ -258,6 +264,16 @@ impl Reader<'_> {
             Json::Object(_) if variant(part).is_some() => self.expression(part, depth + 1),
             _ => {}
         }
+    }
+
+    /// Whether an expression has a value for sure: a scalar, or a variable that a loop or call binds.
+    fn is_sure(&self, expression: &Json) -> bool {
+        let is_bound = || {
+            let var = variant(expression).filter(|(form, _)| *form == "Var");
+            let name = var.and_then(|(_, var)| var.get("value")?.as_str());
+            name.is_some_and(|name| self.scope.declares(name))
+        };
+        constant(expression).is_some() || is_bound()
     }
 
     /// Whether an index may stand for several keys: it holds a variable that nothing has bound for sure.

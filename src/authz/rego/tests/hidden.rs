@@ -156,6 +156,19 @@ fn what_the_machine_takes_for_something_else_runs_on_the_interpreter() {
             "allow if count([y | y := input.nothing]) == 1",
             "allow if count([y | y := input.nothing]) == 0",
         ),
+        // So does an element or field of something that is being collected.
+        (
+            "allow if count([g.x | some g in input.groups]) == 2",
+            "allow if count([g.x | some g in input.groups]) == 0",
+        ),
+        (
+            "m[x] := input.nothing if some x in [1]\nallow if count(m) == 1",
+            "m[x] := input.nothing if some x in [1]\nallow if count(m) == 0",
+        ),
+        (
+            "m[input.nothing] := 1 if true\nallow if count(m) == 1",
+            "m[input.nothing] := 1 if true\nallow if count(m) == 0",
+        ),
         // Fields of fields.
         (
             "m[x] contains y if { some x, y in {\"a\": \"b\"} }\nallow if m.a[\"c\"]",
