@@ -61,9 +61,6 @@ struct Member {
     authorizer: Arc<dyn Authorizer>,
     /// Whether a failure of it may hide a denial.
     may_hide: bool,
-    /// Whether a denial with an error is meant as one.
-    #[cfg(feature = "conditional-authorization")]
-    settles_failures: bool,
     is_slow: bool,
 }
 
@@ -265,7 +262,7 @@ impl Chain {
             // The union does not tell whose denial it is: beside its error it would be taken for a
             // failure, and no more for a no.
             Some(Conditional::Settled(mut settled))
-                if settled.decision == Decision::Deny && member.settles_failures =>
+                if settled.decision == Decision::Deny && member.authorizer.settles_failures() =>
             {
                 settled.errors.clear();
                 Conditional::Settled(settled)
@@ -340,17 +337,9 @@ impl Chain {
 
 impl Member {
     fn new(name: &str, authorizer: Arc<dyn Authorizer>) -> Self {
-        let settles_failures = authorizer.settles_failures();
-        let may_hide = authorizer.can_deny() && !settles_failures;
+        let may_hide = authorizer.can_deny() && !authorizer.settles_failures();
         let is_slow = authorizer.is_slow();
-        Self {
-            name: name.into(),
-            authorizer,
-            may_hide,
-            #[cfg(feature = "conditional-authorization")]
-            settles_failures,
-            is_slow,
-        }
+        Self { name: name.into(), authorizer, may_hide, is_slow }
     }
 }
 
