@@ -226,8 +226,8 @@ impl Chain {
             return ask();
         };
         let (mut ask, mut verdict) = (Some(ask), None);
-        // A runner that runs twice asks once.
         runner(&mut || {
+            // A runner that calls twice does not take back what was said.
             if let Some(ask) = ask.take() {
                 verdict = Some(ask());
             }
@@ -262,6 +262,14 @@ impl Chain {
                     && self.ends_walk(member) =>
             {
                 Verdict::deny("").with_errors(settled.errors).into()
+            }
+            // The union does not tell whose denial it is: beside its error it would be taken for a
+            // failure, and no more for a no.
+            Some(Conditional::Settled(mut settled))
+                if settled.decision == Decision::Deny && member.authorizer.settles_failures() =>
+            {
+                settled.errors.clear();
+                Conditional::Settled(settled)
             }
             Some(answer) => answer,
         }
@@ -582,8 +590,10 @@ impl Resolved for Unresolved {
         let verdict = self.authorizer.authorize(&request);
         if self.authorizer.is_slow() {
             // Not to be asked twice; what has its reason ready takes it along.
-            let decision = verdict.decision;
-            return verdict.into_text().unwrap_or_else(|| Verdict::new(decision, ""));
+            let (decision, errors) = (verdict.decision, verdict.errors.clone());
+            return verdict
+                .into_text()
+                .unwrap_or_else(|| Verdict::new(decision, "").with_errors(errors));
         }
         let Verdict { decision, errors, .. } = verdict;
         Verdict::deferred_for(decision, self, &self.user, attributes).with_errors(errors)

@@ -164,7 +164,9 @@ impl Compilation {
                 _ => is_about_rbac |= functions::is_about_rbac(&reference.path.join(".")),
             }
         }
-        let needs_interpreter = graph.may_conflict(&reachable) || self.shadows_a_function();
+        let needs_interpreter = graph.may_conflict(&reachable)
+            || graph.is_beyond_machine(&reachable)
+            || self.shadows_a_function();
         let warnings = lint(&self.syntax, &self.package);
         let mut program = None;
         if entries.all().next().is_some() {

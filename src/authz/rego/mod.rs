@@ -23,7 +23,8 @@
 //! Both functions are undefined when there is no RBAC policy.
 //!
 //! A policy is compiled once. Each thread has an evaluator of its own: a register machine, or an interpreter
-//! for what that lacks (`with`, `print`, rules that may contradict themselves). An evaluation has a
+//! for what that lacks or gets wrong (`with`, `print`, `:=`, fields of fields, rules that may contradict
+//! themselves). An evaluation has a
 //! [`Budget`], and ends with [`OnError`] when it is used up or the engine fails; what the engine says is told
 //! to nobody. What cannot be stopped once it runs (recursion, a stack that is too small) is refused by
 //! [`Policy::compile`].

@@ -31,6 +31,12 @@ pub(in super::super) fn check(
             let reason = "a variable is called `input` or `data`; give it another name";
             return Err(refuse(reason.to_owned()));
         }
+        if rule.negates_loop {
+            let reason = "`not` stands before an expression with several values, of which the engine \
+                would ask for one that does not hold; give the expression a rule of its own, and \
+                negate that";
+            return Err(refuse(reason.to_owned()));
+        }
         if is_hidden(data, &rule.path) {
             let reason =
                 format!("`{path}` is a rule, and the data says it too; rename one of them");

@@ -133,3 +133,91 @@ fn an_allow_that_says_no_does_not_allow_and_its_twin_does() {
         assert_eq!(decision(yes), Decision::Allow, "{yes}");
     }
 }
+
+#[test]
+fn what_the_machine_takes_for_something_else_runs_on_the_interpreter() {
+    let user = jane();
+    let request = Request::non_resource(&user, "get", "/");
+    for (no, yes) in [
+        // A variable whose value is undefined ends the body.
+        (
+            "allow if { x := input.nothing; not x == \"log\" }",
+            "allow if { x := input.user; not x == \"log\" }",
+        ),
+        (
+            "f(a) if { y := a.foo }\nallow if f({\"b\": 1})",
+            "f(a) if { y := a.foo }\nallow if f({\"foo\": 1})",
+        ),
+        (
+            "p contains 1 if { x := input.nothing }\nallow if p[1]",
+            "p contains 1 if { x := input.user }\nallow if p[1]",
+        ),
+        (
+            "allow if count([y | y := input.nothing]) == 1",
+            "allow if count([y | y := input.nothing]) == 0",
+        ),
+        // So does an element or field of something that is being collected.
+        (
+            "allow if count([g.x | some g in input.groups]) == 2",
+            "allow if count([g.x | some g in input.groups]) == 0",
+        ),
+        (
+            "m[x] := input.nothing if some x in [1]\nallow if count(m) == 1",
+            "m[x] := input.nothing if some x in [1]\nallow if count(m) == 0",
+        ),
+        (
+            "m[input.nothing] := 1 if true\nallow if count(m) == 1",
+            "m[input.nothing] := 1 if true\nallow if count(m) == 0",
+        ),
+        // Fields of fields.
+        (
+            "m[x] contains y if { some x, y in {\"a\": \"b\"} }\nallow if m.a[\"c\"]",
+            "m[x] contains y if { some x, y in {\"a\": \"b\"} }\nallow if m.a[\"b\"]",
+        ),
+        (
+            "m.a := 1\nm.b := 2\nallow if m == {\"a\": 1}",
+            "m.a := 1\nm.b := 2\nallow if m == {\"a\": 1, \"b\": 2}",
+        ),
+        (
+            "m.a := 1\nm.b := 2\nallow if data.portcullis.authz.m[_] == 3",
+            "m.a := 1\nm.b := 2\nallow if data.portcullis.authz.m[_] == 2",
+        ),
+        (
+            "v := input.nothing if true\nelse := 2\nallow if v == 3",
+            "v := input.nothing if true\nelse := 2\nallow if v == 2",
+        ),
+    ] {
+        assert!(!policy(Evaluator::Auto, no).authorize(&request).is_allowed(), "{no}");
+        let twin = policy(Evaluator::Auto, yes);
+        assert!(twin.authorize(&request).is_allowed(), "{yes}");
+        assert_eq!(twin.policy().evaluator(), Evaluator::Interpreter, "{yes}");
+    }
+    let all = "allow if data.policies[_].deny\n";
+    let other = Module::new("n.rego", "package policies.a\ndeny if input.user == \"jane\"");
+    let policy = compile(module(all).with(other), Evaluator::Auto).unwrap();
+    assert!(RegoAuthorizer::new(policy.into(), World::default()).authorize(&request).is_allowed());
+}
+
+#[test]
+fn not_before_several_values_is_refused_and_before_a_rule_or_a_count_it_is_not() {
+    for body in [
+        "allow if not input.groups[_] == \"dev\"",
+        "allow if not startswith(input.groups[_], \"dev\")",
+        "allow if not data.blocked[_][input.user]",
+        "allow if [1 | not input.groups[_] == \"dev\"] == []",
+        "allow if not walk(input, [[\"user\"], \"jane\"])",
+        "allow if every g in [1] { not input.groups[_] == \"dev\" }",
+    ] {
+        let error = refused(&module(body));
+        assert!(error.starts_with("m.rego:2: `not` stands before"), "{error}");
+    }
+    for (body, expected) in [
+        ("dev if input.groups[_] == \"dev\"\nallow if not dev", Decision::NoOpinion),
+        ("dev if input.groups[_] == \"ops\"\nallow if not dev", Decision::Allow),
+        ("allow if not count([1 | input.groups[_] == \"dev\"]) == 0", Decision::Allow),
+        ("allow if { some g in input.groups; not g == \"dev\" }", Decision::Allow),
+        ("allow if not \"dev\" in input.groups", Decision::NoOpinion),
+    ] {
+        assert_eq!(decision(body), expected, "{body}");
+    }
+}

@@ -137,8 +137,11 @@ const SEQUENCE: u8 = 0x30;
 const BIT_STRING: u8 = 0x03;
 const OID: u8 = 0x06;
 
+/// What [`element`] tells.
+type Element<'a> = (u8, &'a [u8], &'a [u8], &'a [u8]);
+
 /// The first element of DER: its tag, all of it, its content, and what follows.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
+fn element(der: &[u8]) -> Option<Element<'_>> {
     let (&[tag, length], _) = der.split_first_chunk()?;
     let (header, length) = match length {
         0..=0x7f => (2, usize::from(length)),
