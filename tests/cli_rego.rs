@@ -28,6 +28,12 @@ fn run(args: &[&str]) -> Ran {
     ran
 }
 
+/// The reason in an answer that is JSON.
+fn reason(ran: &Ran) -> String {
+    let answer: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    answer["reason"].as_str().unwrap().to_owned()
+}
+
 /// A folder with one policy in it, and its path.
 fn policy(text: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -46,8 +52,8 @@ fn a_policy_alone_answers_with_its_reason_and_without_one_there_is_no_opinion() 
     let (_folder, path) = policy(
         "package portcullis.authz\nallow if input.user == \"jane\"\nreason := \"jane may\" if allow\n",
     );
-    let yes = ask(&path, &["get", "pods", "--as", "jane"]);
-    assert_eq!((yes.code, yes.out.trim()), (0, "yes - jane may"), "{yes:?}");
+    let yes = ask(&path, &["get", "pods", "--as", "jane", "-o", "json"]);
+    assert_eq!((yes.code, reason(&yes).as_str()), (0, "jane may"), "{yes:?}");
     let no = ask(&path, &["get", "pods", "--as", "bob"]);
     assert_eq!(no.code, 1, "{no:?}");
     let json = ask(&path, &["get", "pods", "--as", "bob", "-o", "json"]);
@@ -83,13 +89,14 @@ fn a_policy_sees_labels_of_namespaces_and_the_answers_of_rbac() {
     )
     .unwrap();
     let objects = objects.to_str().unwrap();
-    let yes = ask(&path, &["get", "pods", "-n", "shop", "--as", "jane", "-f", objects]);
-    assert_eq!((yes.code, yes.out.trim()), (0, "yes - labelled"), "{yes:?}");
+    let yes =
+        ask(&path, &["get", "pods", "-n", "shop", "--as", "jane", "-f", objects, "-o", "json"]);
+    assert_eq!((yes.code, reason(&yes).as_str()), (0, "labelled"), "{yes:?}");
     let no = ask(&path, &["get", "pods", "-n", "bank", "--as", "jane", "-f", objects]);
     assert_eq!(no.code, 1, "{no:?}");
-    let question = ["get", "nodes", "--with-defaults", "--as"];
+    let question = ["get", "nodes", "--with-defaults", "-o", "json", "--as"];
     let yes = ask(&path, &[&question[..], &["asks-rbac"]].concat());
-    assert_eq!((yes.code, yes.out.trim()), (0, "yes - as RBAC says"), "{yes:?}");
+    assert_eq!((yes.code, reason(&yes).as_str()), (0, "as RBAC says"), "{yes:?}");
     let no = ask(&path, &[&question[..], &["jane"]].concat());
     assert_eq!(no.code, 1, "{no:?}");
 }
@@ -113,7 +120,10 @@ fn warnings_are_told_by_every_verb_and_found_by_check() {
     assert!(ran.err.contains("did you mean `allow`?"), "{ran:?}");
     let check = run(&["check", "--rego", &path, "--fail-on", "warning"]);
     assert_eq!(check.code, 1, "{check:?}");
-    assert!(check.out.contains("main.rego:2: warning: nothing asks for `allowed`"), "{check:?}");
+    assert!(
+        check.out.contains("main.rego:2: warning[rego-policy]: nothing asks for `allowed`"),
+        "{check:?}"
+    );
     let clean = format!("{POLICIES}/break-glass.rego");
     let clean = run(&["check", "--rego", &clean, "--fail-on", "warning"]);
     assert_eq!(clean.code, 0, "{clean:?}");
@@ -145,7 +155,8 @@ fn what_cannot_be_loaded_is_told_in_one_line_with_what_to_do() {
     assert!(missing.err.contains("cannot be read"), "{missing:?}");
     let stray = run(&["can-i", "get", "pods", "--as", "jane", "-f", SAMPLE, "--mode", "Rego,RBAC"]);
     assert!(stray.err.contains("mode Rego needs policies; name them with --rego"), "{stray:?}");
-    let package = ask(&path, &[&question[..], &["--rego-package", "a b"]].concat());
+    let (_good, good) = policy("package a\n");
+    let package = ask(&good, &[&question[..], &["--rego-package", "a b"]].concat());
     assert!(package.err.contains("is not the name of a package"), "{package:?}");
     for ran in [broken, nothing, missing, stray] {
         assert_eq!((ran.code, ran.err.lines().count()), (2, 1), "{ran:?}");

@@ -301,6 +301,7 @@ fn abac_in_rego_answers_as_abac_does() {
 /// What a policy compares by using a name twice, both evaluators compare; or it does not compile.
 #[test]
 fn a_name_that_stands_twice_is_compared_or_refused() {
+    let mut refused = Vec::new();
     for body in [
         "same(x, x) := true\nallow if same(input.user, \"jane\")",
         "same([x, x]) := true\nallow if same([input.user, \"jane\"])",
@@ -315,6 +316,9 @@ fn a_name_that_stands_twice_is_compared_or_refused() {
         "allow if { x := \"jane\"; count([1 | [x, 1] = [input.user, 1]]) == 1 }",
         "allow if { x := \"jane\"; every y in [1] { [x, y] = [input.user, 1] } }",
         "allow if { every x in [\"jane\"] { x = input.user } }",
+        "allow if { every x in [\"jane\"] { x == input.user } }",
+        "allow if { every k, v in {\"jane\": 1} { [v, k] = [1, input.user] } }",
+        "allow if { every x in [\"jane\"] { every y in [1] { [x, y] = [input.user, 1] } } }",
         "allow if { some x in [\"jane\"]; [x, 1] = [input.user, 1] }",
         "f(x) if { [x, 1] = [input.user, 1] }\nallow if f(\"jane\")",
     ] {
@@ -324,7 +328,10 @@ fn a_name_that_stands_twice_is_compared_or_refused() {
             let options = Options::default().with_evaluator(evaluator);
             let policy = match Policy::compile(sources, options) {
                 Ok(policy) => policy,
-                Err(_) => continue,
+                Err(error) => {
+                    refused.push((body, error.to_string()));
+                    continue;
+                }
             };
             let config = Config::default().with_rego("Rego", Arc::new(policy));
             let snapshot = compile(&Default::default(), &config).unwrap();
@@ -335,5 +342,13 @@ fn a_name_that_stands_twice_is_compared_or_refused() {
                 assert_eq!(got, is_allowed, "{evaluator:?}: {body}: {user:?}");
             }
         }
+    }
+    for (count, why) in [
+        (6, "m.rego:2: two parameters are called `x`; give them names of their own and compare"),
+        (6, "m.rego:2: `=` does not compare with `x`, over which `every` runs; write `==`"),
+        (3, "m.rego:2: `=` does not compare with `v`, over which `every` runs; write `==`"),
+    ] {
+        let found = refused.iter().filter(|(_, said)| said.starts_with(why)).count();
+        assert_eq!(found, count, "{why}: {refused:?}");
     }
 }

@@ -279,7 +279,7 @@ fn what_is_no_tree_is_refused_with_its_place() {
            metadata: {name: hierarchy, namespace: shop}\nspec: {parent: bank}\n";
     assert_eq!(
         labels(both),
-        "team.yaml:5 (document 2): namespace `shop` has the parent `bank` here, and `acme` at \
+        "team.yaml:6 (document 2): namespace `shop` has the parent `bank` here, and `acme` at \
          team.yaml:2"
     );
     let typed = "apiVersion: hnc.x-k8s.io/v1alpha2\nkind: HierarchyConfiguration\n\

@@ -226,7 +226,12 @@ impl Chain {
             return ask();
         };
         let (mut ask, mut verdict) = (Some(ask), None);
-        runner(&mut || verdict = ask.take().map(|ask| ask()));
+        // A runner that runs twice asks once.
+        runner(&mut || {
+            if let Some(ask) = ask.take() {
+                verdict = Some(ask());
+            }
+        });
         // A runner that does not run has hidden what may have been a denial.
         verdict.unwrap_or_else(|| Verdict::deny("").with_error("an authorizer was not asked"))
     }
@@ -240,7 +245,11 @@ impl Chain {
         mode: ConditionalMode,
     ) -> Conditional {
         let mut answer = None;
-        let mut ask = || answer = Some(member.authorizer.authorize_conditionally(request, mode));
+        let mut ask = || {
+            if answer.is_none() {
+                answer = Some(member.authorizer.authorize_conditionally(request, mode));
+            }
+        };
         match self.slow_runner.as_ref().filter(|_| member.is_slow) {
             Some(runner) => runner(&mut ask),
             None => ask(),

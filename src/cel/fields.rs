@@ -35,9 +35,9 @@ pub(super) enum Field {
     Subresource,
     Name,
     /// `fieldSelector`
-    ByField,
+    SelectedFields,
     /// `labelSelector`
-    ByLabel,
+    SelectedLabels,
     Path,
     RawSelector,
     Requirements,
@@ -84,10 +84,10 @@ impl Object {
             (Self::ResourceAttributes, "subresource") => (Field::Subresource, Type::String),
             (Self::ResourceAttributes, "name") => (Field::Name, Type::String),
             (Self::ResourceAttributes, "fieldSelector") => {
-                (Field::ByField, Type::Object(Self::FieldSelector))
+                (Field::SelectedFields, Type::Object(Self::FieldSelector))
             }
             (Self::ResourceAttributes, "labelSelector") => {
-                (Field::ByLabel, Type::Object(Self::LabelSelector))
+                (Field::SelectedLabels, Type::Object(Self::LabelSelector))
             }
             (Self::NonResourceAttributes, "path") => (Field::Path, Type::String),
             (Self::FieldSelector | Self::LabelSelector, "rawSelector") => {
@@ -145,8 +145,8 @@ impl<'a> Part<'a> {
                 Field::Resource => text(resource.resource),
                 Field::Subresource => text(resource.subresource),
                 Field::Name => text(resource.name),
-                Field::ByField => field_selector(resource.field_selector),
-                Field::ByLabel => label_selector(resource.label_selector),
+                Field::SelectedFields => field_selector(resource.field_selector),
+                Field::SelectedLabels => label_selector(resource.label_selector),
                 _ => None,
             },
             Self::NonResource(path) => match field {

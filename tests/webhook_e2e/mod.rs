@@ -3,6 +3,7 @@
 
 mod apiserver;
 mod asked;
+mod chain;
 mod client;
 mod clients;
 mod closed_loop;

@@ -8,7 +8,7 @@ use regorus::rvm::program::Program;
 use regorus::{CompiledPolicy, Engine, PolicyLengthConfig, Value};
 
 use super::reads::Fields;
-use super::syntax::{Graph, Kind, Syntax, deepest, lint, repeated};
+use super::syntax::{self, Graph, Kind, Syntax, deepest, lint, misread};
 use super::values::{Oversize, measure};
 use super::{
     CompileError, Evaluator, Limits, Module, Options, RegoVersion, Sources, Warning, builtins,
@@ -129,11 +129,7 @@ impl Compilation {
         for (module, tree) in modules.iter().zip(engine.get_modules()) {
             let tree = serde_json::to_value(tree.as_ref())
                 .map_err(|_| CompileError::new(&module.name, "the engine cannot tell its tree"))?;
-            if let Some((parameter, line)) = repeated(&tree) {
-                let reason = format!(
-                    "two parameters are called `{parameter}`; give them names of their own and \
-                     compare them with `==`"
-                );
+            if let Some((reason, line)) = misread(&tree, &module.text) {
                 return Err(CompileError::new(&module.name, reason).at(line, 0));
             }
             syntax.read(&module.name, &module.text, &tree);
@@ -158,6 +154,7 @@ impl Compilation {
         }
         let entries = self.entries();
         let roots = ["allow", "deny", "reason", "obligations"].map(|name| self.path(name));
+        syntax::check(&self.syntax, &self.data, &roots)?;
         let reachable = graph.reachable(&roots);
         let mut reads = Fields::nothing();
         let mut is_about_rbac = false;
@@ -173,7 +170,12 @@ impl Compilation {
         if entries.all().next().is_some() {
             let policy = prepare(&mut self.engine, &entries)?;
             if options.evaluator != Evaluator::Interpreter {
-                program = match for_machine(&policy, &entries) {
+                let made = match graph.has_default_function(&reachable) {
+                    // The machine takes a call that no definition has a value for as undefined.
+                    true => Err(CompileError::new("", "the machine lacks `default` of functions")),
+                    false => for_machine(&policy, &entries),
+                };
+                program = match made {
                     Ok(program) => Some(program),
                     Err(error) if options.evaluator == Evaluator::Machine => return Err(error),
                     Err(error) if error.column > 0 => return Err(error),

@@ -9,7 +9,8 @@
 //! | `reason` | a string, or a set of strings | the reason that is told |
 //! | `obligations` | anything | what whoever enforces the decision has to do besides |
 //!
-//! Messages are a string, or a set, array or object: they hold when there are any. When neither `allow` nor
+//! Messages are a string, or a set, array or object: they hold when there are any. An `allow` with `false`
+//! or `null` in it does not hold, and an object holds by what is `true` in it. When neither `allow` nor
 //! `deny` holds there is no opinion; nothing is ever allowed because nothing denied it. What `input` is,
 //! [`input`] tells. Beside the built-in functions there are:
 //!

@@ -218,10 +218,10 @@ fn handed_down<T: Namespaced>(
 
 /// For each namespace the nearest above it that has something to give: trees may be deep, and most of
 /// what is above has nothing.
-fn nearest_givers<'h>(
-    hierarchy: &'h Hierarchy,
+fn nearest_givers(
+    hierarchy: &Hierarchy,
     has_some: impl Fn(&str) -> bool,
-) -> HashMap<&'h str, Option<&'h str>> {
+) -> HashMap<&str, Option<&str>> {
     let mut givers: HashMap<&str, Option<&str>> = HashMap::new();
     for (namespace, _) in hierarchy.pairs() {
         // Up to what is known, then down again.

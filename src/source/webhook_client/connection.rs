@@ -108,7 +108,7 @@ fn is_lost(error: &(dyn Error + 'static)) -> bool {
         let io = cause
             .downcast_ref::<io::Error>()
             .or_else(|| cause.downcast_ref::<h2::Error>().and_then(h2::Error::get_io));
-        if io.is_some_and(|io| io.kind() == io::ErrorKind::ConnectionReset)
+        if io.is_some_and(is_reset)
             || cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
         {
             return true;
@@ -116,6 +116,12 @@ fn is_lost(error: &(dyn Error + 'static)) -> bool {
         next = cause.source();
     }
     false
+}
+
+/// An error of this kind names as its cause the cause of what it holds, and not that itself.
+fn is_reset(error: &io::Error) -> bool {
+    let held = error.get_ref().and_then(|held| held.downcast_ref::<io::Error>());
+    error.kind() == io::ErrorKind::ConnectionReset || held.is_some_and(is_reset)
 }
 
 #[cfg(test)]

@@ -84,10 +84,14 @@ pub(super) fn chain(field: &Field<'_>, base: &Path) -> Option<Vec<AuthorizerConf
         match link(&object, base) {
             // S-CHAIN-3, S-CHAIN-14.
             Some(link) if chain.iter().any(|earlier| earlier.name() == link.name()) => {
-                object.note(format!(
-                    "`{}` stands in the chain already; remove one, or give it another `name`",
-                    link.name()
-                ));
+                let or = match link {
+                    AuthorizerConfig::Rego(_) | AuthorizerConfig::Webhook(_) => {
+                        ", or give it another `name`"
+                    }
+                    _ => "",
+                };
+                let name = link.name();
+                object.note(format!("`{name}` stands in the chain already; remove one{or}"));
             }
             Some(link) => chain.push(link),
             None => whole = false,

@@ -295,12 +295,13 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
     (
         "- {type: ABAC, file: abac.jsonl}",
         "",
-        "- {type: rbac}\n- {type: Node}\n- {type: Webhook}\n- {type: Rego}",
+        "- {type: rbac}\n- {type: Nod}\n- {type: Webhook}\n- {type: Rego}\n- {type: Node, featureGates: {X: true}}",
         &[
             "16: `authorizers[1].type`: there is no `rbac`; did you mean `RBAC`?",
-            "17: `authorizers[2].type`: `Node` is not part of this build; leave it out, and keep the API server's own Node authorizer in its AuthorizationConfiguration",
-            "18: `authorizers[3].type`: `Webhook` is not part of this build: this server asks no other; name the other webhook in the API server's AuthorizationConfiguration",
-            "19: `authorizers[4].type`: `Rego` is not part of this build; leave it out",
+            "17: `authorizers[2].type`: there is no `Nod`; did you mean `Node`?",
+            "18: `authorizers[3]`: `webhook` is missing: how it is asked",
+            "19: `authorizers[4]`: `paths` is missing: modules, data, directories or bundles",
+            "20: `authorizers[5].featureGates.X`: the Node authorizer has no feature gate `X`; it knows `PodCertificateRequest` and `KubeletServiceAccountTokenForCredentialProviders`",
         ],
     ),
     (
@@ -311,6 +312,30 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
             "16: `authorizers[1]`: `RBAC` stands in the chain already; remove one",
             "17: `authorizers[2].file`: `AlwaysDeny` reads no file; remove it (objects are in `policy.paths`)",
             "17: `authorizers[2].danger`: `AlwaysDeny` is no danger; remove it",
+        ],
+    ),
+    (
+        "- {type: ABAC, file: abac.jsonl}",
+        "- {type: Rego, name: guard, paths: [rego/], package: a.b, v0: true, time: 20ms, onError: Deny}",
+        "- {type: Rego, paths: [a]}\n- {type: Rego, paths: [b]}\n- {type: Rego, name: x, paths: [], time: 0s}\n- {type: AlwaysDeny, paths: [c], onError: Deny}",
+        &[
+            "17: `authorizers[2]`: `Rego` stands in the chain already; remove one, or give it another `name`",
+            "18: `authorizers[3].paths`: must not be empty; name at least one, or leave the field out",
+            "18: `authorizers[3].time`: must be longer than nothing",
+            "19: `authorizers[4].paths`: `AlwaysDeny` reads no files of its own; remove them",
+            "19: `authorizers[4].onError`: `AlwaysDeny` cannot fail; remove it",
+        ],
+    ),
+    (
+        "- {type: ABAC, file: abac.jsonl}",
+        "- {type: Webhook, name: w, webhook: {timeout: 3s, subjectAccessReviewVersion: v1, failurePolicy: Deny, connectionInfo: {type: KubeConfigFile, kubeConfigFile: k}, matchConditionSubjectAccessReviewVersion: v1, matchConditions: [{expression: \"request.user == 'x'\"}]}}",
+        "- {type: Webhook, webhook: {timeout: 31s, subjectAccessReviewVersion: v2, failurePolicy: Deny, connectionInfo: {type: InClusterConfig}, matchConditionSubjectAccessReviewVersion: v1, matchConditions: [{expression: 'request.usr'}]}}",
+        &[
+            "16: `authorizers[1].webhook.timeout`: must be at most 30s, as in an API server",
+            "16: `authorizers[1].webhook.subjectAccessReviewVersion`: there is no `v2`; did you mean `v1`?",
+            "16: `authorizers[1].webhook.connectionInfo`: `kubeConfigFile` is missing",
+            "16: `authorizers[1].webhook.connectionInfo.type`: there is no `InClusterConfig`; there is only `KubeConfigFile`",
+            "CEL",
         ],
     ),
     (

@@ -70,6 +70,14 @@ impl<'a> Graph<'a> {
             .flat_map(|node| node.references.iter().copied())
     }
 
+    /// Whether one of these rules is a function with a value for all other arguments.
+    pub(in super::super) fn has_default_function(&self, rules: &BTreeSet<&'a [String]>) -> bool {
+        rules.iter().filter_map(|path| self.rules.get(path)).any(|node| {
+            let is = |kind| node.definitions.iter().any(|(_, rule)| rule.kind == kind);
+            is(super::Kind::Function) && is(super::Kind::Default)
+        })
+    }
+
     /// Whether one of these rules may have several values at once, which is an error: such rules are
     /// given to the evaluator that finds it out.
     pub(in super::super) fn may_conflict(&self, rules: &BTreeSet<&'a [String]>) -> bool {

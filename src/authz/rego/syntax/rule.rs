@@ -31,6 +31,7 @@ pub(super) fn read(module: &ModuleSyntax, text: &str, tree: &Json) -> Option<Rul
                 is_unconditional: true,
                 is_hopeless: false,
                 has_loop: false,
+                shadows: reader.scope.shadows,
                 depth: reader.deepest + reader.loops,
                 references: reader.references,
             })
@@ -107,6 +108,7 @@ impl Reader<'_> {
             is_unconditional,
             is_hopeless,
             has_loop: loops > 0,
+            shadows: self.scope.shadows,
             depth: self.deepest + loops,
             references: std::mem::take(&mut self.references),
         })
