@@ -72,7 +72,7 @@ impl<'a> Token<'a> {
             decoded.map_err(|error| fault(format!("JWT {what} had invalid encoding: {error}")))
         };
         let header = object(&bytes(header, "header")?, "header")?;
-        if !field(&header, "enc").is_none() {
+        if field(&header, "enc").is_some() {
             return Err(fault("JWT is a JWE object, which is not supported"));
         }
         let (payload, signature) = (bytes(payload, "payload")?, bytes(signature, "signature")?);
