@@ -113,7 +113,7 @@ fn bundle(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     for (name, content) in files {
         let mut header = tar::Header::new_gnu();
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-        header.set_size(content.len() as u64);
+        header.set_size(u64::try_from(content.len()).unwrap());
         header.set_cksum();
         builder.append(&header, content.as_slice()).unwrap();
     }

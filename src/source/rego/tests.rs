@@ -21,7 +21,7 @@ fn archive(entries: &[(&str, EntryType, &str)]) -> Vec<u8> {
         // As hostile archives do: the builder would refuse such names.
         header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
         header.set_entry_type(*kind);
-        header.set_size(text.len() as u64);
+        header.set_size(u64::try_from(text.len()).unwrap());
         if kind.is_symlink() || kind.is_hard_link() {
             header.set_size(0);
             header.set_link_name("/etc/passwd").unwrap();
