@@ -1,6 +1,7 @@
 //! What an object is: the same answer for both readings of it, the quick one ([`Wide`]) and the
 //! exact one ([`Node`]).
 
+mod spelling;
 mod told;
 
 use serde::Deserialize;
@@ -21,7 +22,6 @@ use crate::api::core;
 #[cfg(feature = "node")]
 use crate::api::graph::{Kind as GraphKind, Object as GraphObject, Pod as GraphPod};
 use crate::api::inventory::{CustomResource, Kinship, Namespace, PodIdentity};
-
 use crate::api::null::ObjectsOnly;
 use crate::api::rbac::{ClusterRole, ClusterRoleBinding, GROUP, Kind, Object, Role, RoleBinding};
 
@@ -138,7 +138,7 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
             (None, _) => Class::Refused(SkipReason::UnknownKind {
                 group: group.to_owned(),
                 kind: excerpt(kind, NAME).into_owned(),
-                suggestion: suggest(kind),
+                suggestion: spelling::suggest(kind),
             }),
         };
     }
@@ -173,33 +173,6 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
 fn unknown_version(api_version: &str, kind: &str) -> SkipReason {
     let api_version = excerpt(api_version, NAME).into_owned();
     SkipReason::UnknownVersion { api_version, kind: kind.to_owned() }
-}
-
-/// The kind that was probably meant: spelt alike but for case, or for two slips.
-fn suggest(kind: &str) -> Option<&'static str> {
-    let known = [Kind::ClusterRole, Kind::ClusterRoleBinding, Kind::Role, Kind::RoleBinding];
-    known.into_iter().map(Kind::as_str).find(|known| {
-        known.eq_ignore_ascii_case(kind) || (kind.len() < 32 && distance(known, kind) <= 2)
-    })
-}
-
-/// How many letters must be inserted, dropped or replaced.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (slot, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = *slot;
-            left = replaced.min(diagonal + 1).min(left + 1);
-            *slot = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// `Deployment.apps`, as kinds of no interest are counted.
