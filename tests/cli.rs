@@ -303,7 +303,12 @@ fn the_defaults_are_added_and_the_modes_follow_what_was_given() {
     let open = ["--mode", "AlwaysDeny,AlwaysAllow"];
     assert_eq!(run(&[&ask[..], &open].concat()).out, "allow\n");
     let explained = run(&[&ask[..5], &open, &["--explain"]].concat());
-    assert_eq!(explained.out, "yes\n  built-in  the mode AlwaysAllow allows everything\n");
+    assert_eq!(
+        explained.out,
+        "yes\n  built-in  the mode AlwaysAllow allows everything\nasked in turn:\n  \
+         system:masters  no opinion\n  AlwaysDeny      no opinion - Everything is forbidden.\n  \
+         AlwaysAllow     allow\n"
+    );
     let abac = run(&[&ask[..], &["--abac", ABAC]].concat());
     assert!([0, 1].contains(&abac.code), "{abac:?}");
     let both = run(&["can-i", "get", "/x", "--as", "u", "--abac", ABAC, "--with-defaults", "-v"]);
@@ -498,7 +503,7 @@ fn wrong_usage_is_refused_with_a_hint() {
     let with = |more: &[&str]| run(&[&ask[..], more].concat());
     refused(&with(&["--frobnicate"]), &["--frobnicate"]);
     refused(&with(&["--mode", "rbac"]), &["rbac", "RBAC", "case matters"]);
-    refused(&with(&["--mode", "Node,RBAC"]), &["Node", "not part of this build"]);
+    refused(&with(&["--mode", "Webhook,RBAC"]), &["Webhook", "AuthorizationConfiguration"]);
     refused(&with(&["--mode", "RBAC,RBAC"]), &["more than once"]);
     refused(&with(&["--mode", "ABAC"]), &["ABAC", "needs a policy"]);
     refused(&with(&["-o", "xml"]), &["xml", "json"]);

@@ -321,7 +321,7 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
         &[
             "17: `authorizers[2]`: `Rego` stands in the chain already; remove one, or give it another `name`",
             "18: `authorizers[3].paths`: must not be empty; name at least one, or leave the field out",
-            "18: `authorizers[3].time`: must be longer than nothing",
+            "18: `authorizers[3].time`: must be more than zero",
             "19: `authorizers[4].paths`: `AlwaysDeny` reads no files of its own; remove them",
             "19: `authorizers[4].onError`: `AlwaysDeny` cannot fail; remove it",
         ],
@@ -333,9 +333,9 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
         &[
             "16: `authorizers[1].webhook.timeout`: must be at most 30s, as in an API server",
             "16: `authorizers[1].webhook.subjectAccessReviewVersion`: there is no `v2`; did you mean `v1`?",
-            "16: `authorizers[1].webhook.connectionInfo`: `kubeConfigFile` is missing",
             "16: `authorizers[1].webhook.connectionInfo.type`: there is no `InClusterConfig`; there is only `KubeConfigFile`",
-            "CEL",
+            "16: `authorizers[1].webhook.connectionInfo`: `kubeConfigFile` is missing",
+            "16: `authorizers[1].webhook.matchConditions[0].expression`: compilation failed: ERROR: <input>:1:8: undefined field 'usr'\n | request.usr\n | .......^",
         ],
     ),
     (

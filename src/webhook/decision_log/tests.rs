@@ -203,6 +203,7 @@ fn an_access_review_is_logged_with_every_field() {
             "decision": "allow",
             "reason": "RBAC: allowed by RoleBinding \"janes-binding/shop\" of ClusterRole \"reader\" \
                        to User \"jane@example.com\"",
+            "link": "RBAC",
             "user": {
                 "name": "jane@example.com", "uid": "u-17", "groups": ["devs", "system:authenticated"]
             },

@@ -375,7 +375,7 @@ fn grants_end_by_the_clock_and_those_that_nobody_can_read_are_a_warning() {
     assert!(!allows(&loaded, "jane", "get"));
     let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings.len(), 1);
-    let told = "rbac.yaml:6: ClusterRoleBinding `jane-reads` never grants: \
+    let told = "rbac.yaml:6 (document 2): ClusterRoleBinding `jane-reads` never grants: \
                 `portcullis.dev/not-after` is `never`";
     assert!(warnings[0].contains(told), "{warnings:?}");
 }
