@@ -203,10 +203,12 @@ fn gates() -> impl Strategy<Value = Gates> {
     })
 }
 
-/// Nodes that may be in the graph, and one that is not.
+/// Nodes that may be in the graph, one that is not, one without a name, and somebody who is none.
 fn kubelets() -> Vec<User> {
     let node = |name| User::new(format!("system:node:{name}")).with_groups(["system:nodes"]);
-    ["n1", "n2", "n3", "n9", ""].map(node).into()
+    let mut users: Vec<User> = ["n1", "n2", "n3", "n9", ""].map(node).into();
+    users.push(User::new("system:node:n1"));
+    users
 }
 
 #[track_caller]
@@ -228,10 +230,16 @@ fn compare(graph: &Graph, reference: &Reference, questions: &[Asked]) {
             };
             assert_eq!(found, reference.authorize(&request), "{user:?} {asked:?}");
             assert_eq!(verdict.path().is_empty(), !verdict.is_allowed(), "{user:?} {asked:?}");
+            let principal = graph.resolve(&user.clone().into()).unwrap();
+            let resolved = principal.authorize(&attributes);
+            assert_eq!(resolved.decision, verdict.decision, "{user:?} {asked:?}");
+            assert_eq!(resolved.reason(), verdict.reason(), "{user:?} {asked:?}");
+            assert_eq!(resolved.path(), verdict.path(), "{user:?} {asked:?}");
             // Who may is who is allowed.
             let node = user.name.strip_prefix("system:node:").unwrap();
             let listed = rows.iter().any(|row| row.node.is_none_or(|name| name == node));
-            assert_eq!(listed && !node.is_empty(), verdict.is_allowed(), "{user:?} {asked:?}");
+            let is_node = !node.is_empty() && !user.groups.is_empty();
+            assert_eq!(listed && is_node, verdict.is_allowed(), "{user:?} {asked:?}");
         }
         for row in &rows {
             assert!(!row.via.is_empty());

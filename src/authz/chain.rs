@@ -226,7 +226,12 @@ impl Chain {
             return ask();
         };
         let (mut ask, mut verdict) = (Some(ask), None);
-        runner(&mut || verdict = ask.take().map(|ask| ask()));
+        runner(&mut || {
+            // A runner that calls twice does not take back what was said.
+            if let Some(ask) = ask.take() {
+                verdict = Some(ask());
+            }
+        });
         // A runner that does not run has hidden what may have been a denial.
         verdict.unwrap_or_else(|| Verdict::deny("").with_error("an authorizer was not asked"))
     }
@@ -240,7 +245,11 @@ impl Chain {
         mode: ConditionalMode,
     ) -> Conditional {
         let mut answer = None;
-        let mut ask = || answer = Some(member.authorizer.authorize_conditionally(request, mode));
+        let mut ask = || {
+            if answer.is_none() {
+                answer = Some(member.authorizer.authorize_conditionally(request, mode));
+            }
+        };
         match self.slow_runner.as_ref().filter(|_| member.is_slow) {
             Some(runner) => runner(&mut ask),
             None => ask(),
@@ -253,6 +262,14 @@ impl Chain {
                     && self.ends_walk(member) =>
             {
                 Verdict::deny("").with_errors(settled.errors).into()
+            }
+            // The union does not tell whose denial it is: beside its error it would be taken for a
+            // failure, and no more for a no.
+            Some(Conditional::Settled(mut settled))
+                if settled.decision == Decision::Deny && member.authorizer.settles_failures() =>
+            {
+                settled.errors.clear();
+                Conditional::Settled(settled)
             }
             Some(answer) => answer,
         }
@@ -573,8 +590,10 @@ impl Resolved for Unresolved {
         let verdict = self.authorizer.authorize(&request);
         if self.authorizer.is_slow() {
             // Not to be asked twice; what has its reason ready takes it along.
-            let decision = verdict.decision;
-            return verdict.into_text().unwrap_or_else(|| Verdict::new(decision, ""));
+            let (decision, errors) = (verdict.decision, verdict.errors.clone());
+            return verdict
+                .into_text()
+                .unwrap_or_else(|| Verdict::new(decision, "").with_errors(errors));
         }
         let Verdict { decision, errors, .. } = verdict;
         Verdict::deferred_for(decision, self, &self.user, attributes).with_errors(errors)

@@ -14,6 +14,9 @@ const MAX_MEMORY: usize = 16 << 20;
 /// in a loop would run for minutes.
 const MAX_EFFORT: u32 = 4_000_000;
 
+/// So many bytes of a text that is only gone through are as much effort as one part of an expression.
+const SCANNED_BYTES: usize = 256;
+
 /// What one evaluation may still use.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -70,6 +73,14 @@ impl Budget {
     /// One part of an expression is evaluated.
     pub(super) fn step(&mut self) -> Result<(), Failure> {
         if self.effort.step() { Ok(()) } else { Err(Failure::Cancelled) }
+    }
+
+    /// A text of so many bytes is gone through at a price that does not grow with it. Names are too
+    /// short to count here.
+    pub(super) fn scan(&mut self, bytes: usize) -> Result<(), Failure> {
+        let steps = u32::try_from(bytes / SCANNED_BYTES).unwrap_or(u32::MAX);
+        self.effort.0 = self.effort.0.saturating_sub(steps);
+        if self.effort.0 > 0 { Ok(()) } else { Err(Failure::Cancelled) }
     }
 
     /// What a walk over values finds, if it came to its end.

@@ -162,6 +162,7 @@ impl<'a> Evaluation<'a> {
         let text = self.value(&matching.text)?;
         let limit = matching.limit.as_ref().map(|limit| self.value(limit)).transpose()?;
         let Value::String(text) = text else { return Err(Failure::text("no such overload")) };
+        self.budget.scan(text.as_str().len())?;
         let size = text.as_str().chars().count();
         let quarters = u64::try_from(matching.pattern.length.div_ceil(4)).unwrap_or(u64::MAX);
         self.budget.spend(tenths(size + 1).saturating_mul(quarters))?;
@@ -178,9 +179,14 @@ impl<'a> Evaluation<'a> {
                     Some(Value::Int(limit)) => usize::try_from(limit).unwrap_or(usize::MAX),
                     _ => usize::MAX,
                 };
-                let found = pattern.find_all(text.as_str()).take(limit);
-                let found: Vec<String> = found.map(str::to_owned).collect();
-                self.texts(found)
+                // Each is paid for before the next is made: an empty pattern is found everywhere, and
+                // costs nothing.
+                let mut values = Vec::new();
+                for found in pattern.find_all(text.as_str()).take(limit) {
+                    self.budget.reserve(size_of::<Value<'_>>())?;
+                    values.push(self.text(found.to_owned())?);
+                }
+                Ok(Value::list(values))
             }
         }
     }
@@ -189,17 +195,6 @@ impl<'a> Evaluation<'a> {
     fn text(&mut self, text: String) -> Evaluated<'a> {
         self.budget.reserve(text.len())?;
         Ok(Value::shared(text))
-    }
-
-    fn texts(&mut self, texts: Vec<String>) -> Evaluated<'a> {
-        let values =
-            texts.into_iter().map(|text| self.text(text)).collect::<Result<Vec<_>, _>>()?;
-        self.list(values)
-    }
-
-    fn list(&mut self, values: Vec<Value<'a>>) -> Evaluated<'a> {
-        self.budget.reserve(values.len() * size_of::<Value<'_>>())?;
-        Ok(Value::list(values))
     }
 }
 

@@ -877,6 +877,26 @@ mod limits {
     }
 
     #[test]
+    fn long_texts_that_are_only_gone_through_are_stopped_though_they_cost_nothing() {
+        let user = jane();
+        let path = format!("/{}", "a".repeat(3 << 20));
+        let long = Request::non_resource(&user, "get", &path);
+        let many = format!("[{}]", vec!["1"; 30].join(","));
+        for looked in [
+            "request.nonResourceAttributes.path.matches('')",
+            "size(request.nonResourceAttributes.path) > 0",
+        ] {
+            let text = format!("{many}.all(a, {many}.all(b, {looked}))");
+            assert_eq!(shown(compiled(&text).evaluate(&long)), CANCELLED, "{looked}");
+            // The same about a path as they are.
+            assert_eq!(path_answer(&text), "true", "{looked}");
+        }
+        let all = "request.nonResourceAttributes.path.findAll('').size() > 0";
+        assert_eq!(shown(compiled(all).evaluate(&long)), CANCELLED);
+        assert_eq!(path_answer(all), "true");
+    }
+
+    #[test]
     fn texts_and_lists_that_grow_are_stopped_before_they_are_made() {
         let user = crowd(300);
         let request = Request::non_resource(&user, "get", "/");

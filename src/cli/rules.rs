@@ -144,7 +144,7 @@ pub(super) fn list(
         // As kubectl puts it.
         speaker.warn(format!("the list may be incomplete: {}", status.evaluation_error));
     }
-    if world.is_doubtful(namespace) {
+    if world.is_doubtful(namespace) || world.has_unasked {
         speaker.doubt("the list may be incomplete: what was skipped could add to it");
         return Ok(Exit::Incomplete);
     }

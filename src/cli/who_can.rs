@@ -184,7 +184,7 @@ fn answer_all(
         let found = query::who_can(&world.snapshot, &attributes, table);
         let subjects = found.rows.iter().flat_map(bound).collect();
         line(out, &Subjects { subjects: Some(subjects), error: found.evaluation_error() })?;
-        if world.is_doubtful(attributes.namespace()) {
+        if is_doubtful(world, &attributes) || !found.incomplete.is_empty() {
             exit = Exit::Incomplete;
         }
     }

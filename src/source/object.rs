@@ -1,6 +1,9 @@
 //! What an object is: the same answer for both readings of it, the quick one ([`Wide`]) and the
 //! exact one ([`Node`]).
 
+mod spelling;
+mod told;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -11,7 +14,7 @@ use super::old::{self, Version};
 #[cfg(feature = "authn")]
 use super::secret;
 use super::text::{NAME, excerpt};
-use super::wire::{Definition, HierarchySpec, Metadata, PodMaker, Wide};
+use super::wire::{Metadata, PodMaker, Wide};
 use super::{SkipReason, WrongType};
 use crate::api::Str;
 #[cfg(feature = "authn")]
@@ -135,7 +138,7 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
             (None, _) => Class::Refused(SkipReason::UnknownKind {
                 group: group.to_owned(),
                 kind: excerpt(kind, NAME).into_owned(),
-                suggestion: suggest(kind),
+                suggestion: spelling::suggest(kind),
             }),
         };
     }
@@ -170,33 +173,6 @@ pub(super) fn classify(api_version: &str, kind: &str) -> Class {
 fn unknown_version(api_version: &str, kind: &str) -> SkipReason {
     let api_version = excerpt(api_version, NAME).into_owned();
     SkipReason::UnknownVersion { api_version, kind: kind.to_owned() }
-}
-
-/// The kind that was probably meant: spelt alike but for case, or for two slips.
-fn suggest(kind: &str) -> Option<&'static str> {
-    let known = [Kind::ClusterRole, Kind::ClusterRoleBinding, Kind::Role, Kind::RoleBinding];
-    known.into_iter().map(Kind::as_str).find(|known| {
-        known.eq_ignore_ascii_case(kind) || (kind.len() < 32 && distance(known, kind) <= 2)
-    })
-}
-
-/// How many letters must be inserted, dropped or replaced.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (slot, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = *slot;
-            left = replaced.min(diagonal + 1).min(left + 1);
-            *slot = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// `Deployment.apps`, as kinds of no interest are counted.
@@ -246,12 +222,12 @@ pub(super) fn from_wide(wide: Wide<'_>, inherited: &Inherited) -> Option<Outcome
         Class::Secret => Outcome::Secret(secret::from_wide(wide)?),
         #[cfg(feature = "authn")]
         Class::Node => Outcome::Node(token_node(wide.metadata)),
-        Class::CustomResource => Outcome::CustomResource(custom_resource(spec(wide.spec)?)),
+        Class::CustomResource => Outcome::CustomResource(told::custom_resource(spec(wide.spec)?)),
         Class::Pod => Outcome::Pod(pod(kind, wide.metadata, spec(wide.spec)?)),
         #[cfg(feature = "node")]
         Class::Graph(kind) => graph::from_wide(kind, wide)?,
         Class::Kinship { in_child } => {
-            let kinship = kinship(in_child, wide.metadata, spec(wide.spec)?);
+            let kinship = told::kinship(in_child, wide.metadata, spec(wide.spec)?);
             Outcome::Kinship(kinship, other_kind(api_version, kind))
         }
         Class::Other => Outcome::Other(other_kind(api_version, kind)),
@@ -295,7 +271,8 @@ pub(super) fn from_node(mut node: Node, inherited: &Inherited) -> Outcome {
         Class::Graph(_) => names(&node, &class, &kind)
             .unwrap_or_else(|reason| Outcome::Unreadable { kind: header.kind, reason }),
         Class::Kinship { in_child } => {
-            let read = || Ok(kinship(in_child, self::metadata(&node)?, field(&node, "spec")?));
+            let read =
+                || Ok(told::kinship(in_child, self::metadata(&node)?, field(&node, "spec")?));
             let unreadable = |reason: WrongType| Kinship::Unreadable {
                 kind: header.kind,
                 reason: reason.to_string(),
@@ -350,7 +327,9 @@ fn names(node: &Node, class: &Class, kind: &str) -> Result<Outcome, WrongType> {
         Class::ServiceAccount => Outcome::ServiceAccount(metadata),
         #[cfg(feature = "authn")]
         Class::Node => Outcome::Node(token_node(metadata)),
-        Class::CustomResource => Outcome::CustomResource(custom_resource(field(node, "spec")?)),
+        Class::CustomResource => {
+            Outcome::CustomResource(told::custom_resource(field(node, "spec")?))
+        }
         #[cfg(feature = "node")]
         Class::Graph(kind) => return graph::from_node(*kind, metadata, node),
         _ => Outcome::Pod(pod(kind, metadata, field(node, "spec")?)),
@@ -382,51 +361,6 @@ fn read<'a, T: Deserialize<'a>>(node: &'a Node) -> Result<T, WrongType> {
 
 fn namespace(metadata: Metadata) -> Namespace {
     Namespace { name: metadata.name, labels: metadata.labels }
-}
-
-/// HNC looks at one HierarchyConfiguration of a namespace, by its name.
-fn kinship(in_child: bool, metadata: Metadata, spec: HierarchySpec) -> Kinship {
-    let Metadata { namespace, name, .. } = metadata;
-    match in_child {
-        false => Kinship::Parent { namespace: name, parent: namespace },
-        true if name == "hierarchy" => Kinship::Parent { namespace, parent: spec.parent },
-        true => Kinship::Parent { namespace, parent: Str::default() },
-    }
-}
-
-fn custom_resource(definition: Definition) -> CustomResource {
-    let Definition { group, scope, names, version, versions, subresources } = definition;
-    let everywhere = subresources;
-    let (status, scale) = versions.iter().filter(|version| version.served).fold(
-        (everywhere.status.is_some(), everywhere.scale.is_some()),
-        |(status, scale), version| {
-            let own = &version.subresources;
-            (status || own.status.is_some(), scale || own.scale.is_some())
-        },
-    );
-    let mut served: Vec<Str> =
-        versions.into_iter().filter(|version| version.served).map(|version| version.name).collect();
-    if served.is_empty() && !version.is_empty() {
-        served.push(version);
-    }
-    let singular =
-        if names.singular.is_empty() { names.kind.to_lowercase() } else { names.singular };
-    let subresources = [("status", status), ("scale", scale)];
-    CustomResource {
-        group,
-        kind: names.kind,
-        plural: names.plural,
-        singular,
-        short_names: names.short_names,
-        categories: names.categories,
-        namespaced: scope == "Namespaced",
-        versions: served,
-        subresources: subresources
-            .into_iter()
-            .filter(|(_, there)| *there)
-            .map(|(name, _)| Str::const_new(name))
-            .collect(),
-    }
 }
 
 fn pod(kind: &str, metadata: Metadata, spec: PodMaker) -> PodIdentity {

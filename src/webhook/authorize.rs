@@ -124,6 +124,8 @@ fn decide_conditionally<'a>(
     request: &'a Request<'a>,
     mode: ConditionalMode,
 ) -> (Verdict<'a>, String, Option<Vec<ConditionSet>>) {
+    // For other verbs the chain is asked as ever, and then says which link decided.
+    let mode = mode.for_verb(request.attributes.verb());
     if mode == ConditionalMode::Unsupported {
         let (verdict, reason) = decide(snapshot, request);
         return (verdict, reason, None);

@@ -11,6 +11,7 @@ use std::process::{Command, Output, Stdio};
 use portcullis::api::authorization::IncomingReview;
 use portcullis::cel::Expression;
 use portcullis::model::Request;
+use portcullis::source::authorization_config::{self, KubeconfigFiles};
 use portcullis::webhook::config::{AuthorizerConfig, ServerConfig};
 use serde_json::{Value, json};
 
@@ -94,6 +95,18 @@ fn each_version_accepts_its_configuration() {
         folder.init(&["--kubernetes-version", version, "--exempt-user", "o'hara\\n"]);
         let written = folder.yaml("apiserver/authorization-config.yaml");
         assert_eq!(mistakes(&written, minor), [""; 0], "{version}");
+        // And by the reader of such files, which knows every rule of S-ACFG-1 to S-ACFG-7.
+        let text = folder.text("apiserver/authorization-config.yaml");
+        let read =
+            authorization_config::parse("a.yaml", text.as_bytes(), KubeconfigFiles::Elsewhere);
+        let read = read.unwrap_or_else(|error| panic!("{version}: {error}"));
+        assert_eq!(read.configuration.authorizers.len(), 3, "{version}");
+        // Its deny twin: the reader sees what is wrong with it.
+        let wrong = text.replace("failurePolicy: Deny", "failurePolicy: Perhaps");
+        assert_ne!(wrong, text, "{version}");
+        let wrong = wrong.as_bytes();
+        let refused = authorization_config::parse("a.yaml", wrong, KubeconfigFiles::Elsewhere);
+        assert!(refused.is_err(), "{version}");
         let order: Vec<&Value> =
             written["authorizers"].as_array().unwrap().iter().map(|one| &one["type"]).collect();
         assert_eq!(order, ["Webhook", "Node", "RBAC"]);

@@ -311,3 +311,62 @@ fn the_failure_of_a_link_that_settles_its_own_is_what_it_says() {
         .with_on_failure(OnFailure::Deny);
     assert_eq!(ask(&hidden, &jane).0, Decision::Deny);
 }
+
+#[cfg(feature = "conditional-authorization")]
+#[test]
+fn the_failure_of_a_link_that_settles_its_own_is_what_it_says_to_who_knows_conditions_too() {
+    struct Settles(bool);
+
+    impl Authorizer for Settles {
+        fn authorize<'a>(&'a self, _: &'a Request<'a>) -> Verdict<'a> {
+            Verdict::deny("not evaluated").with_error("broken")
+        }
+
+        fn rules_for(&self, _: &User, _: &str) -> Rules {
+            Rules::default()
+        }
+
+        fn settles_failures(&self) -> bool {
+            self.0
+        }
+    }
+
+    let jane = User::new("jane");
+    let request = Request::resource(&jane, crate::model::ResourceAttributes::new("create", "pods"));
+    for (settles, errors) in [(true, 0), (false, 1)] {
+        let chain = Chain::new().with("it", Settles(settles)).with_on_failure(OnFailure::Deny);
+        let answer = chain.authorize_conditionally(&request, ConditionalMode::HumanReadable);
+        let verdict = answer.fold();
+        // A denial with an error is a failure of the review, and no more a no.
+        assert_eq!((verdict.decision, verdict.errors.len()), (Decision::Deny, errors));
+    }
+}
+
+#[test]
+fn a_principal_keeps_the_error_of_a_slow_link_whose_reason_is_not_ready() {
+    struct Slow;
+
+    impl Authorizer for Slow {
+        fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
+            Verdict::deferred(Decision::NoOpinion, &super::SUPER_USER_STEP, request)
+                .with_error("broken")
+        }
+
+        fn rules_for(&self, _: &User, _: &str) -> Rules {
+            Rules::default()
+        }
+
+        fn is_slow(&self) -> bool {
+            true
+        }
+    }
+
+    let chain = Chain::new().with("slow", Slow).with("all", AlwaysAllow);
+    let chain = chain.with_on_failure(OnFailure::Deny);
+    let jane = User::new("jane");
+    let request = Request::non_resource(&jane, "get", "/");
+    assert_eq!(chain.authorize(&request).decision, Decision::Deny);
+    let principal = chain.principal(&jane.clone().into());
+    let verdict = principal.authorize(&request.attributes);
+    assert_eq!((verdict.decision, &*verdict.errors), (Decision::Deny, &["broken".to_owned()][..]));
+}

@@ -33,8 +33,8 @@ struct Links {
 
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    // Where the record stands.
-    start: u32,
+    // The cell of the table.
+    cell: u32,
     // INVARIANT: how many edges begin here, the one to the node included; 0 for a slot that is free.
     uses: u32,
 }
@@ -54,25 +54,31 @@ fn make_room<T>(list: &mut Vec<T>) {
 }
 
 impl Links {
-    fn move_to(slots: &mut [Slot], id: u32, start: u32) {
+    fn move_to(slots: &mut [Slot], id: u32, cell: u32) {
         if let Some(slot) = slots.get_mut(num::index(id)) {
-            slot.start = start;
+            slot.cell = cell;
         }
     }
 }
 
 impl Block {
-    /// A block to which nothing leads yet. `None` when the name of the node is too long to be addressed.
-    pub(super) fn new(node: &str) -> Option<Self> {
+    /// A block to which nothing leads yet, under a tag. `None` when the name of the node is too long to be
+    /// addressed.
+    pub(super) fn new(node: &str, tag: u32) -> Option<Self> {
         let links =
             Links { node: Arc::from(node), slots: Vec::new(), free: Vec::new(), edges: Vec::new() };
-        Some(Self { table: Table::new(node)?, links: Arc::new(links) })
+        Some(Self { table: Table::new(node, tag)?, links: Arc::new(links) })
     }
 
-    /// Whether it is that of this node.
+    /// Whether it is that of this node, which was made with this tag.
     #[inline]
-    pub(super) fn is_of(&self, node: &str) -> bool {
-        self.table.is_of(node)
+    pub(super) fn is_of(&self, node: &str, tag: u32) -> bool {
+        self.table.tag() == tag && self.table.is_of(node)
+    }
+
+    /// The tag that it was made with.
+    pub(super) const fn tag(&self) -> u32 {
+        self.table.tag()
     }
 
     /// The name of the node: the same allocation as long as anything leads there.
@@ -81,7 +87,7 @@ impl Block {
     }
 
     /// Whether nothing leads to the node any more.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
@@ -99,7 +105,7 @@ impl Block {
     /// The vertex with an id.
     pub(super) fn vertex(&self, id: u32) -> Option<Vertex<'_>> {
         let slot = self.links.slots.get(num::index(id))?;
-        self.table.record(slot.start)?.vertex()
+        self.table.record(slot.cell)?.vertex()
     }
 
     /// What a vertex leads to directly, the node left out.
@@ -123,9 +129,9 @@ impl Block {
             Some(&id) => id,
             None => num::id(slots.len())?,
         };
-        let moved = |id, start| Links::move_to(slots, id, start);
-        let start = self.table.insert(tag, id, vertex, moved)?;
-        let slot = Slot { start, uses: 0 };
+        let moved = |id, cell| Links::move_to(slots, id, cell);
+        let cell = self.table.insert(tag, id, vertex, moved)?;
+        let slot = Slot { cell, uses: 0 };
         if free.pop().is_some() {
             *slots.get_mut(num::index(id))? = slot;
         } else {
@@ -153,12 +159,7 @@ impl Block {
 
     /// Removes a vertex with all its edges, and all that leads to the node through it alone
     /// (S-NODE-16). Each vertex that goes is told.
-    pub(super) fn remove(
-        &mut self,
-        hasher: &DefaultHashBuilder,
-        id: u32,
-        mut gone: impl FnMut(Vertex<'_>),
-    ) {
+    pub(super) fn remove(&mut self, id: u32, mut gone: impl FnMut(Vertex<'_>)) {
         let Links { slots, free, edges, .. } = Arc::make_mut(&mut self.links);
         edges.retain(|edge| edge.from != id);
         let mut going = vec![id];
@@ -175,18 +176,17 @@ impl Block {
                 edge.to != id
             });
             let Some(slot) = slots.get_mut(num::index(id)) else { continue };
-            let Some(vertex) = self.table.record(slot.start).and_then(|it| it.vertex()) else {
+            let Some(vertex) = self.table.record(slot.cell).and_then(|it| it.vertex()) else {
                 continue;
             };
             gone(vertex);
-            let tag = Tag::of(hasher, vertex);
-            self.table.remove(tag, slot.start);
+            self.table.remove(slot.cell);
             slot.uses = 0;
             free.push(id);
         }
         if self.table.is_sparse() {
             // Cannot fail: it needs no more than there was.
-            let _ = self.table.rebuild(0, |id, start| Links::move_to(slots, id, start));
+            let _ = self.table.rebuild(0, |id, cell| Links::move_to(slots, id, cell));
         }
     }
 
@@ -207,4 +207,14 @@ impl Block {
 pub(super) enum Known {
     Before,
     FromNowOn,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_first_fits_half_a_cache_line() {
+        assert!(size_of::<Block>() <= 32);
+    }
 }

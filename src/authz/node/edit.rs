@@ -247,7 +247,7 @@ impl Editor {
         let Some(block) = graph.shards.get_mut(node) else { return };
         let Some(id) = block.find(Tag::of(&hasher, vertex), vertex) else { return };
         let name = Arc::clone(block.node());
-        block.remove(&hasher, id, |gone| {
+        block.remove(id, |gone| {
             if gone.kind != VertexKind::PersistentVolumeClaim {
                 return;
             }
@@ -296,7 +296,7 @@ impl Editor {
                 && let Some(id) = block.find(tag, vertex)
             {
                 // Volumes and their secrets go; claims stay, since nothing of them changes.
-                block.remove(&hasher, id, |_| ());
+                block.remove(id, |_| ());
             }
         }
         if claim.is_idle() {

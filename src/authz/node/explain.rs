@@ -37,14 +37,14 @@ impl Graph {
 
 impl Explain for Graph {
     fn reason(&self, request: &Request<'_>, _: Decision) -> String {
-        match self.judge_user(request.user, &request.attributes) {
+        match self.judge(request.user, &request.attributes) {
             Some((node, Err(cause))) => cause.text(request, node),
             None | Some((_, Ok(()))) => String::new(),
         }
     }
 
     fn path(&self, request: &Request<'_>, _: Decision) -> Vec<Step> {
-        let Some((node, Ok(()))) = self.judge_user(request.user, &request.attributes) else {
+        let Some((node, Ok(()))) = self.judge(request.user, &request.attributes) else {
             return Vec::new();
         };
         let rule = |text: String| vec![step("rule", text)];

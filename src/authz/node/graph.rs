@@ -1,12 +1,14 @@
 use std::fmt;
+use std::sync::Arc;
 
+use super::Gates;
 use super::cause::Cause;
 use super::identity::{Identity, identity};
-use super::ruling::{Ruling, ruling, selected};
+use super::principal;
+use super::ruling::ruling;
 use super::shards::Shards;
 use super::table::Tag;
-use super::{Gates, Vertex};
-use crate::authz::{Authorizer, Rules};
+use crate::authz::{Authorizer, Resolved, Rules};
 use crate::model::{Attributes, Decision, Request, User, Verdict};
 
 /// Who refers to what, at one moment: immutable, cheap to clone, shared by any number of threads.
@@ -51,41 +53,40 @@ impl Graph {
         self.shards.memory()
     }
 
-    /// Whether a way leads from an object to a node.
-    #[inline]
-    pub(super) fn reaches(&self, object: Vertex<'_>, node: &str) -> bool {
-        let tag = Tag::of(self.shards.hasher(), object);
-        self.shards.get(node).is_some_and(|block| block.contains(tag, object))
-    }
-
-    /// Whether `node` may, and if not, why.
-    #[inline]
-    pub(super) fn judge(&self, ruling: Ruling<'_>, node: &str) -> Result<(), Cause> {
-        let (may, cause) = match ruling {
-            Ruling::Every | Ruling::Rule(..) => return Ok(()),
-            Ruling::Nobody(cause) => return Err(cause),
-            Ruling::Reached(object) => (self.reaches(object, node), Cause::Unrelated),
-            Ruling::Named(name, cause) => (name == node, cause),
-            Ruling::Selected(selector, cause) => (selected(selector).any(|it| it == node), cause),
-            Ruling::SelectedOrReached(selector, object) => {
-                let may = selected(selector).any(|it| it == node) || self.reaches(object, node);
-                (may, Cause::Unrelated)
-            }
-        };
-        if may { Ok(()) } else { Err(cause) }
-    }
-
     /// Whether a user may, and if not, why; `None` when the user is no node.
     #[inline]
-    pub(super) fn judge_user<'u>(
+    pub(super) fn judge<'u>(
         &self,
         user: &'u User,
         attributes: &Attributes<'_>,
     ) -> Option<(&'u str, Result<(), Cause>)> {
-        match identity(user) {
-            Identity::Other => None,
-            Identity::Unknown => Some(("", Err(Cause::UnknownNode))),
-            Identity::Node(node) => Some((node, self.judge(ruling(attributes, self.gates), node))),
+        let node = match identity(user) {
+            Identity::Other => return None,
+            Identity::Unknown => return Some(("", Err(Cause::UnknownNode))),
+            Identity::Node(node) => node,
+        };
+        let answer = ruling(attributes, self.gates).judge(node, |object| {
+            let tag = Tag::of(self.shards.hasher(), object);
+            self.shards.get(node).is_some_and(|block| block.contains(tag, object))
+        });
+        Some((node, answer))
+    }
+
+    /// The verdict on that; the reason is written when asked for.
+    #[inline]
+    pub(super) fn verdict<'a>(
+        &'a self,
+        answer: Result<(), Cause>,
+        user: &'a User,
+        attributes: &'a Attributes<'a>,
+    ) -> Verdict<'a> {
+        let deferred = |decision| Verdict::deferred_for(decision, self, user, attributes);
+        match answer {
+            Ok(()) => deferred(Decision::Allow),
+            Err(cause) => match cause.fixed() {
+                Some(reason) => Verdict::no_opinion(reason),
+                None => deferred(Decision::NoOpinion),
+            },
         }
     }
 }
@@ -101,13 +102,9 @@ impl fmt::Debug for Graph {
 
 impl Authorizer for Graph {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
-        match self.judge_user(request.user, &request.attributes) {
+        match self.judge(request.user, &request.attributes) {
             None => Verdict::no_opinion(""),
-            Some((_, Ok(()))) => Verdict::deferred(Decision::Allow, self, request),
-            Some((_, Err(cause))) => match cause.fixed() {
-                Some(reason) => Verdict::no_opinion(reason),
-                None => Verdict::deferred(Decision::NoOpinion, self, request),
-            },
+            Some((_, answer)) => self.verdict(answer, request.user, &request.attributes),
         }
     }
 
@@ -127,5 +124,9 @@ impl Authorizer for Graph {
 
     fn passes(&self, user: &User) -> bool {
         identity(user) == Identity::Other
+    }
+
+    fn resolve(&self, user: &Arc<User>) -> Option<Box<dyn Resolved>> {
+        Some(principal::resolve(self, user))
     }
 }

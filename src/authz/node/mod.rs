@@ -53,6 +53,7 @@ mod enumerate;
 mod explain;
 mod graph;
 mod identity;
+mod principal;
 mod rules;
 mod ruling;
 mod shards;

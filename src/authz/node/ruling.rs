@@ -26,6 +26,29 @@ pub(super) enum Ruling<'a> {
     SelectedOrReached(&'a [FieldRequirement], Vertex<'a>),
 }
 
+impl Ruling<'_> {
+    /// Whether `node` may, and if not, why. `leads` tells whether an object leads there.
+    #[inline]
+    pub(super) fn judge(
+        self,
+        node: &str,
+        leads: impl FnOnce(Vertex<'_>) -> bool,
+    ) -> Result<(), Cause> {
+        let (may, cause) = match self {
+            Self::Every | Self::Rule(..) => return Ok(()),
+            Self::Nobody(cause) => return Err(cause),
+            Self::Reached(object) => (leads(object), Cause::Unrelated),
+            Self::Named(name, cause) => (name == node, cause),
+            Self::Selected(selector, cause) => (selected(selector).any(|it| it == node), cause),
+            Self::SelectedOrReached(selector, object) => {
+                let may = selected(selector).any(|it| it == node) || leads(object);
+                (may, Cause::Unrelated)
+            }
+        };
+        if may { Ok(()) } else { Err(cause) }
+    }
+}
+
 /// The only namespace of leases that a node may touch.
 const LEASES: &str = "kube-node-lease";
 

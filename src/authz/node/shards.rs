@@ -19,21 +19,24 @@ pub(super) struct Shards {
     shards: Arc<Vec<Arc<Shard>>>,
 }
 
-/// Blocks, each with the hash of the name of its node.
-type Shard = HashTable<(u64, Block)>;
+type Shard = HashTable<Block>;
 
 const SHARDS: usize = 128;
 
-/// Which shard: other bits of the hash than those that place a block inside of it.
-#[inline]
-const fn shard(hash: u64) -> usize {
-    num::low_index(hash >> 32) % SHARDS
+/// Where the block of a node is looked up: half of the hash of its name chooses the shard, the other half
+/// is the tag.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    shard: usize,
+    tag: u32,
 }
 
-/// The name counts; the hash only spares looking at others.
+/// The hash of a block in its shard.
 #[inline]
-fn is_of(hash: u64, node: &str) -> impl Fn(&(u64, Block)) -> bool {
-    move |(of, block)| *of == hash && block.is_of(node)
+fn spread(tag: u32) -> u64 {
+    // Both ends of the number count in that table.
+    let tag = u64::from(tag);
+    tag << 32 | tag
 }
 
 impl Shards {
@@ -49,40 +52,46 @@ impl Shards {
     }
 
     #[inline]
-    fn hash(&self, node: &str) -> u64 {
-        self.hasher.hash_one(node.as_bytes())
+    fn place(&self, node: &str) -> Place {
+        let hash = self.hasher.hash_one(node.as_bytes());
+        Place { shard: num::low_index(hash >> 32) % SHARDS, tag: num::low32(hash) }
+    }
+
+    fn shard_mut(&mut self, place: Place) -> Option<&mut Shard> {
+        Arc::make_mut(&mut self.shards).get_mut(place.shard).map(Arc::make_mut)
     }
 
     #[inline]
     pub(super) fn get(&self, node: &str) -> Option<&Block> {
-        let hash = self.hash(node);
-        let blocks = self.shards.get(shard(hash))?;
-        blocks.find(hash, is_of(hash, node)).map(|(_, block)| block)
+        let place = self.place(node);
+        let shard = self.shards.get(place.shard)?;
+        shard.find(spread(place.tag), |block| block.is_of(node, place.tag))
     }
 
     /// The block of a node, to be changed in this version only.
     pub(super) fn get_mut(&mut self, node: &str) -> Option<&mut Block> {
-        let hash = self.hash(node);
-        let shard = Arc::make_mut(&mut self.shards).get_mut(shard(hash))?;
-        let found = Arc::make_mut(shard).find_mut(hash, is_of(hash, node));
-        found.map(|(_, block)| block)
+        let place = self.place(node);
+        let shard = self.shard_mut(place)?;
+        shard.find_mut(spread(place.tag), |block| block.is_of(node, place.tag))
     }
 
     /// The same, made when the node is new. `None` when its name is too long.
     pub(super) fn get_or_insert(&mut self, node: &str) -> Option<&mut Block> {
         if self.get(node).is_none() {
-            let (hash, block) = (self.hash(node), Block::new(node)?);
-            let shard = Arc::make_mut(&mut self.shards).get_mut(shard(hash))?;
-            Arc::make_mut(shard).insert_unique(hash, (hash, block), |(hash, _)| *hash);
+            let place = self.place(node);
+            let block = Block::new(node, place.tag)?;
+            let shard = self.shard_mut(place)?;
+            shard.insert_unique(spread(place.tag), block, |block| spread(block.tag()));
         }
         self.get_mut(node)
     }
 
     /// Drops the block of a node.
     pub(super) fn remove(&mut self, node: &str) {
-        let hash = self.hash(node);
-        if let Some(shard) = Arc::make_mut(&mut self.shards).get_mut(shard(hash))
-            && let Ok(found) = Arc::make_mut(shard).find_entry(hash, is_of(hash, node))
+        let place = self.place(node);
+        if let Some(shard) = self.shard_mut(place)
+            && let Ok(found) =
+                shard.find_entry(spread(place.tag), |block| block.is_of(node, place.tag))
         {
             found.remove();
         }
@@ -90,7 +99,7 @@ impl Shards {
 
     /// All blocks, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Block> {
-        self.shards.iter().flat_map(|blocks| blocks.iter()).map(|(_, block)| block)
+        self.shards.iter().flat_map(|shard| shard.iter())
     }
 
     /// Bytes held.

@@ -1,13 +1,16 @@
 //! The objects that lead to one node, in one piece of memory.
 //!
 //! A cluster has thousands of these tables and asks another one each time, so what a look-up costs is
-//! waiting for memory. Cells, the name of the node and the records of the objects therefore lie in one
-//! slab, and the places of the cell and of the name are known before anything of it is read: whoever
-//! holds the slab waits for both at once, and then for the record of an object that is there.
+//! waiting for memory. The cell in which an object must stand, and the name of the node, are at places that
+//! are known before anything of the table is read, and a cell holds the names of its object: whoever holds
+//! the table waits once.
 //!
 //! ```text
-//!  cells: (tag, start of a record)   the node's name   records   room for more
+//!  cells: (tag, id, kind, namespace and name)   counters   the node's name   long names   room for more
 //! ```
+//!
+//! What must be known before that, where the slab is and how many cells it has, is kept small by whoever
+//! holds it: thousands of those lie side by side.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -21,14 +24,37 @@ use crate::util::num;
 #[derive(Debug, Clone)]
 pub(super) struct Table {
     slab: Arc<[u8]>,
-    // INVARIANT: there are 2^bits cells, a quarter of them or more empty.
-    bits: u32,
-    // Cells that are not empty; those of removed records stay until the next rebuilding.
-    taken: u32,
-    // Where the room begins.
-    used: u32,
-    // Bytes of records that were not removed.
-    live: u32,
+    // INVARIANT: there are so many, a quarter of them or more empty.
+    cells: u32,
+    // A part of the hash of the node's name.
+    node: u32,
+}
+
+/// A number that is kept behind the cells.
+#[derive(Debug, Clone, Copy)]
+enum Counter {
+    /// Cells that are not empty; those of removed objects stay until the next rebuilding.
+    Taken,
+    /// Where the room for long names begins.
+    Used,
+    /// Cells of objects.
+    Live,
+    /// Bytes of the name of the node, which comes next.
+    Name,
+}
+
+impl Counter {
+    /// Bytes of all of them.
+    const ALL: usize = 16;
+
+    const fn offset(self) -> usize {
+        match self {
+            Self::Taken => 0,
+            Self::Used => 4,
+            Self::Live => 8,
+            Self::Name => 12,
+        }
+    }
 }
 
 /// An object of the table, as its bytes say it.
@@ -52,42 +78,77 @@ impl Tag {
     }
 }
 
-/// Starts that no record has, since cells are there.
-const EMPTY: u32 = 0;
-const REMOVED: u32 = 1;
-
-const CELL: usize = 8;
-/// Bytes of a record before its namespace and name.
-const HEAD: usize = 13;
+/// Bytes of a cell, and how many of them stand before the names.
+const CELL: usize = 48;
+const HEAD: usize = 12;
+/// Bytes of the longest names that a cell holds. Nearly all do: a namespace of a dozen letters with the
+/// name of a pod, a UUID with what it is of.
+const SHORT: usize = CELL - HEAD;
 /// Cells of the smallest table.
 const FEWEST: usize = 8;
 
+/// What a cell says of itself, in the byte behind tag and id; see [`Record::read`].
+const EMPTY: u8 = 0;
+const REMOVED: u8 = 1;
+/// An object of the kind with code 0; the others follow.
+const OBJECT: u8 = 2;
+/// Added for an object whose names stand elsewhere.
+const LONG: u8 = 128;
+
+type Cell = [u8; CELL];
+
 impl<'t> Record<'t> {
+    /// The object of a cell, if it holds one.
     #[inline]
-    fn read(slab: &'t [u8], start: u32) -> Option<Self> {
-        let (head, text) = slab.get(num::index(start)..)?.split_first_chunk::<HEAD>()?;
-        let &[a, b, c, d, e, f, g, h, i, j, k, l, kind] = head;
-        let namespace = num::index(u32::from_le_bytes([e, f, g, h]));
+    fn read(slab: &'t [u8], cell: &'t Cell) -> Option<Self> {
+        let (&[_, _, _, _, a, b, c, d, state, namespace, name, _], text) =
+            cell.split_first_chunk::<HEAD>()?;
+        let id = u32::from_le_bytes([a, b, c, d]);
+        let kind = (state & !LONG).checked_sub(OBJECT)?;
+        let (text, namespace, name) = if state < LONG {
+            (text, usize::from(namespace), usize::from(name))
+        } else {
+            let &[a, b, c, d, e, f, g, h, i, j, k, l] = text.first_chunk()?;
+            let text = slab.get(num::index(u32::from_le_bytes([a, b, c, d]))..)?;
+            let namespace = num::index(u32::from_le_bytes([e, f, g, h]));
+            (text, namespace, num::index(u32::from_le_bytes([i, j, k, l])))
+        };
         let (namespace, text) = text.split_at_checked(namespace)?;
-        let name = text.get(..num::index(u32::from_le_bytes([i, j, k, l])))?;
-        Some(Self { id: u32::from_le_bytes([a, b, c, d]), kind, namespace, name })
+        Some(Self { id, kind, namespace, name: text.get(..name)? })
     }
 
-    fn write(&self, slab: &mut [u8], start: u32) -> Option<()> {
-        let mut rest = slab.get_mut(num::index(start)..)?;
-        let namespace = num::id(self.namespace.len())?.to_le_bytes();
-        let name = num::id(self.name.len())?.to_le_bytes();
-        let id = self.id.to_le_bytes();
-        for part in [&id[..], &namespace, &name, &[self.kind], self.namespace, self.name] {
-            let (here, further) = rest.split_at_mut_checked(part.len())?;
-            here.copy_from_slice(part);
-            rest = further;
+    /// The cell of the object; long names stand at `start`.
+    fn write(&self, tag: Tag, start: u32) -> Option<Cell> {
+        let (namespace, name) = (self.namespace, self.name);
+        let state = self.kind.checked_add(OBJECT)?;
+        let ids = [tag.0.to_le_bytes(), self.id.to_le_bytes()];
+        let mut cell = [0; CELL];
+        if self.is_long() {
+            let places = [start, num::id(namespace.len())?, num::id(name.len())?];
+            let places = places.map(u32::to_le_bytes);
+            fill(
+                &mut cell,
+                &[ids.as_flattened(), &[state | LONG, 0, 0, 0], places.as_flattened()],
+            )?;
+        } else {
+            let lengths = [u8::try_from(namespace.len()).ok()?, u8::try_from(name.len()).ok()?];
+            let lengths = [state, lengths[0], lengths[1], 0];
+            fill(&mut cell, &[ids.as_flattened(), &lengths, namespace, name])?;
         }
-        Some(())
+        Some(cell)
     }
 
     const fn len(&self) -> usize {
-        HEAD + self.namespace.len() + self.name.len()
+        self.namespace.len() + self.name.len()
+    }
+
+    const fn is_long(&self) -> bool {
+        self.len() > SHORT
+    }
+
+    /// Bytes that it needs beside its cell.
+    const fn room(&self) -> usize {
+        if self.is_long() { self.len() } else { 0 }
     }
 
     #[inline]
@@ -114,29 +175,55 @@ impl<'t> Record<'t> {
 }
 
 impl Table {
-    /// An empty table of a node. `None` when its name is too long to be addressed.
-    pub(super) fn new(node: &str) -> Option<Self> {
-        Self::with_room(node.as_bytes(), FEWEST, 0)
+    /// An empty table of a node, whose name has a hash of which `tag` is a part. `None` when the name is
+    /// too long to be addressed.
+    pub(super) fn new(node: &str, tag: u32) -> Option<Self> {
+        Self::with_room(node.as_bytes(), tag, FEWEST, 0)
     }
 
-    fn with_room(node: &[u8], cells: usize, room: usize) -> Option<Self> {
-        let cells = cells.next_power_of_two();
-        let name = cells * CELL;
-        let used = name + 4 + node.len();
+    fn with_room(node: &[u8], tag: u32, cells: usize, room: usize) -> Option<Self> {
+        let name = cells * CELL + Counter::ALL;
+        let used = name + node.len();
         // Every place must be addressable.
         num::id(used.checked_add(room)?)?;
         let mut slab = vec![0; used + room];
-        let (len, rest) = slab.get_mut(name..)?.split_first_chunk_mut::<4>()?;
-        *len = num::id(node.len())?.to_le_bytes();
-        rest.get_mut(..node.len())?.copy_from_slice(node);
-        let bits = cells.trailing_zeros();
-        Some(Self { slab: slab.into(), bits, taken: 0, used: num::id(used)?, live: 0 })
+        slab.get_mut(name..used)?.copy_from_slice(node);
+        let mut table = Self { slab: slab.into(), cells: num::id(cells)?, node: tag };
+        table.set(Counter::Name, num::id(node.len())?)?;
+        table.set(Counter::Used, num::id(used)?)?;
+        Some(table)
+    }
+
+    /// Where the cells end.
+    #[inline]
+    const fn end(&self) -> usize {
+        num::index(self.cells) * CELL
+    }
+
+    #[inline]
+    fn get(&self, counter: Counter) -> u32 {
+        let at = self.end() + counter.offset();
+        let bytes = self.slab.get(at..).and_then(|bytes| bytes.first_chunk());
+        bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+
+    fn set(&mut self, counter: Counter, to: u32) -> Option<()> {
+        let at = self.end() + counter.offset();
+        let bytes = Arc::make_mut(&mut self.slab).get_mut(at..)?.first_chunk_mut()?;
+        *bytes = to.to_le_bytes();
+        Some(())
     }
 
     #[inline]
     fn node(&self) -> Option<&[u8]> {
-        let (len, rest) = self.slab.get(CELL << self.bits..)?.split_first_chunk::<4>()?;
-        rest.get(..num::index(u32::from_le_bytes(*len)))
+        let rest = self.slab.get(self.end() + Counter::ALL..)?;
+        rest.get(..num::index(self.get(Counter::Name)))
+    }
+
+    /// The part of the hash of the node's name that it was made with.
+    #[inline]
+    pub(super) const fn tag(&self) -> u32 {
+        self.node
     }
 
     /// Whether it is the table of this node.
@@ -146,56 +233,51 @@ impl Table {
     }
 
     /// Whether nothing is in it.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.live == 0
+    pub(super) fn is_empty(&self) -> bool {
+        self.get(Counter::Live) == 0
     }
 
     #[inline]
-    fn cell(&self, at: u32) -> Option<(u32, u32)> {
-        let cell = self.slab.get(num::index(at) * CELL..)?.first_chunk::<CELL>()?;
-        let &[a, b, c, d, e, f, g, h] = cell;
-        Some((u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
+    fn cell(&self, at: u32) -> Option<&Cell> {
+        self.slab.get(num::index(at) * CELL..)?.first_chunk()
     }
 
-    fn set_cell(&mut self, at: u32, tag: u32, start: u32) -> Option<()> {
-        let slab = Arc::make_mut(&mut self.slab);
-        let cell = slab.get_mut(num::index(at) * CELL..)?.first_chunk_mut::<CELL>()?;
-        let ([a, b, c, d], [e, f, g, h]) = (tag.to_le_bytes(), start.to_le_bytes());
-        *cell = [a, b, c, d, e, f, g, h];
-        Some(())
+    fn cell_mut(&mut self, at: u32) -> Option<&mut Cell> {
+        Arc::make_mut(&mut self.slab).get_mut(num::index(at) * CELL..)?.first_chunk_mut()
     }
 
-    /// The cells in which a record with this tag may stand, in order, up to the first empty one and with it.
+    /// The cells in which an object with this tag may stand, in order, up to the first empty one and with it.
     #[inline]
-    fn probe(&self, tag: Tag) -> impl Iterator<Item = (u32, u32, u32)> {
-        let cells = 1 << self.bits;
+    fn probe(&self, tag: Tag) -> impl Iterator<Item = (u32, &Cell)> {
+        // A cell for each part of the numbers that a tag can be.
+        let first = num::low32((u64::from(tag.0) * u64::from(self.cells)) >> 32);
         let mut is_over = false;
-        (0..cells).map_while(move |step| {
-            let at = tag.0.wrapping_add(step) & (cells - 1);
-            let (found, start) = self.cell(at).filter(|_| !is_over)?;
-            is_over = start == EMPTY;
-            Some((at, found, start))
+        (first..self.cells).chain(0..first).map_while(move |at| {
+            let cell = self.cell(at).filter(|_| !is_over)?;
+            is_over = state(cell) == EMPTY;
+            Some((at, cell))
         })
     }
 
     /// The record of a vertex.
     #[inline]
     pub(super) fn find(&self, tag: Tag, vertex: Vertex<'_>) -> Option<Record<'_>> {
-        self.probe(tag).find_map(|(_, found, start)| {
-            if found != tag.0 || start <= REMOVED {
+        let tag = tag.0.to_le_bytes();
+        self.probe(Tag(u32::from_le_bytes(tag))).find_map(|(_, cell)| {
+            if !cell.starts_with(&tag) {
                 return None;
             }
-            Record::read(&self.slab, start).filter(|record| record.is(vertex))
+            Record::read(&self.slab, cell).filter(|record| record.is(vertex))
         })
     }
 
-    /// The record at a start that [`Self::insert`] gave.
-    pub(super) fn record(&self, start: u32) -> Option<Record<'_>> {
-        Record::read(&self.slab, start)
+    /// The object in a cell that [`Self::insert`] gave.
+    pub(super) fn record(&self, at: u32) -> Option<Record<'_>> {
+        Record::read(&self.slab, self.cell(at)?)
     }
 
-    /// Enters a vertex that is not there, under a number; gives the start of its record. Others may have to
-    /// move: `moved` is told the number and the new start of each. `None` when there is no room.
+    /// Enters a vertex that is not there, under a number; gives its cell. Others may have to move: `moved`
+    /// is told the number and the new cell of each. `None` when there is no room.
     pub(super) fn insert(
         &mut self,
         tag: Tag,
@@ -206,53 +288,57 @@ impl Table {
         let Vertex { kind, namespace, name } = vertex;
         let (namespace, name) = (namespace.as_bytes(), name.as_bytes());
         let record = Record { id, kind: kind.code(), namespace, name };
-        let room = self.slab.len() - num::index(self.used);
-        if room < record.len() || self.taken >= (1 << self.bits) / 4 * 3 {
-            self.rebuild(record.len(), moved)?;
+        let room = self.slab.len().saturating_sub(num::index(self.get(Counter::Used)));
+        if room < record.room() || self.get(Counter::Taken) >= self.cells - self.cells / 3 {
+            self.rebuild(record.room(), moved)?;
         }
         self.append(tag, record)
     }
 
     fn append(&mut self, tag: Tag, record: Record<'_>) -> Option<u32> {
-        let (start, len) = (self.used, num::id(record.len())?);
-        let used = start.checked_add(len)?;
-        record.write(Arc::make_mut(&mut self.slab), start)?;
-        let (at, ..) = self.probe(tag).last()?;
-        self.set_cell(at, tag.0, start)?;
-        self.taken += 1;
-        self.used = used;
-        self.live += len;
-        Some(start)
+        let start = self.get(Counter::Used);
+        if record.is_long() {
+            let slab = Arc::make_mut(&mut self.slab);
+            let text = slab.get_mut(num::index(start)..)?;
+            fill(text, &[record.namespace, record.name])?;
+            self.set(Counter::Used, start.checked_add(num::id(record.len())?)?)?;
+        }
+        let (at, _) = self.probe(tag).last()?;
+        *self.cell_mut(at)? = record.write(tag, start)?;
+        self.set(Counter::Taken, self.get(Counter::Taken).checked_add(1)?)?;
+        self.set(Counter::Live, self.get(Counter::Live).checked_add(1)?)?;
+        Some(at)
     }
 
-    /// Removes the record at a start.
-    pub(super) fn remove(&mut self, tag: Tag, start: u32) {
-        let Some(len) = self.record(start).and_then(|record| num::id(record.len())) else { return };
-        let found = self.probe(tag).find(|(_, found, at)| (*found, *at) == (tag.0, start));
-        if let Some((at, ..)) = found {
-            // Cannot fail: the cell has just been read.
-            let _ = self.set_cell(at, 0, REMOVED);
-            self.live -= len;
+    /// Removes the object of a cell.
+    pub(super) fn remove(&mut self, at: u32) {
+        if self.record(at).is_some()
+            && let Some(cell) = self.cell_mut(at)
+        {
+            *cell = [0; CELL];
+            let [_, _, _, _, _, _, _, _, state, ..] = cell;
+            *state = REMOVED;
+            // Cannot fail: counters are always there.
+            let _ = self.set(Counter::Live, self.get(Counter::Live).saturating_sub(1));
         }
     }
 
     /// Whether most of it is room.
     pub(super) fn is_sparse(&self) -> bool {
-        self.slab.len() > 1024 && num::index(self.live) < self.slab.len() / 4
+        num::index(self.cells) > 2 * FEWEST && self.get(Counter::Live) < self.cells / 4
     }
 
-    /// Lays everything out anew with room for a quarter more, and for another record of `more` bytes.
+    /// Lays everything out anew with room for an eighth more, and for long names of `more` bytes.
     pub(super) fn rebuild(&mut self, more: usize, mut moved: impl FnMut(u32, u32)) -> Option<()> {
-        let cells = 1 << self.bits;
-        let records = (0..cells).filter_map(|at| {
-            let (tag, start) = self.cell(at).filter(|(_, start)| *start > REMOVED)?;
-            Some((Tag(tag), self.record(start)?))
+        let records = (0..self.cells).filter_map(|at| {
+            let cell = self.cell(at)?;
+            Some((tag_of(cell), Record::read(&self.slab, cell)?))
         });
-        let count = records.clone().count();
-        let live = num::index(self.live);
-        // A quarter more fill three quarters of the cells.
-        let cells = FEWEST + count + 2 * count / 3;
-        let mut new = Self::with_room(self.node()?, cells, live + live / 4 + more)?;
+        let long: usize = records.clone().map(|(_, record)| record.room()).sum();
+        // An eighth more fill two thirds of the cells.
+        let live = num::index(self.get(Counter::Live));
+        let cells = FEWEST + live + live * 7 / 10;
+        let mut new = Self::with_room(self.node()?, self.node, cells, long + long / 8 + more)?;
         for (tag, record) in records {
             moved(record.id, new.append(tag, record)?);
         }
@@ -267,6 +353,27 @@ impl Table {
     }
 }
 
+#[inline]
+const fn state(cell: &Cell) -> u8 {
+    let [_, _, _, _, _, _, _, _, state, ..] = *cell;
+    state
+}
+
+const fn tag_of(cell: &Cell) -> Tag {
+    let [a, b, c, d, ..] = *cell;
+    Tag(u32::from_le_bytes([a, b, c, d]))
+}
+
+/// Copies parts into the front of a place. `None` when they do not fit.
+fn fill(mut place: &mut [u8], parts: &[&[u8]]) -> Option<()> {
+    for part in parts {
+        let (here, further) = place.split_at_mut_checked(part.len())?;
+        here.copy_from_slice(part);
+        place = further;
+    }
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,8 +385,14 @@ mod tests {
     #[test]
     fn different_vertices_of_one_tag_are_told_apart_through_every_change() {
         let tag = Tag(7);
-        let mut table = Table::new("n1").unwrap();
-        let names: Vec<String> = (0..100).map(|index| format!("name-{index}")).collect();
+        let mut table = Table::new("n1", 0).unwrap();
+        // Every third name is too long for a cell.
+        let long = "x".repeat(SHORT);
+        let names: Vec<String> = (0..100)
+            .map(
+                |index| if index % 3 == 0 { format!("{long}-{index}") } else { format!("{index}") },
+            )
+            .collect();
         let mut starts = [0; 100];
         for (id, name) in (0..).zip(&names) {
             let start = table.insert(tag, id, secret(name), |id, start| {
@@ -288,7 +401,7 @@ mod tests {
             starts[num::index(id)] = start.unwrap();
         }
         for &start in starts.iter().skip(1).step_by(2) {
-            table.remove(tag, start);
+            table.remove(start);
         }
         assert!(table.is_of("n1") && !table.is_of("n") && !table.is_of("n11"));
         let check = |table: &Table| {
@@ -307,10 +420,10 @@ mod tests {
 
     #[test]
     fn a_copy_is_not_changed_with_its_original() {
-        let mut table = Table::new("n1").unwrap();
+        let mut table = Table::new("n1", 0).unwrap();
         let start = table.insert(Tag(1), 0, secret("a"), |_, _| ()).unwrap();
         let before = table.clone();
-        table.remove(Tag(1), start);
+        table.remove(start);
         table.insert(Tag(1), 0, secret("b"), |_, _| ()).unwrap();
         assert!(before.find(Tag(1), secret("a")).is_some());
         assert!(before.find(Tag(1), secret("b")).is_none());
@@ -319,8 +432,22 @@ mod tests {
     }
 
     #[test]
+    fn names_of_every_length_are_kept_whole() {
+        let mut table = Table::new("n1", 0).unwrap();
+        let names: Vec<String> = (0..300).map(|len| "x".repeat(len)).collect();
+        for (id, name) in (0..).zip(&names) {
+            let vertex = secret(name);
+            table.insert(Tag(id << 22), id, vertex, |_, _| ()).unwrap();
+        }
+        for (id, name) in (0..).zip(&names) {
+            let record = table.find(Tag(id << 22), secret(name)).unwrap();
+            assert_eq!((record.id(), record.vertex()), (id, Some(secret(name))));
+        }
+    }
+
+    #[test]
     fn where_a_name_ends_and_the_next_begins_counts() {
-        let mut table = Table::new("n1").unwrap();
+        let mut table = Table::new("n1", 0).unwrap();
         let ab_c = Vertex { kind: VertexKind::Pod, namespace: "ab", name: "c" };
         let a_bc = Vertex { namespace: "a", name: "bc", ..ab_c };
         table.insert(Tag(1), 0, ab_c, |_, _| ()).unwrap();

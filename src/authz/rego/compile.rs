@@ -8,7 +8,7 @@ use regorus::rvm::program::Program;
 use regorus::{CompiledPolicy, Engine, PolicyLengthConfig, Value};
 
 use super::reads::Fields;
-use super::syntax::{Graph, Kind, Syntax, deepest, lint, misread};
+use super::syntax::{self, Graph, Kind, Syntax, deepest, lint, misread};
 use super::values::{Oversize, measure};
 use super::{
     CompileError, Evaluator, Limits, Module, Options, RegoVersion, Sources, Warning, builtins,
@@ -154,6 +154,7 @@ impl Compilation {
         }
         let entries = self.entries();
         let roots = ["allow", "deny", "reason", "obligations"].map(|name| self.path(name));
+        syntax::check(&self.syntax, &self.data, &roots)?;
         let reachable = graph.reachable(&roots);
         let mut reads = Fields::nothing();
         let mut is_about_rbac = false;
@@ -163,13 +164,20 @@ impl Compilation {
                 _ => is_about_rbac |= functions::is_about_rbac(&reference.path.join(".")),
             }
         }
-        let needs_interpreter = graph.may_conflict(&reachable) || self.shadows_a_function();
+        let needs_interpreter = graph.may_conflict(&reachable)
+            || graph.is_beyond_machine(&reachable)
+            || self.shadows_a_function();
         let warnings = lint(&self.syntax, &self.package);
         let mut program = None;
         if entries.all().next().is_some() {
             let policy = prepare(&mut self.engine, &entries)?;
             if options.evaluator != Evaluator::Interpreter {
-                program = match for_machine(&policy, &entries) {
+                let made = match graph.has_default_function(&reachable) {
+                    // The machine takes a call that no definition has a value for as undefined.
+                    true => Err(CompileError::new("", "the machine lacks `default` of functions")),
+                    false => for_machine(&policy, &entries),
+                };
+                program = match made {
                     Ok(program) => Some(program),
                     Err(error) if options.evaluator == Evaluator::Machine => return Err(error),
                     Err(error) if error.column > 0 => return Err(error),

@@ -9,7 +9,8 @@
 //! | `reason` | a string, or a set of strings | the reason that is told |
 //! | `obligations` | anything | what whoever enforces the decision has to do besides |
 //!
-//! Messages are a string, or a set, array or object: they hold when there are any. When neither `allow` nor
+//! Messages are a string, or a set, array or object: they hold when there are any. An `allow` with `false`
+//! or `null` in it does not hold, and an object holds by what is `true` in it. When neither `allow` nor
 //! `deny` holds there is no opinion; nothing is ever allowed because nothing denied it. What `input` is,
 //! [`input`] tells. Beside the built-in functions there are:
 //!
@@ -22,7 +23,8 @@
 //! Both functions are undefined when there is no RBAC policy.
 //!
 //! A policy is compiled once. Each thread has an evaluator of its own: a register machine, or an interpreter
-//! for what that lacks (`with`, `print`, rules that may contradict themselves). An evaluation has a
+//! for what that lacks or gets wrong (`with`, `print`, `:=`, fields of fields, rules that may contradict
+//! themselves). An evaluation has a
 //! [`Budget`], and ends with [`OnError`] when it is used up or the engine fails; what the engine says is told
 //! to nobody. What cannot be stopped once it runs (recursion, a stack that is too small) is refused by
 //! [`Policy::compile`].

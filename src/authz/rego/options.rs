@@ -166,15 +166,17 @@ pub enum OnError {
     NoOpinion,
 }
 
-/// Which of the engine's evaluators runs a policy. Both answer the same.
+/// Which of the engine's evaluators runs a policy. They do not always answer the same: the machine goes on
+/// where `x := …`, or an element that is collected, is undefined, and does not see fields of fields.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Evaluator {
-    /// The register machine, or the interpreter where a policy uses what the machine lacks (`with`).
+    /// The register machine where it is known to answer as the interpreter does, else the interpreter.
     #[default]
     Auto,
     /// The interpreter, always.
     Interpreter,
-    /// The register machine; a policy that uses what it lacks does not compile.
+    /// The register machine, also where it may answer something else: for measurements, not for decisions.
+    /// A policy that uses what it lacks (`with`) does not compile.
     Machine,
 }
 

@@ -95,6 +95,22 @@ pub(super) fn holds(value: &Value) -> Holds {
     if is_any { Holds::Yes } else { Holds::No }
 }
 
+/// Whether a value of `allow` holds: as [`holds`], unless something in it says no. `{"allowed": false}` is
+/// what other authorizers call an answer; taken for a message it would be a yes.
+pub(super) fn grants(value: &Value) -> bool {
+    let is_no = |value: &Value| matches!(value, Value::Bool(false) | Value::Null);
+    let says_no = match value {
+        Value::Array(items) => items.iter().any(is_no),
+        Value::Set(items) => items.iter().any(is_no),
+        Value::Object(fields) => {
+            fields.iter().any(|(_, value)| is_no(value))
+                || !fields.iter().any(|(_, value)| *value == Value::Bool(true))
+        }
+        _ => false,
+    };
+    !says_no && holds(value) == Holds::Yes
+}
+
 /// The texts in a value of `reason`, `allow` or `deny`.
 pub(super) fn messages(value: &Value) -> Vec<String> {
     match value {
@@ -150,6 +166,26 @@ mod tests {
         }
         assert_eq!(holds(&Value::Undefined), Holds::No);
         assert_eq!(holds(&value("1")), Holds::Unclear);
+    }
+
+    #[test]
+    fn what_says_no_somewhere_does_not_grant_and_its_twin_does() {
+        for (yes, no) in [
+            ("true", "1"),
+            (r#""text""#, r#""""#),
+            (r#"["text"]"#, r#"[false, "text"]"#),
+            (r#"{"text": true}"#, r#"{"text": "because"}"#),
+            (
+                r#"{"allowed": true, "headers": {}}"#,
+                r#"{"allowed": false, "headers": {}, "x": true}"#,
+            ),
+            (r#"[true]"#, "[null]"),
+        ] {
+            assert!(grants(&value(yes)), "{yes}");
+            assert!(!grants(&value(no)), "{no}");
+        }
+        let set = |is: bool| Value::from(std::collections::BTreeSet::from([Value::Bool(is)]));
+        assert!(grants(&set(true)) && !grants(&set(false)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use regorus::Value;
 use super::compile::{Blueprint, compile};
 use super::counters::Tallies;
 use super::functions::{Caller, Scope};
-use super::outcome::{Holds, holds, messages, obligations};
+use super::outcome::{Holds, grants, holds, messages, obligations};
 use super::worker::{Owner, Time, Worker};
 use super::{
     CompileError, Counters, Evaluator, Failure, OnError, Options, Outcome, Sources, Warning, World,
@@ -127,7 +127,7 @@ impl Policy {
         let [deny, allow] = within_limits(worker.decide(&self.blueprint, input, &time))?;
         // Whoever writes something else than was asked for has denied rather than not.
         let is_denied = holds(&deny) != Holds::No;
-        let is_allowed = holds(&allow) == Holds::Yes;
+        let is_allowed = grants(&allow);
         if !is_denied && !is_allowed {
             return Ok(Outcome::silent());
         }
@@ -135,7 +135,8 @@ impl Policy {
         let reasons = messages(if is_denied { &deny } else { &allow });
         let outcome =
             Outcome { decision, allow: is_allowed, deny: is_denied, reasons, ..Outcome::silent() };
-        match self.explain(worker, &time) {
+        let explained = quiet::catch(|| self.explain(worker, &time));
+        match explained.unwrap_or(Err(Failure::Panic)) {
             Ok((reasons, obligations)) if reasons.is_empty() => {
                 Ok(Outcome { obligations, ..outcome })
             }

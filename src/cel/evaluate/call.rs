@@ -37,6 +37,9 @@ impl<'a> Evaluation<'a> {
         match (call, value) {
             (Call::Size, value) => {
                 self.budget.spend(1)?;
+                if let Value::String(text) = value {
+                    self.budget.scan(text.as_str().len())?;
+                }
                 Ok(Value::Int(i64::try_from(value.size()).unwrap_or(i64::MAX)))
             }
             (Call::Negate, value) => {

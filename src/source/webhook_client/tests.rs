@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -45,7 +45,7 @@ impl Folder {
     }
 
     /// The client, or the message without the folder.
-    fn client(&self, kubeconfig: &PathBuf) -> Result<WebhookClient, String> {
+    fn client(&self, kubeconfig: &Path) -> Result<WebhookClient, String> {
         WebhookClient::from_kubeconfig(kubeconfig, &ClientOptions::default(), None).map_err(
             |error| {
                 assert!(

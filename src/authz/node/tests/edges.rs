@@ -91,7 +91,8 @@ fn two_volumes_of_one_claim_and_one_secret_of_two_volumes_count_each() {
 
 #[test]
 fn attachments_slices_and_requests_lead_to_the_node_they_name() {
-    let cases: [(fn(OnNode) -> Object, &str, &str); 3] = [
+    type Make = fn(OnNode) -> Object;
+    let cases: [(Make, &str, &str); 3] = [
         (Object::VolumeAttachment, "storage.k8s.io/volumeattachments", ""),
         (Object::ResourceSlice, "resource.k8s.io/resourceslices", ""),
         (Object::PodCertificateRequest, "certificates.k8s.io/podcertificaterequests", "ns"),

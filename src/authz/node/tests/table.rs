@@ -161,7 +161,7 @@ fn claims_volumes_attachments_and_resource_claims_may_be_got() {
     ] {
         let get = asked("get", resource).in_namespace(namespace);
         assert_eq!(n1(&graph, get.named(name)), Ok(()), "{resource}");
-        assert_eq!(by(&graph, &kubelet("n3"), get.named(name)).is_ok(), false);
+        assert!(by(&graph, &kubelet("n3"), get.named(name)).is_err());
         assert_eq!(n1(&graph, get.named("unknown")), no(UNRELATED));
         // Objects of the cluster are in no namespace, and the others in theirs.
         assert_eq!(n1(&graph, get.in_namespace("x").named(name)), no(UNRELATED));

@@ -70,6 +70,26 @@ impl<'a> Graph<'a> {
             .flat_map(|node| node.references.iter().copied())
     }
 
+    /// Whether one of these rules is a function with a value for all other arguments.
+    pub(in super::super) fn has_default_function(&self, rules: &BTreeSet<&'a [String]>) -> bool {
+        rules.iter().filter_map(|path| self.rules.get(path)).any(|node| {
+            let is = |kind| node.definitions.iter().any(|(_, rule)| rule.kind == kind);
+            is(super::Kind::Function) && is(super::Kind::Default)
+        })
+    }
+
+    /// Whether the register machine may take one of these rules for something else than it says.
+    pub(in super::super) fn is_beyond_machine(&self, rules: &BTreeSet<&'a [String]>) -> bool {
+        let nodes = || rules.iter().filter_map(|path| self.rules.get(path));
+        let reads_many = |reference: &'a Reference| {
+            self.targets(reference).any(|rule| rule.len() > reference.path.len())
+        };
+        nodes().any(|node| {
+            node.definitions.iter().any(|(_, rule)| rule.is_beyond_machine)
+                || node.references.iter().any(|reference| reads_many(reference))
+        })
+    }
+
     /// Whether one of these rules may have several values at once, which is an error: such rules are
     /// given to the evaluator that finds it out.
     pub(in super::super) fn may_conflict(&self, rules: &BTreeSet<&'a [String]>) -> bool {

@@ -10,10 +10,12 @@ mod lint;
 mod names;
 mod rule;
 mod scope;
+mod shape;
 
 pub(super) use calls::{Graph, deepest};
 pub(super) use lint::lint;
 pub(super) use names::misread;
+pub(super) use shape::check;
 
 use serde_json::Value as Json;
 
@@ -49,6 +51,12 @@ pub(super) struct Rule {
     pub(super) is_hopeless: bool,
     /// Whether a body may hold in several ways.
     pub(super) has_loop: bool,
+    /// Whether the register machine may take it for something else than it says.
+    pub(super) is_beyond_machine: bool,
+    /// Whether it negates an expression with several values.
+    pub(super) negates_loop: bool,
+    /// Whether a variable of it is called `input` or `data`.
+    pub(super) shadows: bool,
     pub(super) references: Vec<Reference>,
     /// How many levels of expressions and loops lie inside one another.
     pub(super) depth: usize,

@@ -16,6 +16,9 @@ pub(super) fn read(module: &ModuleSyntax, text: &str, tree: &Json) -> Option<Rul
         free: BTreeSet::new(),
         loops: 0,
         deepest: 0,
+        is_beyond_machine: false,
+        negates_loop: false,
+        is_wild: false,
     };
     match variant(tree)? {
         ("Spec", spec) => reader.spec(spec),
@@ -31,6 +34,9 @@ pub(super) fn read(module: &ModuleSyntax, text: &str, tree: &Json) -> Option<Rul
                 is_unconditional: true,
                 is_hopeless: false,
                 has_loop: false,
+                is_beyond_machine: false,
+                negates_loop: false,
+                shadows: reader.scope.shadows,
                 depth: reader.deepest + reader.loops,
                 references: reader.references,
             })
@@ -59,6 +65,10 @@ struct Reader<'a> {
     /// Loops, each inside of all before it.
     loops: usize,
     deepest: usize,
+    is_beyond_machine: bool,
+    negates_loop: bool,
+    /// Whether the expression that is read has a `_` that stands for several values.
+    is_wild: bool,
 }
 
 impl Reader<'_> {
@@ -97,6 +107,10 @@ impl Reader<'_> {
             is_unconditional |= items(query, "stmts").all(|statement| is(statement, true));
             is_hopeless &= items(query, "stmts").any(|statement| is(statement, false));
         }
+        // Fields of fields, and an `else` after a value that is undefined.
+        self.is_beyond_machine |= rule_path.len() > 1
+            || keys.len() + usize::from(form == "Set") > 1
+            || (constants.len() > 1 && constants.iter().any(Option::is_none));
         let first = constants.first().cloned().flatten();
         let is_same = constants.iter().all(|value| *value == first);
         Some(Rule {
@@ -107,6 +121,9 @@ impl Reader<'_> {
             is_unconditional,
             is_hopeless,
             has_loop: loops > 0,
+            is_beyond_machine: self.is_beyond_machine,
+            negates_loop: self.negates_loop,
+            shadows: self.scope.shadows,
             depth: self.deepest + loops,
             references: std::mem::take(&mut self.references),
         })
@@ -114,6 +131,10 @@ impl Reader<'_> {
 
     /// What a head says in the scope of a body: its value, and the keys of a partial rule.
     fn value(&mut self, value: Option<&Json>, keys: &[&Json], head: &Json) -> Option<Json> {
+        if !keys.is_empty() && head.get("assign").is_some() {
+            let mut parts = keys.iter().copied().chain(value);
+            self.is_beyond_machine |= !parts.all(|part| self.is_sure(part));
+        }
         keys.iter().for_each(|key| self.expression(key, 0));
         if let Some(key) = head.get("key").filter(|key| !key.is_null()) {
             self.expression(key, 0);
@@ -146,8 +167,12 @@ impl Reader<'_> {
                 continue;
             };
             match form {
-                "Expr" | "NotExpr" => {
+                "Expr" => self.children(literal, depth),
+                "NotExpr" => {
+                    let before = std::mem::take(&mut self.is_wild);
                     self.children(literal, depth);
+                    self.negates_loop |= self.is_wild;
+                    self.is_wild = before;
                 }
                 "SomeIn" => {
                     self.loops += 1;
@@ -176,6 +201,7 @@ impl Reader<'_> {
             self.refer(path, false);
             for index in indexes {
                 self.loops += usize::from(self.is_open(index));
+                self.is_wild |= is_wildcard(index);
                 self.expression(index, depth + 1);
             }
             return;
@@ -186,12 +212,14 @@ impl Reader<'_> {
                 if let Some((path, _)) = inner.get("fcn").and_then(path) {
                     // `walk` yields many values.
                     self.loops += usize::from(path == ["walk"]);
+                    self.is_wild |= path == ["walk"];
                     self.refer(path, true);
                 }
                 items(inner, "params").for_each(|value| self.expression(value, depth + 1));
             }
             "ArrayCompr" | "SetCompr" | "ObjectCompr" => {
                 let query = inner.get("query");
+                let is_wild = self.is_wild;
                 let declares = query.map(|query| declared(query, self.text)).unwrap_or_default();
                 self.scope.enter(declares);
                 if let Some(query) = query {
@@ -199,9 +227,17 @@ impl Reader<'_> {
                 }
                 for part in ["term", "key", "value"].into_iter().filter_map(|part| inner.get(part))
                 {
+                    // The machine keeps elements that are undefined.
+                    self.is_beyond_machine |= !self.is_sure(part);
                     self.expression(part, depth + 1);
                 }
                 self.scope.leave();
+                self.is_wild = is_wild;
+            }
+            "AssignExpr" => {
+                // The machine goes on with a variable that is undefined.
+                self.is_beyond_machine = true;
+                self.children(inner, depth);
             }
             _ => self.children(inner, depth),
         }
@@ -230,6 +266,16 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether an expression has a value for sure: a scalar, or a variable that a loop or call binds.
+    fn is_sure(&self, expression: &Json) -> bool {
+        let is_bound = || {
+            let var = variant(expression).filter(|(form, _)| *form == "Var");
+            let name = var.and_then(|(_, var)| var.get("value")?.as_str());
+            name.is_some_and(|name| self.scope.declares(name))
+        };
+        constant(expression).is_some() || is_bound()
+    }
+
     /// Whether an index may stand for several keys: it holds a variable that nothing has bound for sure.
     fn is_open(&self, index: &Json) -> bool {
         let mut names = BTreeSet::new();
@@ -247,6 +293,13 @@ impl Reader<'_> {
         }
         self.references.push(Reference { path, is_call });
     }
+}
+
+/// Whether an index holds a `_`.
+fn is_wildcard(index: &Json) -> bool {
+    let mut names = BTreeSet::new();
+    pattern(index, &mut names);
+    names.contains("_")
 }
 
 /// Whether a statement is this constant.

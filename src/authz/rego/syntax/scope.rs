@@ -10,10 +10,13 @@ use super::{Reference, items, span_text, variant};
 #[derive(Default)]
 pub(super) struct Scope {
     blocks: Vec<BTreeSet<String>>,
+    /// Whether `input` or `data` was declared.
+    pub(super) shadows: bool,
 }
 
 impl Scope {
     pub(super) fn enter(&mut self, names: BTreeSet<String>) {
+        self.shadows |= ["input", "data"].iter().any(|name| names.contains(*name));
         self.blocks.push(names);
     }
 

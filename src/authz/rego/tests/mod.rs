@@ -1,5 +1,6 @@
 //! Each case runs on both evaluators: they must say the same.
 
+mod hidden;
 mod lint;
 mod place;
 mod rbac_functions;

@@ -137,35 +137,28 @@ const SEQUENCE: u8 = 0x30;
 const BIT_STRING: u8 = 0x03;
 const OID: u8 = 0x06;
 
-/// An element of DER.
-struct Element<'a> {
-    tag: u8,
-    whole: &'a [u8],
-    content: &'a [u8],
-    /// What follows.
-    rest: &'a [u8],
-}
+/// What [`element`] tells.
+type Element<'a> = (u8, &'a [u8], &'a [u8], &'a [u8]);
 
-impl<'a> Element<'a> {
-    fn first(der: &'a [u8]) -> Option<Self> {
-        let (&[tag, length], _) = der.split_first_chunk()?;
-        let (header, length) = match length {
-            0..=0x7f => (2, usize::from(length)),
-            0x81..=0x83 => {
-                let count = usize::from(length & 0x7f);
-                let digits = der.get(2..2 + count)?;
-                (2 + count, digits.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit)))
-            }
-            _ => return None,
-        };
-        let whole = der.get(..header + length)?;
-        Some(Self { tag, whole, content: whole.get(header..)?, rest: der.get(header + length..)? })
-    }
+/// The first element of DER: its tag, all of it, its content, and what follows.
+fn element(der: &[u8]) -> Option<Element<'_>> {
+    let (&[tag, length], _) = der.split_first_chunk()?;
+    let (header, length) = match length {
+        0..=0x7f => (2, usize::from(length)),
+        0x81..=0x83 => {
+            let count = usize::from(length & 0x7f);
+            let digits = der.get(2..2 + count)?;
+            (2 + count, digits.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit)))
+        }
+        _ => return None,
+    };
+    let whole = der.get(..header + length)?;
+    Some((tag, whole, whole.get(header..)?, der.get(header + length..)?))
 }
 
 fn content(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let element = Element::first(der)?;
-    (element.tag == tag).then_some((element.content, element.rest))
+    let (found, _, content, rest) = element(der)?;
+    (found == tag).then_some((content, rest))
 }
 
 /// The SubjectPublicKeyInfo of a certificate (RFC 5280 §4.1). Nothing else of it is read: who names a
@@ -173,15 +166,15 @@ fn content(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 fn certificate(der: &[u8]) -> Option<&[u8]> {
     let (certificate, _) = content(der, SEQUENCE)?;
     let (mut rest, _) = content(certificate, SEQUENCE)?;
-    if let Some(version) = Element::first(rest).filter(|element| element.tag == 0xa0) {
-        rest = version.rest;
+    if let Some((0xa0, _, _, behind)) = element(rest) {
+        rest = behind;
     }
     // Serial number, signature algorithm, issuer, validity, subject.
     for _ in 0..5 {
-        rest = Element::first(rest)?.rest;
+        (_, _, _, rest) = element(rest)?;
     }
-    let info = Element::first(rest)?;
-    (info.tag == SEQUENCE).then_some(info.whole)
+    let (tag, whole, _, _) = element(rest)?;
+    (tag == SEQUENCE).then_some(whole)
 }
 
 fn public_key(der: &[u8]) -> Option<Material> {
