@@ -141,10 +141,10 @@ fn damage(bytes: &mut Vec<u8>, places: &[(u16, u8)], end: Option<u16>) {
 /// Loads, and compiles what could be loaded.
 fn run(files: Vec<File>, version: RegoVersion) {
     let options = RegoLoadOptions { version, limits: LIMITS };
-    if let Ok(loaded) = rego::parse(files, &options) {
-        if let Err(error) = Policy::compile(loaded.sources, Options::default()) {
-            assert!(!error.to_string().contains('\n'), "{error}");
-        }
+    if let Ok(loaded) = rego::parse(files, &options)
+        && let Err(error) = Policy::compile(loaded.sources, Options::default())
+    {
+        assert!(!error.to_string().contains('\n'), "{error}");
     }
 }
 
