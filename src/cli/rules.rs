@@ -100,7 +100,7 @@ fn answer_all(world: &World, path: &std::path::Path, out: &mut dyn Write) -> Res
         let user = User::new(user).with_groups(groups.unwrap_or_default());
         let rules = world.snapshot.rules_for(&user, &namespace);
         line(out, &SubjectRulesReviewStatus::from(rules))?;
-        if world.is_doubtful(&namespace) {
+        if world.is_doubtful(&namespace) || world.has_unasked {
             exit = Exit::Incomplete;
         }
     }
