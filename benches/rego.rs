@@ -245,7 +245,7 @@ fn together<D: FnMut() -> bool>(threads: usize, prepare: &(impl Fn() -> D + Sync
     };
     let work = &work;
     thread::scope(|scope| {
-        let started: Vec<_> = (0..threads).map(|_| scope.spawn(move || work())).collect();
+        let started: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let times = started.into_iter().filter_map(|thread| thread.join().ok());
         times.max().unwrap_or(Duration::MAX)
     })

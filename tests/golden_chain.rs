@@ -112,8 +112,9 @@ fn snapshot(cases: &Cases, says: Says) -> Snapshot {
     let mut config = config
         .with_chain(&loaded.configuration, |_, entry| {
             let options = WebhookOptions::from_entry(entry)?;
-            let webhook = WebhookAuthorizer::new(options, Arc::new(says));
-            Ok::<_, portcullis::cel::CompileError>(Arc::new(webhook) as Arc<dyn Authorizer>)
+            let webhook: Arc<dyn Authorizer> =
+                Arc::new(WebhookAuthorizer::new(options, Arc::new(says)));
+            Ok::<_, portcullis::cel::CompileError>(webhook)
         })
         .unwrap();
     if let Some(abac) = &cases.abac {

@@ -6,11 +6,13 @@ use portcullis::model::{Request, ResourceAttributes, User};
 use portcullis::snapshot::{ApplyError, Change, Config, Live, Mode, Snapshot};
 
 fn pod(name: &str, node: &str, secret: &str) -> Object {
-    let mut pod = Pod::default();
-    pod.namespace = "shop".into();
-    pod.name = name.into();
-    pod.node_name = node.into();
-    pod.secrets = vec![secret.into()].into();
+    let pod = Pod {
+        namespace: "shop".into(),
+        name: name.into(),
+        node_name: node.into(),
+        secrets: vec![secret.into()].into(),
+        ..Pod::default()
+    };
     pod.into()
 }
 
@@ -63,11 +65,13 @@ fn the_inventory_that_it_starts_from_counts() {
 #[test]
 fn changes_made_together_are_seen_together() {
     let live = live();
-    let mut claimed = Pod::default();
-    claimed.namespace = "shop".into();
-    claimed.name = "db".into();
-    claimed.node_name = "n1".into();
-    claimed.claims = vec!["data".into()].into();
+    let claimed = Pod {
+        namespace: "shop".into(),
+        name: "db".into(),
+        node_name: "n1".into(),
+        claims: vec!["data".into()].into(),
+        ..Pod::default()
+    };
     let volume = PersistentVolume {
         name: "pv".into(),
         claim: Some(("shop".into(), "data".into())),

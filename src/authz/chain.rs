@@ -418,7 +418,7 @@ impl Chain {
     /// let jane = User::new("jane");
     /// let request = Request::non_resource(&jane, "get", "/");
     /// let walk = chain.walk(&request);
-    /// assert_eq!(walk.answers[0].verdict.reason(), "Everything is forbidden.");
+    /// assert_eq!(walk.answers[1].verdict.reason(), "Everything is forbidden.");
     /// assert_eq!(walk.verdict.link(), Some("AlwaysAllow"));
     /// ```
     #[must_use]

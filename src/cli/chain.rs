@@ -26,8 +26,9 @@ pub(super) fn links(file: &Path, how: WebhookUse, speaker: Speaker) -> Result<Ve
     };
     let loaded = read(file, files)?;
     let config = Config::default().with_chain(&loaded.configuration, |name, entry| {
-        let authorizer = webhook::authorizer(name, entry, how, speaker)?;
-        Ok::<_, Failure>(Arc::new(authorizer) as Arc<dyn Authorizer>)
+        let authorizer: Arc<dyn Authorizer> =
+            Arc::new(webhook::authorizer(name, entry, how, speaker)?);
+        Ok::<_, Failure>(authorizer)
     })?;
     Ok(config.links)
 }

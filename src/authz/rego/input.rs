@@ -41,7 +41,7 @@ use crate::model::{
 /// let request = Request::resource(&user, ResourceAttributes::new("get", "pods").in_namespace("shop"));
 /// let input = rego::input(&request, &Facts::default(), 0);
 /// assert_eq!(input["serviceAccount"]["name"].as_string()?.as_ref(), "web");
-/// assert_eq!(input["namespace"].to_json_str()?, r#"{"name":"shop"}"#);
+/// assert_eq!(input["namespace"]["name"].as_string()?.as_ref(), "shop");
 /// assert_eq!(input["time"]["rfc3339"].as_string()?.as_ref(), "1970-01-01T00:00:00Z");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
