@@ -139,8 +139,10 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let verdict = &walk.verdict;
     let incomplete = is_incomplete(&world, verdict, &request);
 
+    // A denial is no lack of a grant.
+    let is_explained = args.explain && verdict.decision == Decision::NoOpinion;
     let nearest =
-        if args.explain { query::nearest(&world.snapshot, &request, &table) } else { Vec::new() };
+        if is_explained { query::nearest(&world.snapshot, &request, &table) } else { Vec::new() };
     let status = question.status(verdict);
     match format {
         Format::Json | Format::Yaml => {
@@ -167,7 +169,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
                 if args.explain && world.snapshot.links().len() > 1 {
                     write_walk(out, &asked_in_turn(&walk))?;
                 }
-                write_nearest(out, args.explain && !verdict.is_allowed(), &nearest)?;
+                write_nearest(out, is_explained, &nearest)?;
             }
         }
     }
