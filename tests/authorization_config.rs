@@ -7,8 +7,8 @@ use std::time::Duration;
 use portcullis::api::authorization::Version;
 use portcullis::api::authorization_config::{
     AuthorizationConfiguration, AuthorizerEntry, AuthorizerType, Connection, FailurePolicy,
-    ModeType,
 };
+use portcullis::api::mode::Mode;
 use portcullis::query;
 use portcullis::source::authorization_config::{
     ConfigurationError, KubeconfigFiles, Loaded, load, parse, reload, server_flags,
@@ -76,8 +76,8 @@ fn a_good_file_says_what_it_says() {
     let chain = &loaded.configuration;
     let names: Vec<&str> = chain.authorizers.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names, ["guard", "node", "rbac"]);
-    assert!(chain.has(AuthorizerType::Mode(ModeType::Node)));
-    assert!(!chain.has(AuthorizerType::Mode(ModeType::Abac)));
+    assert!(chain.has(AuthorizerType::Mode(Mode::Node)));
+    assert!(!chain.has(AuthorizerType::Mode(Mode::Abac)));
     let (_, webhook) = chain.webhooks().next().unwrap();
     assert_eq!(webhook.authorized_ttl, Duration::from_secs(120));
     assert_eq!(webhook.effective_authorized_ttl(), Duration::from_secs(120));

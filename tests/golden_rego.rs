@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use portcullis::api::authorization::{PreparedReview, SubjectAccessReviewSpec};
 use portcullis::authz::abac;
 use portcullis::authz::rego::{Evaluator, Options, Policy};
+use portcullis::model::{Clock, Moment};
 use portcullis::snapshot::{Config, Mode, Snapshot, SuperUserStep, compile};
 use portcullis::source::rego::{self, RegoLoadOptions};
 use portcullis::source::{self, LoadOptions};
@@ -122,7 +123,7 @@ fn sample(name: &str, file: &File, evaluator: Evaluator) -> Sample {
     let clock = Arc::clone(&now);
     let options = Options::default()
         .with_evaluator(evaluator)
-        .with_clock(Arc::new(move || clock.load(Ordering::Relaxed)));
+        .with_clock(Clock::new(move || Moment::from_seconds(clock.load(Ordering::Relaxed))));
     let sources = rego::load(&sources(name), &RegoLoadOptions::default()).unwrap().sources;
     let policy = Arc::new(Policy::compile(sources, options).unwrap_or_else(|e| panic!("{e}")));
     assert!(policy.warnings().is_empty(), "{name}: {:?}", policy.warnings());

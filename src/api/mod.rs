@@ -24,6 +24,7 @@ pub mod k8s_openapi;
 #[cfg(feature = "pki")]
 pub mod kubeconfig;
 pub mod meta;
+pub mod mode;
 mod moment;
 pub mod names;
 pub mod rbac;

@@ -4,8 +4,9 @@
 
 use super::{Finding, Level};
 use crate::api::authorization_config::{
-    AuthorizerEntry, AuthorizerType, ConfiguredAuthorizer, FailurePolicy, ModeType, WebhookEntry,
+    AuthorizerEntry, AuthorizerType, ConfiguredAuthorizer, FailurePolicy, WebhookEntry,
 };
+use crate::api::mode::Mode;
 use crate::authz::webhook::WebhookOptions;
 use crate::cel::Matched;
 use crate::model::{Origin, Request, ResourceAttributes, User};
@@ -38,14 +39,14 @@ pub fn check_chain(loaded: &Loaded) -> Vec<Finding> {
     for (index, (entry, places)) in entries.iter().zip(&loaded.places).enumerate() {
         let later: Vec<&AuthorizerEntry> = entries.iter().skip(index + 1).collect();
         match &entry.authorizer {
-            ConfiguredAuthorizer::Mode(ModeType::AlwaysAllow) => {
+            ConfiguredAuthorizer::Mode(Mode::AlwaysAllow) => {
                 lint.always_allow(entry, places, &later);
             }
-            ConfiguredAuthorizer::Mode(ModeType::AlwaysDeny) => {
+            ConfiguredAuthorizer::Mode(Mode::AlwaysDeny) => {
                 lint.always_deny(entry, places, &later);
             }
-            ConfiguredAuthorizer::Mode(ModeType::Node) => lint.node(entry, places),
-            ConfiguredAuthorizer::Mode(ModeType::Abac | ModeType::Rbac) => {}
+            ConfiguredAuthorizer::Mode(Mode::Node) => lint.node(entry, places),
+            ConfiguredAuthorizer::Mode(Mode::Abac | Mode::Rbac) => {}
             ConfiguredAuthorizer::Webhook(webhook) => {
                 lint.webhook(entry, webhook, places, &later);
             }
@@ -208,7 +209,7 @@ impl Lint {
         later: &[&AuthorizerEntry],
     ) {
         let has = |mode| later.iter().any(|entry| entry.kind() == AuthorizerType::Mode(mode));
-        if !has(ModeType::Node) && !has(ModeType::Rbac) {
+        if !has(Mode::Node) && !has(Mode::Rbac) {
             return;
         }
         let asked: Vec<&str> = asked_about(webhook);

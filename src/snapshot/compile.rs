@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 #[cfg(feature = "rbac")]
 use super::config::GrantWarning;
-use super::config::{Config, Link, Mode, SuperUserStep};
+use super::config::{Config, Link, SuperUserStep};
 use crate::api::inventory::Inventory;
 #[cfg(feature = "rbac")]
 use crate::api::meta::ObjectMeta;
+use crate::api::mode::Mode;
 #[cfg(feature = "rbac")]
 use crate::api::rbac::{ClusterRole, Kind, ObjectKey};
 #[cfg(feature = "abac")]

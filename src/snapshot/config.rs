@@ -4,6 +4,7 @@ use std::sync::Arc;
 #[cfg(feature = "rbac")]
 use std::time::Duration;
 
+use crate::api::mode::Mode;
 #[cfg(feature = "abac")]
 use crate::authz::abac;
 #[cfg(feature = "node")]
@@ -16,21 +17,6 @@ use crate::authz::{Authorizer, OnFailure, SlowRunner};
 #[cfg(feature = "rbac")]
 use crate::model::Clock;
 use crate::model::SharedRevocations;
-
-/// An authorization mode, named as `--authorization-mode` names it (S-CHAIN-13).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Policy lines.
-    Abac,
-    /// Everything is allowed.
-    AlwaysAllow,
-    /// Nothing is granted; a later mode still may (S-CHAIN-9).
-    AlwaysDeny,
-    /// Kubelets, by the graph of pods and volumes.
-    Node,
-    /// Roles and bindings.
-    Rbac,
-}
 
 /// Not a mode that this build can run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,26 +49,6 @@ impl FromStr for Mode {
             "Webhook" => Err(ModeError::Webhook),
             _ => Err(ModeError::Unknown(name.to_owned())),
         }
-    }
-}
-
-impl Mode {
-    /// The name, as `--authorization-mode` spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Abac => "ABAC",
-            Self::AlwaysAllow => "AlwaysAllow",
-            Self::AlwaysDeny => "AlwaysDeny",
-            Self::Node => "Node",
-            Self::Rbac => "RBAC",
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

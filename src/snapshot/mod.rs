@@ -13,9 +13,10 @@ mod live;
 #[cfg(feature = "structured-chain")]
 mod structured;
 
+pub use crate::api::mode::Mode;
 pub use compile::{CompileError, Notice, Snapshot, compile};
 #[cfg(feature = "rbac")]
 pub use config::GrantWarning;
-pub use config::{Config, Link, Mode, ModeError, SuperUserStep};
+pub use config::{Config, Link, ModeError, SuperUserStep};
 #[cfg(any(feature = "node", feature = "rbac"))]
 pub use live::{ApplyError, Change, Live};

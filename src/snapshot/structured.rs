@@ -1,22 +1,10 @@
 use std::sync::Arc;
 
-use super::config::{Config, Link, Mode};
+use super::config::{Config, Link};
 use crate::api::authorization_config::{
-    AuthorizationConfiguration, AuthorizerEntry, ConfiguredAuthorizer, ModeType, WebhookEntry,
+    AuthorizationConfiguration, AuthorizerEntry, ConfiguredAuthorizer, WebhookEntry,
 };
 use crate::authz::Authorizer;
-
-impl From<ModeType> for Mode {
-    fn from(mode: ModeType) -> Self {
-        match mode {
-            ModeType::Abac => Self::Abac,
-            ModeType::AlwaysAllow => Self::AlwaysAllow,
-            ModeType::AlwaysDeny => Self::AlwaysDeny,
-            ModeType::Node => Self::Node,
-            ModeType::Rbac => Self::Rbac,
-        }
-    }
-}
 
 impl Config {
     /// The same, with the links of an API server's chain at the end. Modes are called as they are in
@@ -42,7 +30,7 @@ impl Config {
     ) -> Result<Self, E> {
         for AuthorizerEntry { name, authorizer } in &chain.authorizers {
             self.links.push(match authorizer {
-                ConfiguredAuthorizer::Mode(mode) => Link::Mode((*mode).into()),
+                ConfiguredAuthorizer::Mode(mode) => Link::Mode(*mode),
                 ConfiguredAuthorizer::Webhook(entry) => {
                     Link::Authorizer { name: name.clone(), authorizer: webhook(name, entry)? }
                 }

@@ -12,6 +12,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::node::Node;
 use super::object::{self, Inherited};
+use super::wire::read_some;
 use super::{LoadOptions, WrongType};
 use crate::api::Str;
 use crate::api::inventory::ObjectFacts;
@@ -63,16 +64,7 @@ impl<'de> Deserialize<'de> for Annotations {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Annotations, A::Error> {
-                let mut kept = StrMap::new();
-                while let Some(Text(key)) = access.next_key::<Text<'de>>()? {
-                    if key == LAST_APPLIED {
-                        access.next_value::<IgnoredAny>()?;
-                    } else {
-                        let value = access.next_value::<Option<Str>>()?;
-                        kept.insert(key.as_ref().into(), value.unwrap_or_default());
-                    }
-                }
-                Ok(Annotations(kept))
+                read_some::<_, IgnoredAny>(&mut access, |key| key != LAST_APPLIED).map(Annotations)
             }
         }
 

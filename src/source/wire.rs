@@ -211,21 +211,29 @@ impl<'de> Deserialize<'de> for Annotations {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Annotations, A::Error> {
-                let mut kept = StrMap::new();
-                while let Some(Text(key)) = access.next_key::<Text<'de>>()? {
-                    if Annotations::is_kept(&key) {
-                        let value = access.next_value::<Option<Str>>()?;
-                        kept.insert(key.as_ref().into(), value.unwrap_or_default());
-                    } else {
-                        access.next_value::<Option<AnyStr>>()?;
-                    }
-                }
-                Ok(Annotations(kept))
+                read_some::<_, Option<AnyStr>>(&mut access, Annotations::is_kept).map(Annotations)
             }
         }
 
         deserializer.deserialize_map(AnnotationsVisitor)
     }
+}
+
+/// The entries of a map from string to string that are wanted; of the others a `Skipped` is read.
+pub(super) fn read_some<'de, A: MapAccess<'de>, Skipped: Deserialize<'de>>(
+    access: &mut A,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<StrMap, A::Error> {
+    let mut wanted = StrMap::new();
+    while let Some(Text(key)) = access.next_key::<Text<'de>>()? {
+        if is_wanted(&key) {
+            let value = access.next_value::<Option<Str>>()?;
+            wanted.insert(key.as_ref().into(), value.unwrap_or_default());
+        } else {
+            access.next_value::<Skipped>()?;
+        }
+    }
+    Ok(wanted)
 }
 
 /// `spec` of a pod and of what makes pods; which path is used depends on the kind.

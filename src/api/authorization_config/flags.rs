@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::mode::Mode;
 use super::{
     AuthorizationConfiguration, AuthorizerEntry, AuthorizerType, ConfiguredAuthorizer, Connection,
     DEFAULT_AUTHORIZED_TTL, DEFAULT_UNAUTHORIZED_TTL, FailurePolicy, GoDuration, LONGEST_TIMEOUT,
-    ModeType, WebhookEntry, review_version,
+    WebhookEntry, review_version,
 };
 use crate::util::goquote::{Quoted, QuotedList};
 
@@ -190,7 +191,7 @@ impl ModeFlags {
 
     /// The modes that count.
     fn modes(&self) -> Vec<String> {
-        self.modes.clone().unwrap_or_else(|| vec![ModeType::AlwaysAllow.as_str().to_owned()])
+        self.modes.clone().unwrap_or_else(|| vec![Mode::AlwaysAllow.as_str().to_owned()])
     }
 
     /// Whether anonymous requests are turned off, with no more than a warning, though a flag may say

@@ -21,6 +21,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::mode::Mode;
+
 use super::authorization::Version;
 
 pub use duration::{GoDuration, GoDurationError};
@@ -76,12 +78,13 @@ impl AuthorizerEntry {
     /// An entry of a type that needs no more than itself, under the only name it may have.
     ///
     /// ```
-    /// use portcullis::api::authorization_config::{AuthorizerEntry, ModeType};
+    /// use portcullis::api::authorization_config::AuthorizerEntry;
+    /// use portcullis::api::mode::Mode;
     ///
-    /// assert_eq!(AuthorizerEntry::mode(ModeType::Rbac).name, "rbac");
+    /// assert_eq!(AuthorizerEntry::mode(Mode::Rbac).name, "rbac");
     /// ```
     #[must_use]
-    pub fn mode(mode: ModeType) -> Self {
+    pub fn mode(mode: Mode) -> Self {
         Self {
             name: mode.as_str().to_ascii_lowercase(),
             authorizer: ConfiguredAuthorizer::Mode(mode),
@@ -102,7 +105,7 @@ impl AuthorizerEntry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfiguredAuthorizer {
     /// An authorizer that is part of the API server; its policy comes from elsewhere.
-    Mode(ModeType),
+    Mode(Mode),
     /// Somebody else, asked over a network.
     Webhook(Box<WebhookEntry>),
 }
@@ -111,7 +114,7 @@ pub enum ConfiguredAuthorizer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AuthorizerType {
     /// An authorizer that is part of the API server.
-    Mode(ModeType),
+    Mode(Mode),
     /// `Webhook`, which alone may stand several times.
     Webhook,
 }
@@ -119,11 +122,11 @@ pub enum AuthorizerType {
 impl AuthorizerType {
     /// Every type, in the order in which messages list them.
     pub const ALL: [Self; 6] = [
-        Self::Mode(ModeType::Abac),
-        Self::Mode(ModeType::AlwaysAllow),
-        Self::Mode(ModeType::AlwaysDeny),
-        Self::Mode(ModeType::Node),
-        Self::Mode(ModeType::Rbac),
+        Self::Mode(Mode::Abac),
+        Self::Mode(Mode::AlwaysAllow),
+        Self::Mode(Mode::AlwaysDeny),
+        Self::Mode(Mode::Node),
+        Self::Mode(Mode::Rbac),
         Self::Webhook,
     ];
 
@@ -153,35 +156,6 @@ impl AuthorizerType {
 impl fmt::Display for AuthorizerType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// The types that are part of the API server. Alphabetical.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ModeType {
-    /// Policy lines, from the file of `--authorization-policy-file`.
-    Abac,
-    /// Everything is allowed.
-    AlwaysAllow,
-    /// Nothing is granted; a later entry still may (S-CHAIN-9).
-    AlwaysDeny,
-    /// Kubelets.
-    Node,
-    /// Roles and bindings.
-    Rbac,
-}
-
-impl ModeType {
-    /// The name, as files and flags spell it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Abac => "ABAC",
-            Self::AlwaysAllow => "AlwaysAllow",
-            Self::AlwaysDeny => "AlwaysDeny",
-            Self::Node => "Node",
-            Self::Rbac => "RBAC",
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 use std::fmt;
 
-use super::{AuthorizationConfiguration, AuthorizerType, ModeType};
+use super::super::mode::Mode;
+use super::{AuthorizationConfiguration, AuthorizerType};
 
 /// Why a running API server keeps its chain instead of taking over a new one (S-ACFG-8), in its words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -8,17 +9,17 @@ use super::{AuthorizationConfiguration, AuthorizerType, ModeType};
 pub enum ReloadError {
     /// Types that were there at the start are not any more. Sorted by name.
     #[error("missing required types: {}", List(.0))]
-    MissingTypes(Vec<ModeType>),
+    MissingTypes(Vec<Mode>),
     /// A type that cannot be added later: `Node`, `RBAC` or `ABAC`.
     #[error(
         "authorizer type {} is not allowed if it was not enabled at initial server startup",
         .0.as_str()
     )]
-    NotEnabled(ModeType),
+    NotEnabled(Mode),
 }
 
 /// A list as Go prints it.
-struct List<'a>(&'a [ModeType]);
+struct List<'a>(&'a [Mode]);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,7 +29,7 @@ impl fmt::Display for List<'_> {
 }
 
 /// Types whose engine is built once, at the start.
-const BUILT_AT_START: [ModeType; 3] = [ModeType::Abac, ModeType::Node, ModeType::Rbac];
+const BUILT_AT_START: [Mode; 3] = [Mode::Abac, Mode::Node, Mode::Rbac];
 
 /// What a running API server objects to in a new file (S-ACFG-8): nothing, when it would take it over.
 /// `started_with` is the chain of its start, not the one that was loaded last.
@@ -63,8 +64,8 @@ pub fn reload_errors(
 fn missing_types(
     started_with: &AuthorizationConfiguration,
     new: &AuthorizationConfiguration,
-) -> Vec<ModeType> {
-    let mut missing: Vec<ModeType> =
+) -> Vec<Mode> {
+    let mut missing: Vec<Mode> =
         modes(started_with).filter(|mode| !new.has(AuthorizerType::Mode(*mode))).collect();
     // The order of the type is that of its names.
     missing.sort_unstable();
@@ -72,7 +73,7 @@ fn missing_types(
     missing
 }
 
-fn modes(chain: &AuthorizationConfiguration) -> impl Iterator<Item = ModeType> {
+fn modes(chain: &AuthorizationConfiguration) -> impl Iterator<Item = Mode> {
     chain.authorizers.iter().filter_map(|entry| match entry.kind() {
         AuthorizerType::Mode(mode) => Some(mode),
         AuthorizerType::Webhook => None,

@@ -169,7 +169,7 @@ fn a_file_leaves_no_room_for_the_flags_that_it_replaces() {
 #[test]
 fn without_a_flag_everything_is_allowed_and_anonymous_requests_are_turned_off() {
     let chain = |line: &str| flags(line).build().unwrap();
-    assert_eq!(chain("").authorizers, [AuthorizerEntry::mode(ModeType::AlwaysAllow)]);
+    assert_eq!(chain("").authorizers, [AuthorizerEntry::mode(Mode::AlwaysAllow)]);
     assert!(flags("").turn_anonymous_off());
     assert!(flags("--authorization-mode=RBAC,AlwaysAllow").turn_anonymous_off());
     assert!(!flags("--authorization-mode=Node,RBAC").turn_anonymous_off());

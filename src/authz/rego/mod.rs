@@ -99,7 +99,7 @@ pub use error::CompileError;
 pub use facts::Facts;
 pub use input::input;
 pub use modules::{Module, RegoVersion, Sources};
-pub use options::{Budget, Clock, Evaluator, Limits, OnError, Options};
+pub use options::{Budget, Evaluator, Limits, OnError, Options};
 pub use outcome::{Failure, Outcome};
 pub use policy::Policy;
 pub use warning::Warning;

@@ -1,9 +1,7 @@
 use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-/// What tells the time, in seconds since 1970-01-01 UTC.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+use crate::model::Clock;
 
 /// How a policy is read and run.
 #[derive(Clone)]
@@ -84,7 +82,7 @@ impl Default for Options {
             budget: Budget::default(),
             limits: Limits::default(),
             on_error: OnError::default(),
-            clock: Arc::new(system_time),
+            clock: Clock::system(),
             evaluator: Evaluator::default(),
         }
     }
@@ -178,10 +176,4 @@ pub enum Evaluator {
     /// The register machine, also where it may answer something else: for measurements, not for decisions.
     /// A policy that uses what it lacks (`with`) does not compile.
     Machine,
-}
-
-/// The system's clock.
-fn system_time() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(0)
 }

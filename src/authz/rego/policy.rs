@@ -103,7 +103,7 @@ impl Policy {
             }
         };
         worker.tally.count_evaluation();
-        let now = (self.options.clock)();
+        let now = self.options.clock.now().seconds();
         let input = worker.input.build(request, &world.facts, now);
         let caller = self
             .blueprint

@@ -18,33 +18,29 @@ pub(in crate::cel) fn negate<'a>(value: &Value<'a>) -> Number<'a> {
     }
 }
 
+/// The operation on whole numbers of either type; none when the result does not fit.
+macro_rules! whole {
+    ($call:expr, $one:expr, $other:expr) => {
+        match $call {
+            Call::Add => $one.checked_add(*$other),
+            Call::Subtract => $one.checked_sub(*$other),
+            Call::Multiply => $one.checked_mul(*$other),
+            Call::Divide if *$other == 0 => return Err(DIVISION_BY_ZERO),
+            Call::Divide => $one.checked_div(*$other),
+            Call::Modulo if *$other == 0 => return Err(MODULUS_BY_ZERO),
+            Call::Modulo => $one.checked_rem(*$other),
+            _ => return Err(NO_OVERLOAD),
+        }
+    };
+}
+
 pub(in crate::cel) fn arithmetic<'a>(call: Call, one: &Value<'a>, other: &Value<'a>) -> Number<'a> {
     match (one, other) {
         (Value::Int(one), Value::Int(other)) => {
-            let result = match call {
-                Call::Add => one.checked_add(*other),
-                Call::Subtract => one.checked_sub(*other),
-                Call::Multiply => one.checked_mul(*other),
-                Call::Divide if *other == 0 => return Err(DIVISION_BY_ZERO),
-                Call::Divide => one.checked_div(*other),
-                Call::Modulo if *other == 0 => return Err(MODULUS_BY_ZERO),
-                Call::Modulo => one.checked_rem(*other),
-                _ => return Err(NO_OVERLOAD),
-            };
-            result.map(Value::Int).ok_or(OVERFLOW)
+            whole!(call, one, other).map(Value::Int).ok_or(OVERFLOW)
         }
         (Value::Uint(one), Value::Uint(other)) => {
-            let result = match call {
-                Call::Add => one.checked_add(*other),
-                Call::Subtract => one.checked_sub(*other),
-                Call::Multiply => one.checked_mul(*other),
-                Call::Divide if *other == 0 => return Err(DIVISION_BY_ZERO),
-                Call::Divide => one.checked_div(*other),
-                Call::Modulo if *other == 0 => return Err(MODULUS_BY_ZERO),
-                Call::Modulo => one.checked_rem(*other),
-                _ => return Err(NO_OVERLOAD),
-            };
-            result.map(Value::Uint).ok_or(UNSIGNED_OVERFLOW)
+            whole!(call, one, other).map(Value::Uint).ok_or(UNSIGNED_OVERFLOW)
         }
         (Value::Double(one), Value::Double(other)) => match call {
             Call::Add => Ok(Value::Double(one + other)),

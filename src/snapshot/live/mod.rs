@@ -12,10 +12,11 @@ use arc_swap::ArcSwap;
 #[cfg(feature = "node")]
 use super::compile::load_node;
 use super::compile::{CompileError, Engines, Snapshot, build_chain};
-use super::config::{Config, Mode};
+use super::config::Config;
 #[cfg(feature = "node")]
 use crate::api::graph;
 use crate::api::inventory::Inventory;
+use crate::api::mode::Mode;
 #[cfg(feature = "rbac")]
 use crate::api::rbac::{Kind, Object, ObjectKey};
 #[cfg(feature = "node")]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::inventory::{Inventory, Namespace, ObjectFacts};
-use crate::model::ResourceAttributes;
+use crate::model::{Clock, Moment, ResourceAttributes};
 
 const EVALUATORS: [Evaluator; 2] = [Evaluator::Machine, Evaluator::Interpreter];
 
@@ -20,7 +20,7 @@ fn options(evaluator: Evaluator) -> Options {
     Options::default()
         .with_evaluator(evaluator)
         .with_budget(budget)
-        .with_clock(Arc::new(|| 1_795_656_600))
+        .with_clock(Clock::fixed(Moment::from_seconds(1_795_656_600)))
 }
 
 fn policy(evaluator: Evaluator, body: &str) -> RegoAuthorizer {
