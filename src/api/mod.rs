@@ -7,6 +7,8 @@
 pub mod abac;
 #[cfg(feature = "authn")]
 pub mod authentication;
+#[cfg(feature = "oidc")]
+pub mod authentication_config;
 pub mod authorization;
 #[cfg(feature = "structured-chain")]
 pub mod authorization_config;

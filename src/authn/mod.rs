@@ -6,6 +6,8 @@
 //! user (S-AUTHN-4).
 
 mod audiences;
+#[cfg(feature = "basic")]
+pub mod basic;
 #[cfg(feature = "bootstrap-token")]
 pub mod bootstrap_token;
 #[cfg(feature = "token-cache")]
@@ -15,7 +17,14 @@ mod client_certificate;
 mod error;
 #[cfg(feature = "issued-token")]
 pub mod issued;
+#[cfg(feature = "kerberos")]
+pub mod kerberos;
 mod keys;
+#[cfg(feature = "ldap")]
+pub mod ldap;
+#[cfg(feature = "oidc")]
+pub mod oidc;
+mod password;
 pub mod request;
 #[cfg(feature = "request-header")]
 pub mod request_header;
@@ -38,6 +47,10 @@ pub use audiences::{WrongAudiences, check_audiences, shared_audiences};
 pub use client_certificate::{CertificateAuthenticator, CertifiedRequest, ClientCertificates};
 pub use error::AuthnError;
 pub use keys::Keys;
+pub use password::{
+    GroupLookup, LookedUp, LookingUp, NegotiateAuthenticator, Negotiated, Negotiating,
+    PasswordAttempt, PasswordAuthenticator,
+};
 pub use reserved::{CREDENTIAL_ID, RESERVED_PREFIX, Reserved, ReservedNames, reserved_name};
 #[cfg(feature = "x509")]
 use revoked::why_revoked;

@@ -6,6 +6,9 @@ pub mod abac;
 mod chain;
 #[cfg(feature = "conditional-authorization")]
 pub mod conditions;
+pub mod impersonation;
+#[cfg(feature = "live-groups")]
+pub mod live_groups;
 #[cfg(feature = "node")]
 pub mod node;
 #[cfg(feature = "rbac")]

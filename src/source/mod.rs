@@ -35,6 +35,8 @@
 //! # Ok::<(), source::LoadError>(())
 //! ```
 
+#[cfg(feature = "oidc")]
+pub mod authentication_config;
 #[cfg(feature = "structured-chain")]
 pub mod authorization_config;
 mod collect;
@@ -56,14 +58,20 @@ pub mod hierarchy;
 mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
+#[cfg(feature = "kerberos")]
+pub mod kerberos;
 #[cfg(feature = "pki")]
 pub mod kubeconfig;
+#[cfg(feature = "ldap")]
+pub mod ldap;
 #[cfg(feature = "ledger")]
 pub mod ledger;
 mod node;
 mod object;
 #[cfg(feature = "pki")]
 pub mod objects;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 mod old;
 #[cfg(feature = "rego")]
 pub mod rego;

@@ -1,0 +1,1 @@
+//! Who is this, by the organisation's directory, and in which groups?

@@ -1,0 +1,1 @@
+//! Whose JWT is this, by the issuers of the organisation?

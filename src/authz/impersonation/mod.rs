@@ -1,0 +1,1 @@
+//! May this user act as another for this request? (S-IMP)

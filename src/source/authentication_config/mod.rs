@@ -1,0 +1,1 @@
+//! What does this AuthenticationConfiguration file say, and would the API server take it?

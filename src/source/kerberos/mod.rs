@@ -1,0 +1,1 @@
+//! Tickets, checked by the GSSAPI library of the system.

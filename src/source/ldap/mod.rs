@@ -1,0 +1,1 @@
+//! A directory over the network: connections, fail-over, budgets.
