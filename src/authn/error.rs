@@ -10,32 +10,48 @@ const LONGEST: usize = 2048;
 ///
 /// Cheap to clone, since joined look-ups share one outcome.
 #[derive(Clone)]
-pub struct AuthnError(Arc<dyn std::error::Error + Send + Sync>);
+pub struct AuthnError {
+    why: Arc<dyn std::error::Error + Send + Sync>,
+    is_unavailable: bool,
+}
 
 impl AuthnError {
     /// Wraps the error of an authenticator; its text is what the API server would say.
     #[must_use]
     pub fn new(error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self(Arc::new(error))
+        Self { why: Arc::new(error), is_unavailable: false }
+    }
+
+    /// The same of one who could not look: a directory or an issuer that does not answer. Nothing is
+    /// said about the credential, and the next attempt may well end otherwise.
+    #[must_use]
+    pub fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { why: Arc::new(error), is_unavailable: true }
+    }
+
+    /// Whether nobody could look.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        self.is_unavailable
     }
 
     /// The error of the authenticator, to be told apart by type.
     #[must_use]
     pub fn get(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
-        &*self.0
+        &*self.why
     }
 }
 
 impl fmt::Debug for AuthnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(&self.why, f)
     }
 }
 
 impl fmt::Display for AuthnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told = Cut { to: f, left: LONGEST, is_cut: false };
-        match write!(told, "{}", self.0) {
+        match write!(told, "{}", self.why) {
             // Not the formatter's: nothing more was to be written.
             Err(_) if told.is_cut => Ok(()),
             other => other,
@@ -66,7 +82,7 @@ impl fmt::Write for Cut<'_, '_> {
 
 impl std::error::Error for AuthnError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
+        self.why.source()
     }
 }
 

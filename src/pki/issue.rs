@@ -4,16 +4,19 @@
 //! A certificate is recorded before anybody sees it: what cannot be recorded is not handed out.
 
 use super::ledger::{CertificateRecord, Ledger, LedgerError, Provenance, RecordSource, Requester};
-use super::policy::{Asked, PolicyRefusal, SigningPolicy};
+use super::policy::{Asked, KeyRule, PolicyRefusal, SigningPolicy};
 use super::requested::Requested;
 use super::signer::{Signer, SignerRefusal};
 use super::usages::certificate_usages;
-use super::validity::{AuthorityExpired, DEFAULT_SIGNING_DURATION, Validity, lifetime};
+use super::validity::{AuthorityExpired, BACKDATE, DEFAULT_SIGNING_DURATION, Validity, lifetime};
 use crate::api::certificates::KeyUsage;
-use crate::crypto::authority::{Authority, AuthorityError, IssuedCertificate, Leaf, SerialNumber};
+use crate::crypto::authority::{
+    Authority, AuthorityError, CertificateUsages, IssuedCertificate, Leaf, SerialNumber,
+};
 use crate::crypto::certificate::NotACertificate;
 use crate::crypto::request::SigningRequest;
-use crate::model::User;
+use crate::crypto::subject::Subject;
+use crate::model::{User, groups};
 
 /// What decides about certificates.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +83,9 @@ pub enum IssueRefusal {
         "signer `{0}` has no rules in Kubernetes; a signing policy with a rule for it is needed"
     )]
     NoRules(String),
+    /// A key that is too weak, or of a kind that clients do not have.
+    #[error("a key of kind {0} is not certified; take ECDSA P-256, Ed25519, or RSA from 2048 bits on")]
+    Key(String),
     /// The policy.
     #[error(transparent)]
     Policy(#[from] PolicyRefusal),
@@ -187,6 +193,70 @@ impl IssuingRules<'_> {
         ledger.record(&CertificateRecord::of_certificate(certificate.der(), provenance)?)?;
         Ok(Issued { certificate, decision })
     }
+}
+
+/// A client certificate for somebody who has just proved who they are. Whom it is for comes from that
+/// proof; of the request only the key counts, whatever else it asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct ProvenOrder<'a> {
+    /// The key, and the proof that the client has it.
+    pub request: &'a SigningRequest,
+    /// Who it is.
+    pub user: &'a User,
+    /// How that was proved, for the books: the name of the method.
+    pub method: &'a str,
+    /// When it was proved first; seconds since 1970-01-01 UTC. Becomes the first second of the
+    /// certificate, less the usual five minutes, so that whoever renews it can tell.
+    pub since: i64,
+    /// The last second that it may be valid.
+    pub not_after: i64,
+    /// The time.
+    pub now: i64,
+}
+
+/// What [`Provenance::signer`] of such certificates says.
+pub const LOGIN_SIGNER: &str = "portcullis.dev/login";
+
+/// Issues such a certificate, and records it before anybody sees it.
+///
+/// # Errors
+/// When something failed; there is no certificate then.
+pub fn issue_proven(
+    order: &ProvenOrder<'_>,
+    authority: &Authority,
+    ledger: &dyn Ledger,
+) -> Result<IssuedCertificate, IssueError> {
+    let ProvenOrder { request, user, method, since, not_after, now } = *order;
+    if now >= authority.not_after() {
+        return Err(AuthorityExpired.into());
+    }
+    let key = request.key();
+    if !KeyRule::DEFAULT.iter().any(|rule| rule.takes(&key)) {
+        return Err(IssueRefusal::Key(key.to_string()).into());
+    }
+    let uid = Some(user.uid.clone()).filter(|uid| !uid.is_empty());
+    // What every proven user is a member of is added wherever the certificate is presented
+    // (S-AUTHN-5).
+    let groups = user.groups.iter().filter(|group| *group != groups::AUTHENTICATED).cloned();
+    let subject = Subject { common_name: user.name.clone(), organizations: groups.collect(), uid };
+    let leaf = Leaf {
+        request,
+        usages: CertificateUsages::client(),
+        not_before: since.saturating_sub(BACKDATE).max(authority.not_before()),
+        not_after: not_after.min(authority.not_after()),
+        serial: SerialNumber::random()?,
+    };
+    let certificate = authority.issue_for(&leaf, &subject)?;
+    let provenance = Provenance {
+        source: RecordSource::Issued,
+        recorded_at: now,
+        signer: LOGIN_SIGNER.to_owned(),
+        requester: Some(Requester { name: user.name.clone(), groups: user.groups.clone() }),
+        decision: format!("logged in by {method}"),
+        request_name: method.to_owned(),
+    };
+    ledger.record(&CertificateRecord::of_certificate(certificate.der(), provenance)?)?;
+    Ok(certificate)
 }
 
 fn decision(granted: &Granted, approved_by: &str) -> String {

@@ -13,6 +13,7 @@ pub mod config;
 pub mod decision_log;
 pub mod digest;
 pub mod load;
+mod login;
 pub mod metrics;
 mod operations;
 pub mod reload;

@@ -12,8 +12,9 @@ use super::config::{ConfigError, DecisionLogConfig, LogTarget, ServerConfig};
 use super::decision_log::{DecisionLog, DecisionLogError, DecisionSink, LogOptions};
 use super::digest::{DigestKey, DigestKeyError};
 use super::load::digest_key::read_digest_key;
-use super::load::tls::{TlsBytes, read_tls};
+use super::load::tls::{TlsBytes, read_login_tls, read_tls};
 use super::load::{self, Revision};
+use super::login::logins;
 use super::metrics::Metrics;
 use super::operations::operations;
 use super::reload::{Live, Reloader, Serving};
@@ -44,6 +45,9 @@ pub enum ServeError {
     /// The certificate, its key or the client authorities.
     #[error("`listen.tls` of the configuration: the files do not serve")]
     Tls(#[from] TlsError),
+    /// The same of the login listener.
+    #[error("`login.tls` of the configuration: the files do not serve")]
+    LoginTls(#[source] TlsError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}; is another server there?")]
     Bind {
@@ -80,6 +84,8 @@ pub struct Addresses {
     pub reviews: SocketAddr,
     /// `/livez`, `/readyz`, `/metrics`, `/shadow`, in plain HTTP.
     pub operations: SocketAddr,
+    /// `/login`, over TLS, if people log in here.
+    pub logins: Option<SocketAddr>,
 }
 
 /// A server that has loaded everything and listens, but does not answer yet.
@@ -103,8 +109,8 @@ pub struct Server {
     addresses: Addresses,
     transport: server::Server,
     limits: Limits,
-    tls: Arc<ReloadableTls>,
-    tls_revision: Revision,
+    tls: (Arc<ReloadableTls>, Revision),
+    login_tls: Option<(Arc<ReloadableTls>, Revision)>,
     app: Arc<App>,
     live: Arc<Live>,
     log: Arc<DecisionLog>,
@@ -145,9 +151,16 @@ impl Server {
         let limits = config.limits.transport.clone();
         let reviews = listen(config.listen.address).await?;
         let others = listen(config.operations.address).await?;
-        let addresses =
-            Addresses { reviews: reviews.local_addr()?, operations: others.local_addr()? };
-        let transport = server::Server::new(limits.clone(), metrics);
+        let door = match &config.login {
+            Some(login) => Some((listen(login.address).await?, login_tls(&config)?)),
+            None => None,
+        };
+        let addresses = Addresses {
+            reviews: reviews.local_addr()?,
+            operations: others.local_addr()?,
+            logins: door.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?,
+        };
+        let mut transport = server::Server::new(limits.clone(), Arc::clone(&metrics));
         let router = {
             let (app, live, tls) = (Arc::clone(&app), Arc::clone(&live), Some(Arc::clone(&tls)));
             operations(app, live, tls, transport.phase())
@@ -156,10 +169,16 @@ impl Server {
             true => Exposure::Network,
             false => Exposure::Loopback,
         };
+        let mut login_tls = None;
+        if let Some((listener, (tls, revision))) = door {
+            let router = logins(Arc::clone(&live), metrics, limits.logins());
+            transport = transport.logins(listener, Arc::clone(&tls), router);
+            login_tls = Some((tls, revision));
+        }
         let transport =
             transport.review(reviews, Arc::clone(&tls)).operations(others, router, exposure)?;
-        let file = file.to_owned();
-        Ok(Self { file, addresses, transport, limits, tls, tls_revision, app, live, log })
+        let (file, tls) = (file.to_owned(), (tls, tls_revision));
+        Ok(Self { file, addresses, transport, limits, tls, login_tls, app, live, log })
     }
 
     /// Where it listens; of a port 0 in the configuration, the one that the system chose.
@@ -180,16 +199,22 @@ impl Server {
     /// # Errors
     /// When files cannot be watched for want of a thread.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Drained, ServeError> {
-        let Self { file, transport, limits, tls, tls_revision, app, live, log, .. } = self;
+        let Self { file, transport, limits, tls, login_tls, app, live, log, .. } = self;
+        let (tls, revision) = tls;
         let metrics = Arc::clone(app.metrics());
         let publish_to = Arc::clone(&app);
-        let reloader = Reloader::start(&file, live, metrics)?
+        let mut reloader = Reloader::start(&file, live, metrics)?
             .with_published(move |serving| {
                 if let Err(error) = take_over(&publish_to, serving) {
                     tracing::error!(%error, "the revocation list is not followed; restart the server");
                 }
             })
-            .with_tls(tls_revision, move |bytes| Ok(tls.reload(&files(&bytes))?));
+            .with_tls(revision, move |bytes| Ok(tls.reload(&files(&bytes))?));
+        if let Some((tls, revision)) = login_tls {
+            reloader = reloader.with_tls_of(read_login_tls, revision, move |bytes| {
+                Ok(tls.reload(&files(&bytes))?)
+            });
+        }
         let reloading = tokio::spawn(Arc::new(reloader).run(std::future::pending()));
         let reopening = tokio::spawn(reopen_on_hangup(Arc::clone(&log)));
         let traces = app.traces().cloned();
@@ -271,6 +296,23 @@ fn tls(config: &ServerConfig) -> Result<(Arc<ReloadableTls>, Revision), ServeErr
         None => ClientAuth::None,
     };
     Ok((Arc::new(ReloadableTls::new(&files(&bytes), clients)?), bytes.revision))
+}
+
+/// Whoever logs in by a password has no certificate; one that is shown must be a good one even so.
+fn login_tls(config: &ServerConfig) -> Result<(Arc<ReloadableTls>, Revision), ServeError> {
+    let bytes = read_login_tls(config)?;
+    for warning in &bytes.warnings {
+        tracing::warn!("{warning}");
+    }
+    let clients = match &bytes.client_ca {
+        Some(_) => ClientAuth::RequiredExcept {
+            allowed: Vec::new(),
+            open: vec!["/login".to_owned(), "/login/refresh".to_owned()],
+        },
+        None => ClientAuth::None,
+    };
+    let tls = ReloadableTls::new(&files(&bytes), clients).map_err(ServeError::LoginTls)?;
+    Ok((Arc::new(tls), bytes.revision))
 }
 
 fn files(bytes: &TlsBytes) -> TlsFiles<'_> {

@@ -16,6 +16,33 @@ pub(super) struct Claims {
     pub(super) expires: UnixSeconds,
     pub(super) id: String,
     pub(super) user: User,
+    pub(super) session: Option<Session>,
+}
+
+/// The login that a token came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// When the user proved who they are (`auth_time`).
+    pub since: UnixSeconds,
+    /// Until when tokens of this login may be had without proving it again (`refresh_until`).
+    pub refreshable_until: UnixSeconds,
+    /// The name of the method by which it was proved (`login_method`).
+    pub method: String,
+}
+
+impl Session {
+    /// Members that are there in part are no session.
+    fn from_json(claims: &Map<String, Value>) -> Result<Option<Self>, IssuedTokenError> {
+        let names = ["auth_time", "refresh_until", "login_method"];
+        if !names.iter().any(|name| claims.contains_key(*name)) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            since: time(claims, "auth_time")?,
+            refreshable_until: time(claims, "refresh_until")?,
+            method: text(claims, "login_method")?,
+        }))
+    }
 }
 
 impl Claims {
@@ -32,10 +59,15 @@ impl Claims {
         put("uid", json!(self.user.uid));
         put("groups", json!(self.user.groups));
         put("extra", json!(self.user.extra));
+        if let Some(session) = &self.session {
+            put("auth_time", json!(session.since));
+            put("refresh_until", json!(session.refreshable_until));
+            put("login_method", json!(session.method));
+        }
         claims
     }
 
-    /// Every claim that is written is required: what lacks one was not made by [`Self::to_json`].
+    /// Every claim that is always written is required: what lacks one was not made by [`Self::to_json`].
     pub(super) fn from_json(claims: &Map<String, Value>) -> Result<Self, IssuedTokenError> {
         let user = User {
             name: text(claims, "sub")?,
@@ -55,6 +87,7 @@ impl Claims {
             expires: time(claims, "exp")?,
             id: text(claims, "jti")?,
             user,
+            session: Session::from_json(claims)?,
         })
     }
 }

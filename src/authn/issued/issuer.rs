@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::claims::Claims;
+use super::claims::{Claims, Session};
 use super::error::IssueError;
 use crate::authn::{Secret, UnixSeconds};
 use crate::crypto::SigningKey;
@@ -66,6 +66,21 @@ impl Issuer {
         now: UnixSeconds,
         lifetime: Option<i64>,
     ) -> Result<Secret, IssueError> {
+        self.issue_in(user, audiences, now, lifetime, None)
+    }
+
+    /// The same for a user who logged in: the token says so.
+    ///
+    /// # Errors
+    /// As [`Self::issue`].
+    pub fn issue_in(
+        &self,
+        user: &User,
+        audiences: &[String],
+        now: UnixSeconds,
+        lifetime: Option<i64>,
+        session: Option<Session>,
+    ) -> Result<Secret, IssueError> {
         let audiences = if audiences.is_empty() { &self.audiences } else { audiences };
         if !are_audiences(audiences) {
             return Err(IssueError::NoAudience);
@@ -86,6 +101,7 @@ impl Issuer {
             expires,
             id: new_id()?,
             user: user.clone(),
+            session,
         };
         let header = Map::from_iter([("typ".to_owned(), Value::from("JWT"))]);
         self.key.sign(&header, &claims.to_json()).map(Secret::new).map_err(IssueError::Sign)

@@ -40,6 +40,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use claims::Session;
 pub use error::{IssueError, IssuedTokenError, IssuerKeysError};
 pub use issuer::Issuer;
 pub use keys::IssuerKeys;

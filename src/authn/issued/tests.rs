@@ -50,6 +50,7 @@ fn texts(texts: &[&str]) -> Vec<String> {
 /// claim away.
 fn with_claims(key: &SigningKey, changes: Value) -> String {
     let claims = Claims {
+        session: None,
         issuer: ISSUER.to_owned(),
         audiences: texts(&["api"]),
         issued_at: NOW,

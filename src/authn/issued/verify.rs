@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::CREDENTIAL_ID;
-use super::claims::Claims;
+use super::claims::{Claims, Session};
 use super::error::IssuedTokenError;
 use crate::authn::{
     Answering, Attempt, Authenticated, AuthnError, Keys, TokenAuthenticator, check_audiences, ready,
@@ -42,6 +42,17 @@ impl IssuedTokens {
     /// When the token names our issuer and is not in order. `None` when it does not, or is no
     /// compact JWS.
     pub fn verify(&self, attempt: Attempt<'_>) -> Result<Option<Authenticated>, IssuedTokenError> {
+        Ok(self.verify_session(attempt)?.map(|(authenticated, _)| authenticated))
+    }
+
+    /// The same with the login that the token came from, if it came from one.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_session(
+        &self,
+        attempt: Attempt<'_>,
+    ) -> Result<Option<(Authenticated, Option<Session>)>, IssuedTokenError> {
         let Ok(token) = Compact::parse(attempt.token) else {
             return Ok(None);
         };
@@ -68,7 +79,8 @@ impl IssuedTokens {
         check_times(&claims, attempt.now)?;
         let mut user = claims.user;
         user.extra.insert(CREDENTIAL_ID.to_owned(), vec![format!("JTI={}", claims.id)]);
-        Ok(Some(Authenticated { user, audiences, expires: Some(claims.expires) }))
+        let authenticated = Authenticated { user, audiences, expires: Some(claims.expires) };
+        Ok(Some((authenticated, claims.session)))
     }
 }
 

@@ -82,6 +82,30 @@ impl Authority {
     /// # Errors
     /// When its times make no sense, it would outlive the authority, or the back-end fails.
     pub fn issue(&self, leaf: &Leaf<'_>) -> Result<IssuedCertificate, AuthorityError> {
+        self.sign_leaf(leaf, leaf.request.subject_der(), |writer| {
+            leaf.request.write_alternative_names(writer);
+        })
+    }
+
+    /// Signs a certificate for somebody whom the request does not name: of the request only the key is
+    /// taken, and there are no alternative names.
+    ///
+    /// # Errors
+    /// As [`Self::issue`].
+    pub fn issue_for(
+        &self,
+        leaf: &Leaf<'_>,
+        subject: &Subject,
+    ) -> Result<IssuedCertificate, AuthorityError> {
+        self.sign_leaf(leaf, &subject.to_der(), |_| {})
+    }
+
+    fn sign_leaf(
+        &self,
+        leaf: &Leaf<'_>,
+        subject: &[u8],
+        write_names: impl FnOnce(&mut DERWriterSeq<'_>),
+    ) -> Result<IssuedCertificate, AuthorityError> {
         let Leaf { request, usages, not_before, not_after, serial } = leaf;
         if *not_after > self.not_after {
             return Err(AuthorityError::OutlivesAuthority);
@@ -92,14 +116,14 @@ impl Authority {
             issuer: &self.subject,
             not_before: *not_before,
             not_after: *not_after,
-            subject: request.subject_der(),
+            subject,
             public_key_info: request.public_key_info(),
         }
         .sign(|writer| {
             usages.write(writer);
             extension(writer, Oid::BASIC_CONSTRAINTS, true, |writer| writer.write_sequence(|_| {}));
             self.write_key_id(writer);
-            request.write_alternative_names(writer);
+            write_names(writer);
         })?;
         Ok(IssuedCertificate {
             fingerprint: fingerprint(&der),

@@ -172,6 +172,16 @@ impl Authority {
         &self.chain
     }
 
+    /// What a client sends after a certificate of this authority, PEM: its own certificate and the ones
+    /// above it, where there are any. Nothing when verifiers trust it itself.
+    #[must_use]
+    pub fn chain_pem(&self) -> String {
+        if self.chain.is_empty() {
+            return String::new();
+        }
+        std::iter::once(&self.certificate).chain(&self.chain).map(|der| pem(der)).collect()
+    }
+
     /// Its name, the issuer of what it signs, in DER.
     #[must_use]
     pub fn subject_der(&self) -> &[u8] {

@@ -17,7 +17,9 @@ impl KeyRule {
         Self { kind: KeyKind::Ed25519, min_bits: 256 },
     ];
 
-    pub(super) fn takes(&self, key: &KeyDescription) -> bool {
+    /// Whether a key is of that kind and long enough.
+    #[must_use]
+    pub fn takes(&self, key: &KeyDescription) -> bool {
         self.kind == key.algorithm && key.bits >= self.min_bits
     }
 }

@@ -141,6 +141,14 @@ impl<'a> Field<'a> {
         None
     }
 
+    /// Text, which may be empty.
+    pub(crate) fn any_text(&self) -> Option<&'a str> {
+        match &self.node.value {
+            Value::String(text) if text.is_empty() => Some(text),
+            _ => self.text(),
+        }
+    }
+
     pub(crate) fn texts(&self) -> Vec<String> {
         let items = self.list().unwrap_or_default();
         items.iter().filter_map(Field::text).map(str::to_owned).collect()

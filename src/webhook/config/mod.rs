@@ -28,7 +28,9 @@
 
 mod asked_webhook;
 mod chain;
+mod jwt;
 mod limits;
+mod login;
 mod policy;
 mod revocation;
 mod serve;
@@ -42,7 +44,12 @@ use std::path::Path;
 
 pub use asked_webhook::WebhookConfig;
 pub use chain::{AuthorizerConfig, RegoConfig};
+pub use jwt::{IntrospectionConfig, JwtConfig};
 pub use limits::LimitsConfig;
+pub use login::{
+    GuessConfig, KerberosConfig, LoginCertificateConfig, LoginConfig, LoginMethodConfig,
+    LoginTokenConfig, NamedDirectory, PasswordFileConfig, PasswordFileFormat,
+};
 pub use policy::{HierarchyConfig, PolicyConfig, ShadowConfig};
 pub use revocation::RevocationConfig;
 pub use serve::{
@@ -88,6 +95,8 @@ pub struct ServerConfig {
     pub authenticators: Vec<AuthenticatorConfig>,
     /// How long answers about tokens are kept.
     pub token_cache: TokenCacheConfig,
+    /// Where people log in.
+    pub login: Option<LoginConfig>,
     /// A candidate policy to be asked beside the one that serves.
     pub shadow: Option<ShadowConfig>,
     /// What clients may take.
@@ -124,12 +133,23 @@ impl ServerConfig {
         issuers.unwrap_or_default()
     }
 
+    /// Whether people log in at the same listener; everything behind it is loaded anew.
+    fn has_same_door(&self, other: &Self) -> bool {
+        let listener = |config: &Self| {
+            let login = config.login.as_ref()?;
+            let client_cas = (login.client_ca_files().next().is_some(), login.certificate.is_some());
+            Some((login.address, login.certificate_file.clone(), login.key_file.clone(), client_cas))
+        };
+        listener(self) == listener(other)
+    }
+
     /// Which parts differ from `other` that only a restart changes, by the names of their fields.
     #[must_use]
     pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
         let parts = [
             ("listen", self.listen != other.listen),
             ("operations", self.operations != other.operations),
+            ("login", !self.has_same_door(other)),
             ("limits", self.limits != other.limits),
             ("reload", self.reload != other.reload),
             ("log", self.log != other.log),
@@ -168,6 +188,7 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         .get("authenticators")
         .map(|field| tokens::authenticators(&field, base, has_objects))
         .unwrap_or_default();
+    let login = root.get("login").map(|field| login::login(field, base));
     let token_cache = root.get("tokenCache").and_then(tokens::cache);
     let limits = root.get("limits").and_then(limits::limits);
     let reload = root.get("reload").and_then(serve::reload);
@@ -182,6 +203,7 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         api_audiences: api_audiences.unwrap_or_default(),
         authenticators,
         token_cache: token_cache.unwrap_or_default(),
+        login: login.map_or(Some(None), |read| read.map(Some))?,
         shadow: shadow.flatten(),
         limits: limits.unwrap_or_default(),
         reload: reload.unwrap_or_default(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::NamedPath;
+use super::jwt::{self, IntrospectionConfig, JwtConfig};
 use crate::model::Origin;
 use crate::source::config_file::{Field, Object};
 
@@ -16,6 +17,10 @@ pub enum AuthenticatorConfig {
     BootstrapTokens,
     /// Tokens that Portcullis issued.
     IssuedTokens(IssuedTokensConfig),
+    /// Tokens that only their issuer understands.
+    Introspection(IntrospectionConfig),
+    /// JWTs of the organisation's issuers.
+    Oidc(JwtConfig),
     /// Tokens of service accounts.
     ServiceAccounts(ServiceAccountsConfig),
     /// A file of tokens.
@@ -109,7 +114,14 @@ impl Default for TokenCacheConfig {
     }
 }
 
-const KINDS: [&str; 4] = ["tokenFile", "bootstrapTokens", "serviceAccounts", "issuedTokens"];
+const KINDS: [&str; 6] = [
+    "tokenFile",
+    "bootstrapTokens",
+    "serviceAccounts",
+    "issuedTokens",
+    "oidc",
+    "introspection",
+];
 
 /// `has_objects`: whether the policy names any.
 pub(super) fn authenticators(
@@ -163,6 +175,10 @@ fn authenticator(kind: &str, field: Field<'_>, base: &Path) -> Option<Authentica
             service_accounts(&object, base).map(AuthenticatorConfig::ServiceAccounts)
         }
         "issuedTokens" => issued_tokens(&object, base).map(AuthenticatorConfig::IssuedTokens),
+        "oidc" => jwt::jwt(&object, base).map(AuthenticatorConfig::Oidc),
+        "introspection" => {
+            jwt::introspection(&object, base).map(AuthenticatorConfig::Introspection)
+        }
         _ => Some(AuthenticatorConfig::BootstrapTokens),
     };
     object.finish();
@@ -202,19 +218,7 @@ fn service_accounts(object: &Object<'_>, base: &Path) -> Option<ServiceAccountsC
 
 fn jwks(field: Field<'_>, base: &Path) -> Option<JwksConfig> {
     let object = field.object()?;
-    let url = object.required("url").and_then(|field| {
-        let url = field.text()?;
-        // Whoever can change the keys on the way is whoever they like. Which hosts are this
-        // machine the fetcher knows.
-        if !url.starts_with("https://")
-            && !url.starts_with("http://127.")
-            && !url.starts_with("http://[::1]")
-        {
-            field.note("must begin with `https://`: whoever answers decides who is who");
-            return None;
-        }
-        Some((url.to_owned(), field.origin()))
-    });
+    let url = object.required("url").and_then(|field| jwt::secure_url(&field));
     let ca_file = object.get("caFile");
     if let (Some((url, _)), None) = (&url, &ca_file)
         && url.starts_with("https://")

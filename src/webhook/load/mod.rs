@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::config::{ConfigError, Problem, ServerConfig};
+use super::login::Door;
 use super::metrics::{Metrics, PolicyObject};
 use crate::authn::TokenLookup;
 use crate::authn::chain::TokenChain;
@@ -92,6 +93,8 @@ pub struct Loaded {
     /// Keys that come from URLs. As long as one of them has none, not everything is loaded that was
     /// asked for.
     pub fetched: Vec<FetchedKeys>,
+    /// Where people log in, if they do.
+    pub(super) door: Option<Arc<Door>>,
     /// Why there is no candidate though one is configured. It is only tried: what decides does not
     /// wait for it, at the start neither.
     pub shadow_problems: Vec<Problem>,

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::Revision;
 use super::material::{Digest, read_file, unreadable};
-use crate::webhook::config::{ConfigError, NamedPath, Problem, TlsConfig};
+use crate::webhook::config::{ConfigError, NamedPath, Problem, ServerConfig, TlsConfig};
 
 /// What the listener needs, as the files have it: PEM.
 pub struct TlsBytes {
@@ -31,11 +31,50 @@ impl fmt::Debug for TlsBytes {
     }
 }
 
-/// Reads the files of a listener.
+/// Reads the files of the review listener.
 ///
 /// # Errors
 /// Every file that cannot be read or is empty.
 pub fn read_tls(config: &TlsConfig) -> Result<TlsBytes, ConfigError> {
+    let client_cas = config.client_ca_file.iter();
+    let mut bytes = read(&config.certificate_file, &config.key_file, client_cas)?;
+    let warnings = &mut bytes.warnings;
+    match &config.client_ca_file {
+        None => warnings.push(Problem::new(
+            config.certificate_file.origin.clone(),
+            "listen.tls.clientCAFile",
+            "not set: everybody may ask for reviews; name the authority of the API server's \
+             client certificate",
+        )),
+        // The cluster's own authority vouches for every kubelet and every person.
+        Some(named) if config.allowed_clients.is_empty() => warnings.push(Problem::new(
+            named.origin.clone(),
+            "listen.tls.allowedClients",
+            "not set: whoever has any certificate of these authorities may ask for reviews; name \
+             the common name of the API server's",
+        )),
+        Some(_) => {}
+    }
+    Ok(bytes)
+}
+
+/// Reads the files of the login listener; clients may show certificates of the authorities for logins,
+/// and those that are handed out there. Without a login listener nothing is wrong, and nothing is there.
+///
+/// # Errors
+/// Every file that cannot be read or is empty.
+pub fn read_login_tls(config: &ServerConfig) -> Result<TlsBytes, ConfigError> {
+    let Some(login) = &config.login else { return Err(ConfigError::new(Vec::new())) };
+    let own = login.certificate.as_ref().map(|certificate| &certificate.ca_certificate_file);
+    let client_cas = login.client_ca_files().chain(own);
+    read(&login.certificate_file, &login.key_file, client_cas)
+}
+
+fn read<'a>(
+    certificate_file: &NamedPath,
+    key_file: &NamedPath,
+    client_ca_files: impl Iterator<Item = &'a NamedPath>,
+) -> Result<TlsBytes, ConfigError> {
     let mut problems = Vec::new();
     let mut digest = Digest::new();
     let mut read = |named: &NamedPath| match read_file(&named.path) {
@@ -53,32 +92,21 @@ pub fn read_tls(config: &TlsConfig) -> Result<TlsBytes, ConfigError> {
             None
         }
     };
-    let certificate = read(&config.certificate_file);
-    let key = read(&config.key_file);
-    let client_ca = config.client_ca_file.as_ref().and_then(read);
-    let mut warnings = Vec::new();
-    match &config.client_ca_file {
-        None => warnings.push(Problem::new(
-            config.certificate_file.origin.clone(),
-            "listen.tls.clientCAFile",
-            "not set: everybody may ask for reviews; name the authority of the API server's \
-             client certificate",
-        )),
-        // The cluster's own authority vouches for every kubelet and every person.
-        Some(named) if config.allowed_clients.is_empty() => warnings.push(Problem::new(
-            named.origin.clone(),
-            "listen.tls.allowedClients",
-            "not set: whoever has any certificate of these authorities may ask for reviews; name \
-             the common name of the API server's",
-        )),
-        Some(_) => {}
+    let certificate = read(certificate_file);
+    let key = read(key_file);
+    let mut client_ca = None;
+    for bytes in client_ca_files.filter_map(read) {
+        let all: &mut Vec<u8> = client_ca.get_or_insert_default();
+        all.extend_from_slice(&bytes);
+        all.push(b'\n');
     }
-    if is_world_readable(&config.key_file) {
+    let mut warnings = Vec::new();
+    if is_world_readable(key_file) {
         let message = format!(
             "`{}`: everybody on this machine can read this private key; `chmod 600` it",
-            config.key_file.path.display()
+            key_file.path.display()
         );
-        let NamedPath { origin, field, .. } = &config.key_file;
+        let NamedPath { origin, field, .. } = key_file;
         warnings.push(Problem::new(origin.clone(), field, message));
     }
     let revision = digest.finish();
@@ -86,7 +114,7 @@ pub fn read_tls(config: &TlsConfig) -> Result<TlsBytes, ConfigError> {
         (Some(certificate), Some(key)) if problems.is_empty() => Ok(TlsBytes {
             certificate: certificate.to_vec(),
             key,
-            client_ca: client_ca.map(|bytes| bytes.to_vec()),
+            client_ca,
             revision,
             warnings,
         }),

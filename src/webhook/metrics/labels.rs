@@ -101,6 +101,58 @@ label_values!(Refused {
     NoCertificate => "no_certificate",
 });
 
+/// What somebody who logs in shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LoginProof {
+    /// A name and a password.
+    Password,
+    /// A Kerberos ticket.
+    Ticket,
+    /// A token of an issuer, or one to be renewed.
+    Token,
+    /// A client certificate.
+    Certificate,
+    /// None of these.
+    None,
+}
+
+label_values!(LoginProof {
+    Password => "password",
+    Ticket => "ticket",
+    Token => "token",
+    Certificate => "certificate",
+    None => "none",
+});
+
+/// How a login or a renewal ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LoginOutcome {
+    /// A credential was handed out.
+    Success,
+    /// Nobody we know; HTTP 401.
+    Unauthorized,
+    /// Too many wrong guesses; HTTP 429.
+    Throttled,
+    /// Known, and not to have what was asked for; HTTP 403.
+    Forbidden,
+    /// No login; HTTP 400.
+    Malformed,
+    /// A directory does not answer; HTTP 503.
+    Unavailable,
+    /// The credential could not be made; HTTP 500.
+    Failed,
+}
+
+label_values!(LoginOutcome {
+    Success => "success",
+    Unauthorized => "unauthorized",
+    Throttled => "throttled",
+    Forbidden => "forbidden",
+    Malformed => "malformed",
+    Unavailable => "unavailable",
+    Failed => "failed",
+});
+
 /// What was loaded anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reloaded {
@@ -158,6 +210,10 @@ pub enum AuthenticatorKind {
     ServiceAccount,
     /// Tokens that Portcullis issued.
     IssuedToken,
+    /// JWTs of OpenID Connect issuers.
+    Oidc,
+    /// Token introspection.
+    Introspection,
     /// Any other.
     Custom,
 }
@@ -167,6 +223,8 @@ label_values!(AuthenticatorKind {
     BootstrapToken => "bootstrap_token",
     ServiceAccount => "service_account",
     IssuedToken => "issued_token",
+    Oidc => "oidc",
+    Introspection => "introspection",
     Custom => "custom",
 });
 

@@ -7,7 +7,7 @@
 //! | Metric | Type | Labels | Meaning |
 //! |---|---|---|---|
 //! | `portcullis_authenticate_duration_seconds` | histogram | `result`: authenticated, unknown, error, malformed | Time from the read body to the rendered answer of a token review |
-//! | `portcullis_authenticator_outcomes_total` | counter | `authenticator`: token_file, bootstrap_token, service_account, issued_token, custom; `result`: authenticated, no_opinion, error | What the configured authenticators said to the tokens they were asked about |
+//! | `portcullis_authenticator_outcomes_total` | counter | `authenticator`: token_file, bootstrap_token, service_account, issued_token, oidc, introspection, custom; `result`: authenticated, no_opinion, error | What the configured authenticators said to the tokens they were asked about |
 //! | `portcullis_authorize_duration_seconds` | histogram | `decision`: allow, deny, no_opinion, error, malformed | Time from the read body to the rendered answer of an access review |
 //! | `portcullis_build_info` | info | `version` | The version that runs |
 //! | `portcullis_connections` | gauge | – | Open connections |
@@ -17,6 +17,7 @@
 //! | `portcullis_decision_log_sampled_out_total` | counter | – | Decisions that sampling left out of the decision log |
 //! | `portcullis_decision_log_write_errors_total` | counter | – | Writes of the decision log that failed; their lines are lost |
 //! | `portcullis_decision_log_written_total` | counter | – | Lines written to the decision log |
+//! | `portcullis_logins_total` | counter | `proof`: password, ticket, token, certificate, none; `outcome`: success, unauthorized, throttled, forbidden, malformed, unavailable, failed | Logins and renewals at `/login` |
 //! | `portcullis_policy_generation` | gauge | – | Counts the policies that served since the start |
 //! | `portcullis_policy_loaded_timestamp_seconds` | gauge | – | When the serving policy was loaded |
 //! | `portcullis_policy_objects` | gauge | `kind`: cluster_role, cluster_role_binding, role, role_binding, abac_line | What the serving policy consists of |
@@ -54,7 +55,7 @@ use prometheus_client::registry::Registry;
 
 use held::Held;
 pub use labels::{
-    AuthenticatorKind, CacheResult, Decided, LoadResult, PolicyObject, Proved, Refused, Reloaded,
+    AuthenticatorKind, CacheResult, Decided, LoadResult, LoginOutcome, LoginProof, PolicyObject, Proved, Refused, Reloaded,
     ShadowDifference, Tried,
 };
 
@@ -83,6 +84,12 @@ struct TriedLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusedLabel {
     reason: Refused,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LoginLabel {
+    proof: LoginProof,
+    outcome: LoginOutcome,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -126,6 +133,7 @@ pub struct Metrics {
     token_reviews: Held<Proved, Histogram>,
     authenticators: Held<(AuthenticatorKind, Tried), Counter>,
     refused: Held<Refused, Counter>,
+    logins: Held<(LoginProof, LoginOutcome), Counter>,
     reloads: Held<(Reloaded, LoadResult), Counter>,
     reloaded_at: Held<(Reloaded, LoadResult), Gauge>,
     cache: Held<CacheResult, Counter>,
@@ -163,6 +171,7 @@ impl Metrics {
         let reviews = Family::<ProvedLabel, Histogram, _>::new_with_constructor(histogram);
         let authenticators = Family::<TriedLabel, Counter>::default();
         let refused = Family::<RefusedLabel, Counter>::default();
+        let logins = Family::<LoginLabel, Counter>::default();
         let reloads = Family::<ReloadLabel, Counter>::default();
         let reloaded_at = Family::<ReloadLabel, Gauge>::default();
         let cache = Family::<CacheLabel, Counter>::default();
@@ -183,6 +192,11 @@ impl Metrics {
                 tried,
             ),
             refused: Held::new(&refused, all(Refused::ALL), |reason| RefusedLabel { reason }),
+            logins: Held::new(
+                &logins,
+                pairs(LoginProof::ALL, LoginOutcome::ALL),
+                |(proof, outcome)| LoginLabel { proof, outcome },
+            ),
             reloads: Held::new(&reloads, pairs(Reloaded::ALL, LoadResult::ALL), reload),
             reloaded_at: Held::new(&reloaded_at, pairs(Reloaded::ALL, LoadResult::ALL), reload),
             cache: Held::new(&cache, all(CacheResult::ALL), |result| CacheLabel { result }),
@@ -226,6 +240,7 @@ impl Metrics {
             authenticators,
         );
         ours.register("refused", "Clients turned away unheard", refused);
+        ours.register("logins", "Logins and renewals at `/login`", logins);
         ours.register("reloads", "Loads of policy and of TLS files", reloads);
         ours.register(
             "reload_timestamp_seconds",
@@ -324,6 +339,11 @@ impl Metrics {
     /// One authenticator was asked about a token.
     pub fn authenticator(&self, kind: AuthenticatorKind, outcome: Tried) {
         count(self.authenticators.get((kind, outcome)));
+    }
+
+    /// Somebody logged in, or did not.
+    pub fn login(&self, proof: LoginProof, outcome: LoginOutcome) {
+        count(self.logins.get((proof, outcome)));
     }
 
     /// A client was turned away.

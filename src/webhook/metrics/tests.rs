@@ -116,6 +116,10 @@ fn each_update_moves_its_own_series_and_no_other() {
         ],
     );
     changed(
+        &|m| m.login(LoginProof::Ticket, LoginOutcome::Throttled),
+        &[r#"portcullis_logins_total{proof="ticket",outcome="throttled"} 1"#],
+    );
+    changed(
         &|m| m.refused(Refused::HandshakeBudget),
         &[r#"portcullis_refused_total{reason="handshake_budget"} 1"#],
     );

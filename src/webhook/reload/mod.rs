@@ -56,10 +56,25 @@ pub struct Reloader {
     /// What the listeners were started with.
     started: Arc<ServerConfig>,
     published: Box<Published>,
-    apply_tls: Option<Box<ApplyTls>>,
-    tls: Mutex<Tls>,
+    tls: Vec<TlsSite>,
     wake: Arc<Notify>,
     watcher: Watcher,
+}
+
+/// Reads the TLS files of a listener.
+type ReadTls = fn(&ServerConfig) -> Result<TlsBytes, ConfigError>;
+
+/// A listener whose TLS files are looked after.
+struct TlsSite {
+    read: ReadTls,
+    apply: Box<ApplyTls>,
+    tls: Mutex<Tls>,
+}
+
+impl TlsSite {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Tls> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The TLS files that serve.
@@ -98,8 +113,7 @@ impl Reloader {
             metrics,
             started,
             published: Box::new(|_| {}),
-            apply_tls: None,
-            tls: Mutex::new(Tls { revision: None, failing: false }),
+            tls: Vec::new(),
             wake,
             watcher,
         })
@@ -116,12 +130,23 @@ impl Reloader {
     /// The same, handing new TLS files to `apply`. `serving` are those that serve now.
     #[must_use]
     pub fn with_tls(
-        mut self,
+        self,
         serving: Revision,
         apply: impl Fn(TlsBytes) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
     ) -> Self {
-        self.tls = Mutex::new(Tls { revision: Some(serving), failing: false });
-        self.apply_tls = Some(Box::new(apply));
+        self.with_tls_of(|config| read_tls(&config.listen.tls), serving, apply)
+    }
+
+    /// The same for the files that `read` reads.
+    #[must_use]
+    pub(super) fn with_tls_of(
+        mut self,
+        read: ReadTls,
+        serving: Revision,
+        apply: impl Fn(TlsBytes) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
+    ) -> Self {
+        let tls = Mutex::new(Tls { revision: Some(serving), failing: false });
+        self.tls.push(TlsSite { read, apply: Box::new(apply), tls });
         self
     }
 
@@ -154,7 +179,7 @@ impl Reloader {
     async fn retry(&self) {
         let interval = self.started.reload.interval;
         let failing = self.live.status().failing_since.is_some()
-            || self.lock_tls().failing
+            || self.tls.iter().any(|site| site.lock().failing)
             || !self.live.serving().loaded.shadow_problems.is_empty();
         if failing && !interval.is_zero() {
             tokio::time::sleep(interval).await;
@@ -217,38 +242,42 @@ impl Reloader {
     }
 
     fn attempt_tls(&self) {
-        let Some(apply) = &self.apply_tls else { return };
-        let mut tls = self.lock_tls();
-        let result = match read_tls(&self.started.listen.tls) {
+        let mut failed = None;
+        for site in &self.tls {
+            if let Err(error) = self.attempt_tls_of(site) {
+                failed.get_or_insert(error);
+            }
+        }
+        self.live.tls(failed);
+    }
+
+    fn attempt_tls_of(&self, site: &TlsSite) -> Result<(), String> {
+        let mut tls = site.lock();
+        let result = match (site.read)(&self.started) {
             Ok(bytes) if tls.revision == Some(bytes.revision) => {
                 tls.failing = false;
-                self.live.tls(None);
-                return;
+                return Ok(());
             }
             Ok(bytes) => {
                 let revision = bytes.revision;
-                apply(bytes).map(|()| revision).map_err(|error| error.to_string())
+                (site.apply)(bytes).map(|()| revision).map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),
         };
         match result {
             Ok(revision) => {
                 *tls = Tls { revision: Some(revision), failing: false };
-                self.live.tls(None);
                 self.metrics.reloaded(Reloaded::Tls, LoadResult::Success);
                 tracing::info!(%revision, "TLS files reloaded");
+                Ok(())
             }
             Err(error) => {
                 tls.failing = true;
                 self.metrics.reloaded(Reloaded::Tls, LoadResult::Failure);
                 tracing::error!(error, "TLS files not reloaded; the last good ones serve");
-                self.live.tls(Some(error));
+                Err(error)
             }
         }
-    }
-
-    fn lock_tls(&self) -> std::sync::MutexGuard<'_, Tls> {
-        self.tls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -58,7 +58,16 @@ pub(super) async fn secure(
                 certificate = certificate.as_ref().map(tracing::field::display),
                 "connection open",
             );
-            Some(Secured { peer: Peer::new(address, certificate), stream, http2 })
+            let peer = match certificate {
+                // Where it is not mandatory, handlers ask whose it is.
+                Some(certificate) if !tls.clients().is_mandatory() => {
+                    let chain = session.peer_certificates().unwrap_or_default();
+                    let chain = chain.iter().map(|one| one.clone().into_owned()).collect();
+                    Peer::with_chain(address, certificate, chain)
+                }
+                certificate => Peer::new(address, certificate),
+            };
+            Some(Secured { peer, stream, http2 })
         }
         // Load balancers and kubelets look whether the port is open. It costs nothing, and counts
         // for nothing.

@@ -82,6 +82,16 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// For the login listeners: small bodies, and headers with room for a ticket. Active Directory's have
+    /// up to 48,000 bytes before base64.
+    pub(in crate::webhook) fn logins(&self) -> Self {
+        Self {
+            body_bytes: self.body_bytes.min(64 * 1024),
+            header_bytes: self.header_bytes.max(96 * 1024),
+            ..self.clone()
+        }
+    }
+
     /// For the operations listeners, apart from the reviews' so that a flood of reviews does not
     /// hide metrics and readiness: a few connections, small requests.
     pub(super) fn operations(&self) -> Self {

@@ -154,6 +154,7 @@ pub struct Server {
     metrics: Arc<Metrics>,
     phase: watch::Sender<Phase>,
     review: Vec<(TcpListener, Arc<ReloadableTls>)>,
+    logins: Vec<(TcpListener, Arc<ReloadableTls>, Router)>,
     operations: Vec<(TcpListener, Router)>,
 }
 
@@ -167,6 +168,7 @@ impl Server {
             metrics,
             phase: watch::Sender::new(Phase::Serving),
             review: Vec::new(),
+            logins: Vec::new(),
             operations: Vec::new(),
         }
     }
@@ -182,6 +184,19 @@ impl Server {
     #[must_use]
     pub fn review(mut self, listener: TcpListener, tls: Arc<ReloadableTls>) -> Self {
         self.review.push((listener, tls));
+        self
+    }
+
+    /// Serves logins here, over TLS like reviews, with a router of its own and limits of its own:
+    /// whoever hammers at this door does not keep API servers from theirs.
+    #[must_use]
+    pub fn logins(
+        mut self,
+        listener: TcpListener,
+        tls: Arc<ReloadableTls>,
+        router: Router,
+    ) -> Self {
+        self.logins.push((listener, tls, router));
         self
     }
 
@@ -213,7 +228,7 @@ impl Server {
     /// Serves until `shutdown` completes, and then until everything in flight is answered or out of
     /// time. Dropping the future instead ends everything at once.
     pub async fn run(self, router: Router, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { limits, drain, metrics, phase, review, operations } = self;
+        let Self { limits, drain, metrics, phase, review, logins, operations } = self;
         let budget = Arc::new(Budget::new(limits.handshakes.clone()));
         let gate = Arc::new(Gate::new(&limits));
         let reviews = Group::new();
@@ -221,6 +236,14 @@ impl Server {
             let (limits, router) = (limits.clone(), router.clone());
             let site = Site::new(limits, &gate, &budget, &metrics, router, Some(tls));
             reviews.listen(listener, site);
+        }
+        let door_limits = limits.logins();
+        let door_gate = Arc::new(Gate::new(&door_limits));
+        let door_budget = Arc::new(Budget::new(limits.handshakes.clone()));
+        let doors = Group::new();
+        for (listener, tls, router) in logins {
+            let site = Site::new(door_limits.clone(), &door_gate, &door_budget, &metrics, router, Some(tls));
+            doors.listen(listener, site);
         }
         let small = limits.operations();
         let small_gate = Arc::new(Gate::new(&small));
@@ -233,7 +256,11 @@ impl Server {
         phase.send_replace(Phase::Draining);
         tracing::info!("stopping: no longer ready");
         sleep(drain.delay).await;
-        let drained = reviews.leave(drain.timeout, &gate).await;
+        // Both have the same time, from now on.
+        let (drained, _) = tokio::join!(
+            reviews.leave(drain.timeout, &gate),
+            doors.leave(drain.timeout, &door_gate),
+        );
         others.leave(OPERATIONS_TIMEOUT, &small_gate).await;
         let Drained { connections_cut, requests_cut } = drained;
         tracing::info!(connections_cut, requests_cut, "stopped");

@@ -28,11 +28,26 @@ pub struct Peer(Arc<Known>);
 struct Known {
     address: SocketAddr,
     certificate: Option<PeerCertificate>,
+    chain: Box<[CertificateDer<'static>]>,
 }
 
 impl Peer {
     pub(super) fn new(address: SocketAddr, certificate: Option<PeerCertificate>) -> Self {
-        Self(Arc::new(Known { address, certificate }))
+        Self(Arc::new(Known { address, certificate, chain: Box::default() }))
+    }
+
+    pub(super) fn with_chain(
+        address: SocketAddr,
+        certificate: PeerCertificate,
+        chain: Box<[CertificateDer<'static>]>,
+    ) -> Self {
+        Self(Arc::new(Known { address, certificate: Some(certificate), chain }))
+    }
+
+    /// The certificates that the client sent, its own first; none where only whether it has a good one
+    /// matters.
+    pub(in crate::webhook) fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.0.chain
     }
 
     /// The address that the connection comes from. Headers that name another are not believed.
