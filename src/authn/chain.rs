@@ -204,7 +204,13 @@ impl TokenChain {
                 Err(error) => errors.push((Arc::clone(&member.name), error)),
             }
         }
-        if errors.is_empty() { Ok(None) } else { Err(AuthnError::new(ChainError { errors })) }
+        // Somebody who could not look might have known it.
+        let is_unavailable = errors.iter().any(|(_, error)| error.is_unavailable());
+        match errors.is_empty() {
+            true => Ok(None),
+            false if is_unavailable => Err(AuthnError::unavailable(ChainError { errors })),
+            false => Err(AuthnError::new(ChainError { errors })),
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::{Authorizer, Rules};
 use crate::model::{
-    CREDENTIAL_ID, Decision, Explain, Request, SharedRevocations, Step, User, Verdict,
-    X509_CREDENTIAL_PREFIX,
+    CREDENTIAL_ID, Decision, Explain, JTI_CREDENTIAL_PREFIX, Request, SharedRevocations, Step,
+    User, Verdict, X509_CREDENTIAL_PREFIX,
 };
 
-/// Denies requests of users whose client certificate is revoked, and has no opinion on others. To be
+/// Denies requests of users whose client certificate or token is revoked, and has no opinion on others. To be
 /// put before everything else: see [`Chain::with_gate`](super::Chain::with_gate).
 ///
 /// It asks the newest list each time, for principals that were resolved earlier too. As long as
@@ -58,9 +58,11 @@ impl Authorizer for RevocationGate {
 
     fn passes(&self, user: &User) -> bool {
         let ids = user.extra.get(CREDENTIAL_ID).map_or(&[][..], Vec::as_slice);
-        // Most users have no certificate, and then nobody needs the list.
-        let has_certificate = ids.iter().any(|id| id.starts_with(X509_CREDENTIAL_PREFIX));
-        !has_certificate || self.revocations.load().of_credential_ids(ids, user).is_none()
+        // Most users have neither a certificate nor a token with an id, and then nobody needs the list.
+        let has_id = |id: &String| {
+            id.starts_with(X509_CREDENTIAL_PREFIX) || id.starts_with(JTI_CREDENTIAL_PREFIX)
+        };
+        !ids.iter().any(has_id) || self.revocations.load().of_credential_ids(ids, user).is_none()
     }
 
     /// It grants nothing.
@@ -74,7 +76,7 @@ impl Explain for RevocationGate {
         match (decision, self.revocations.load().of_user(request.user)) {
             (Decision::Deny, Some(revoked)) => revoked.to_string(),
             // Between the decision and this question another list was put in place.
-            (Decision::Deny, None) => "client certificate was revoked".to_owned(),
+            (Decision::Deny, None) => "the credential was revoked".to_owned(),
             _ => String::new(),
         }
     }

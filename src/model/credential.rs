@@ -10,6 +10,9 @@ pub const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
 /// What the credential id of a client certificate begins with; its fingerprint follows (S-X509-6).
 pub const X509_CREDENTIAL_PREFIX: &str = "X509SHA256=";
 
+/// What the credential id of a token begins with; its `jti` follows (S-SAJWT-10, S-OIDC-16).
+pub const JTI_CREDENTIAL_PREFIX: &str = "JTI=";
+
 /// The fingerprint of a certificate: the SHA-256 of its DER. Displays as lower-case hexadecimal
 /// digits.
 ///

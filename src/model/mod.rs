@@ -15,7 +15,9 @@ mod user;
 pub(crate) mod utc;
 
 pub use clock::{Clock, Moment, MomentError};
-pub use credential::{CREDENTIAL_ID, Fingerprint, FingerprintError, X509_CREDENTIAL_PREFIX};
+pub use credential::{
+    CREDENTIAL_ID, Fingerprint, FingerprintError, JTI_CREDENTIAL_PREFIX, X509_CREDENTIAL_PREFIX,
+};
 pub use decision::{Decision, Explain, Reason, Verdict};
 pub use origin::{Origin, Step};
 pub use request::{Attributes, NonResourceAttributes, Request, ResourceAttributes};

@@ -34,6 +34,9 @@ pub enum IssuedTokenError {
         /// When it begins.
         not_before: UnixSeconds,
     },
+    /// It is on the revocation list; by which entry.
+    #[error("{0}")]
+    Revoked(String),
     /// It was issued later than now, so one clock is wrong.
     #[error("token is issued in the future")]
     IssuedInFuture {

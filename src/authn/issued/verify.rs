@@ -11,6 +11,7 @@ use crate::authn::{
 use crate::crypto::json::{JsonError, object_without_duplicates};
 use crate::crypto::jws::Compact;
 use crate::crypto::{Algorithm, VerifyError};
+use crate::model::SharedRevocations;
 
 /// What [`SigningAlgorithm`](crate::crypto::SigningAlgorithm) can be.
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256];
@@ -20,6 +21,7 @@ pub struct IssuedTokens {
     issuer: String,
     audiences: Vec<String>,
     keys: Arc<dyn Keys>,
+    revocations: Option<SharedRevocations>,
 }
 
 impl IssuedTokens {
@@ -33,7 +35,15 @@ impl IssuedTokens {
         keys: Arc<dyn Keys>,
     ) -> Self {
         let audiences = audiences.into_iter().map(Into::into).collect();
-        Self { issuer: issuer.into(), audiences, keys }
+        Self { issuer: issuer.into(), audiences, keys, revocations: None }
+    }
+
+    /// Refuses what is on this list: by the token's id, and by its user and groups when it was issued
+    /// before the time in the entry.
+    #[must_use]
+    pub fn with_revocations(mut self, revocations: SharedRevocations) -> Self {
+        self.revocations = Some(revocations);
+        self
     }
 
     /// Looks at one token; what [`TokenAuthenticator::authenticate`] answers.
@@ -77,6 +87,11 @@ impl IssuedTokens {
         let claims = Claims::from_json(&claims)?;
         let audiences = check_audiences(&claims.audiences, attempt.audiences, &self.audiences)?;
         check_times(&claims, attempt.now)?;
+        if let Some(list) = &self.revocations
+            && let Some(why) = list.load().of_token(&claims.id, &claims.user, claims.issued_at)
+        {
+            return Err(IssuedTokenError::Revoked(why.to_string()));
+        }
         let mut user = claims.user;
         user.extra.insert(CREDENTIAL_ID.to_owned(), vec![format!("JTI={}", claims.id)]);
         let authenticated = Authenticated { user, audiences, expires: Some(claims.expires) };

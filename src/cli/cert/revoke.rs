@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use portcullis::crypto::authority::MAX_PEM_BYTES;
 use portcullis::crypto::certificate::{Certificate, chain_from_pem};
-use portcullis::model::Fingerprint;
+use portcullis::model::{Fingerprint, JTI_CREDENTIAL_PREFIX};
 use portcullis::pki::ledger::{CertificateRecord, Ledger, Provenance};
 use portcullis::source::ledger::{OpenMode, Outcome, Revoke, Saying};
 
@@ -19,7 +19,7 @@ use crate::cli::describe::counted;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::speak::Speaker;
 
-/// Take certificates back: servers refuse them within a second
+/// Take certificates and tokens back: servers refuse them within a second
 ///
 /// What was revoked stays revoked. With --user and --group certificates that nobody recorded are
 /// refused as well; those that are issued from now on are not.
@@ -28,6 +28,7 @@ use crate::cli::speak::Speaker;
 Examples:
   portcullis cert revoke --cert jane.crt --reason keyCompromise
   portcullis cert revoke --user jane --reason cessationOfOperation
+  portcullis cert revoke --token JTI=2dK1…  # the credential id in an audit log
   portcullis cert revoke --group contractors --issued-before 2026-11-01T00:00:00Z
   portcullis cert revoke --serial 5f0c12 --issuer old-ca.crt
 
@@ -42,7 +43,7 @@ pub(super) struct RevokeArgs {
     #[arg(long, value_name = "FILE", requires = "serial")]
     issuer: Option<PathBuf>,
     /// With --user or --group: only certificates issued before this time (RFC 3339)
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["serial", "fingerprint", "cert"])]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["serial", "fingerprint", "token", "cert"])]
     issued_before: Option<Timestamp>,
     /// Why: keyCompromise, cessationOfOperation, superseded, affiliationChanged, privilegeWithdrawn,
     /// unspecified, or a sentence
@@ -75,10 +76,13 @@ struct Which {
     /// The certificate with this SHA-256: 64 hexadecimal digits, with or without `X509SHA256=`
     #[arg(long, value_name = "HEX")]
     fingerprint: Option<String>,
-    /// All certificates of a user
+    /// The token with this id: its `jti`, as in `JTI=…` of audit logs
+    #[arg(long, value_name = "ID")]
+    token: Option<String>,
+    /// All certificates of a user, and the tokens of his logins
     #[arg(long, value_name = "U")]
     user: Option<String>,
-    /// All certificates that name a group
+    /// All certificates and tokens of logins that name a group
     #[arg(long, value_name = "G")]
     group: Option<String>,
     /// The certificate in this file, PEM; it is recorded, too
@@ -175,7 +179,7 @@ fn show(
 }
 
 fn what(args: &RevokeArgs, seen: Option<&CertificateRecord>) -> Result<Revoke, Failure> {
-    let Which { serial, fingerprint, user, group, cert: _ } = &args.which;
+    let Which { serial, fingerprint, token, user, group, cert: _ } = &args.which;
     let issued_before = args.issued_before.map(cutoff);
     let named = |name: &String| {
         if name.is_empty() {
@@ -188,6 +192,13 @@ fn what(args: &RevokeArgs, seen: Option<&CertificateRecord>) -> Result<Revoke, F
     }
     if let Some(name) = group {
         return Ok(Revoke::Group { name: named(name)?, issued_before });
+    }
+    if let Some(id) = token {
+        let id = id.strip_prefix(JTI_CREDENTIAL_PREFIX).unwrap_or(id);
+        if id.is_empty() {
+            return Err(Failure::usage("a token has an id; write its `jti`"));
+        }
+        return Ok(Revoke::Token { id: id.to_owned() });
     }
     if let Some(text) = fingerprint {
         let read = Fingerprint::from_credential_id(text).map_or_else(|| text.parse(), Ok);
@@ -203,7 +214,7 @@ fn what(args: &RevokeArgs, seen: Option<&CertificateRecord>) -> Result<Revoke, F
         return Ok(Revoke::Serial { serial: number(text)?, issuer });
     }
     seen.map(|record| Revoke::Certificate(record.fingerprint)).ok_or_else(|| {
-        Failure::usage("say which: --serial, --fingerprint, --user, --group or --cert")
+        Failure::usage("say which: --serial, --fingerprint, --token, --user, --group or --cert")
     })
 }
 

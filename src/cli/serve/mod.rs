@@ -78,6 +78,7 @@ fn start(
         tracing::info!(
             reviews = %addresses.reviews,
             operations = %addresses.operations,
+            logins = addresses.logins.map(tracing::field::display),
             version = env!("CARGO_PKG_VERSION"),
             "serving"
         );

@@ -1,12 +1,14 @@
 //! Reading `X509SHA256=…` as far as a look-up needs it.
 
 use crate::model::hex::{are_hexadecimal, four_bytes, nibble};
-use crate::model::{Fingerprint, X509_CREDENTIAL_PREFIX};
+use crate::model::{Fingerprint, JTI_CREDENTIAL_PREFIX, X509_CREDENTIAL_PREFIX};
 
 /// What a credential id says about a certificate.
 pub(super) enum CredentialId<'a> {
     /// It is that of something else.
     Other,
+    /// The id of a token.
+    Token(&'a str),
     /// It claims to be a certificate's and is no fingerprint.
     Unreadable,
     /// A fingerprint; the rest of it is read when that is needed.
@@ -22,7 +24,9 @@ pub(super) enum Digits<'a> {
 
 impl<'a> CredentialId<'a> {
     pub(super) fn of(text: &'a str) -> Self {
-        let Some(digits) = text.strip_prefix(X509_CREDENTIAL_PREFIX) else { return Self::Other };
+        let Some(digits) = text.strip_prefix(X509_CREDENTIAL_PREFIX) else {
+            return text.strip_prefix(JTI_CREDENTIAL_PREFIX).map_or(Self::Other, Self::Token);
+        };
         if let Ok(digits) = <&[u8; 64]>::try_from(digits.as_bytes())
             && are_hexadecimal(digits)
         {

@@ -16,14 +16,21 @@ pub enum Revocation {
         /// Big-endian, without leading zero bytes.
         serial: Box<[u8]>,
     },
-    /// All certificates of a user issued before a time do not count, known or not.
+    /// The token with this id (`jti`) does not count: an API server names it to its authorizers
+    /// (S-SAJWT-10, S-OIDC-16), whoever issued it.
+    Token {
+        /// The id.
+        id: Box<str>,
+    },
+    /// All certificates of a user issued before a time do not count, known or not; nor do the tokens
+    /// that Portcullis issued.
     User {
         /// The user name.
         name: String,
         /// Those issued at this second or later still count.
         issued_before: i64,
     },
-    /// All certificates of a group's members issued before a time do not count, known or not.
+    /// The same for a group's members.
     Group {
         /// The group.
         name: String,

@@ -12,9 +12,12 @@
 //!   [`Revocation::Group`] entry names, unless it is known to be issued at or after the time in that
 //!   entry: by a [`Revocation::Issued`] entry, or by its own beginning of validity. So these refuse
 //!   certificates of which nobody kept a record;
+//! - a token whose id a [`Revocation::Token`] entry names, whoever issued it; and one that Portcullis
+//!   issued itself, where its time is known, as a certificate by the entries for users and groups;
 //! - a credential id that claims to be a certificate's and is no fingerprint, whatever the list says.
 //!
-//! Not touched: users who were proved by something else than a certificate. The order of entries does
+//! Not touched: users who were proved by something else, and entries for users and groups do not touch
+//! tokens of others, of which nobody knows when they were issued. The order of entries does
 //! not matter, and no entry takes another back.
 //!
 //! Absent on purpose: reading lists (see `source`), clocks, and the revocation lists of certificate

@@ -44,6 +44,8 @@ pub enum RevokedBy<'a> {
     Certificate(Fingerprint),
     /// The list names its issuer and number; these are the bytes of the number.
     Serial(&'a [u8]),
+    /// The list names the token.
+    Token(&'a str),
     /// The list names its user.
     User {
         /// The user name.
@@ -76,18 +78,22 @@ impl fmt::Display for Revoked<'_> {
                 serial.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
                 f.write_str(" was revoked")?;
             }
+            RevokedBy::Token(id) => {
+                let shown: String = id.chars().take(SHOWN).collect();
+                write!(f, "token {shown:?} was revoked")?;
+            }
             RevokedBy::User { name, issued_before } => {
                 let before = Utc(issued_before);
                 write!(
                     f,
-                    "client certificates of user {name:?} issued before {before} were revoked"
+                    "credentials of user {name:?} issued before {before} were revoked"
                 )?;
             }
             RevokedBy::Group { name, issued_before } => {
                 let before = Utc(issued_before);
                 write!(
                     f,
-                    "client certificates of group {name:?} issued before {before} were revoked"
+                    "credentials of group {name:?} issued before {before} were revoked"
                 )?;
             }
             RevokedBy::Unreadable(id) => {

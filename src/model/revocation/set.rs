@@ -27,6 +27,7 @@ use crate::model::{CREDENTIAL_ID, Fingerprint, User};
 pub struct Revocations {
     certificates: Shards<Certificate>,
     serials: Shards<Serial>,
+    tokens: Shards<Token>,
     users: Shards<Named>,
     groups: Shards<Named>,
     hasher: DefaultHashBuilder,
@@ -56,6 +57,13 @@ struct Serial {
     revoked: Statement,
 }
 
+#[derive(Debug, Clone)]
+struct Token {
+    hash: u64,
+    id: Box<str>,
+    revoked: Statement,
+}
+
 /// A user or a group. Of several entries the one with the latest time refuses whatever another does.
 #[derive(Debug, Clone)]
 struct Named {
@@ -77,6 +85,12 @@ impl Hashed for Serial {
     }
 }
 
+impl Hashed for Token {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
 impl Hashed for Named {
     fn hash(&self) -> u64 {
         self.hash
@@ -84,11 +98,15 @@ impl Hashed for Named {
 }
 
 impl Revocations {
-    /// How many certificates, serial numbers, users and groups it names. Several entries about one
+    /// How many certificates, serial numbers, tokens, users and groups it names. Several entries about one
     /// of them count once.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.certificates.len() + self.serials.len() + self.users.len() + self.groups.len()
+        self.certificates.len()
+            + self.serials.len()
+            + self.tokens.len()
+            + self.users.len()
+            + self.groups.len()
     }
 
     /// Whether there is no entry.
@@ -106,8 +124,8 @@ impl Revocations {
         longer
     }
 
-    /// Whether the certificate that proved a user is revoked: what an authorizer asks. `None` as
-    /// well for users whom no certificate proved (S-X509-6).
+    /// Whether the certificate or the token that proved a user is revoked: what an authorizer asks.
+    /// `None` as well for users whom neither proved (S-X509-6).
     #[must_use]
     pub fn of_user<'a>(&'a self, user: &'a User) -> Option<Revoked<'a>> {
         self.of_credential_ids(user.extra.get(CREDENTIAL_ID)?, user)
@@ -121,6 +139,7 @@ impl Revocations {
     ) -> Option<Revoked<'a>> {
         ids.iter().find_map(|id| match CredentialId::of(id) {
             CredentialId::Other => None,
+            CredentialId::Token(id) => self.of_token_id(id),
             CredentialId::Unreadable => {
                 Some(Revoked { by: RevokedBy::Unreadable(id), at: 0, reason: "" })
             }
@@ -136,6 +155,24 @@ impl Revocations {
         }
         let issued = certificate.and_then(|one| one.issued);
         self.of_names(&user.name, &user.groups, issued)
+    }
+
+    /// Whether the list names the token with this id.
+    #[must_use]
+    pub fn of_token_id(&self, id: &str) -> Option<Revoked<'_>> {
+        if self.tokens.is_empty() {
+            return None;
+        }
+        let found = self.tokens.find(self.hasher.hash_one(id), |one| *one.id == *id)?;
+        Some(found.revoked.refuses(RevokedBy::Token(&found.id)))
+    }
+
+    /// Whether a token of ours is revoked: what whoever verifies one asks. `issued_at` in seconds since
+    /// 1970-01-01 UTC.
+    #[must_use]
+    pub fn of_token(&self, id: &str, user: &User, issued_at: i64) -> Option<Revoked<'_>> {
+        self.of_token_id(id)
+            .or_else(|| self.of_names(&user.name, &user.groups, Some(issued_at)))
     }
 
     /// Whether a certificate is revoked: what whoever verifies one asks.
@@ -258,6 +295,15 @@ impl Revocations {
                         serial: serial.clone(),
                         revoked: revoked.clone(),
                     },
+                );
+            }
+            Revocation::Token { id } => {
+                let hash = self.hasher.hash_one(&*id);
+                self.tokens.upsert(
+                    hash,
+                    |one| *one.id == *id,
+                    |one| one.revoked = earlier(Some(one.revoked.clone()), revoked.clone()),
+                    || Token { hash, id: id.clone(), revoked: revoked.clone() },
                 );
             }
             Revocation::User { name, issued_before } => {

@@ -218,12 +218,12 @@ fn the_reason_is_one_line_and_names_what_refuses() {
     );
     assert_eq!(
         text(user("jane", 60), "left"),
-        "client certificates of user \"jane\" issued before 1970-01-01T00:01:00Z were revoked at \
+        "credentials of user \"jane\" issued before 1970-01-01T00:01:00Z were revoked at \
          1970-01-01T00:00:00Z: left"
     );
     assert_eq!(
         text(group("dev", 60), "a\nb\u{7f}"),
-        "client certificates of group \"dev\" issued before 1970-01-01T00:01:00Z were revoked at \
+        "credentials of group \"dev\" issued before 1970-01-01T00:01:00Z were revoked at \
          1970-01-01T00:00:00Z: a\\nb\\u{7f}"
     );
 }

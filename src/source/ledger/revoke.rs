@@ -24,6 +24,11 @@ pub enum Revoke {
         /// recorded, and all of them are of one issuer.
         issuer: Option<Vec<u8>>,
     },
+    /// The token with this id (`jti`). The books know nothing of tokens; it is said to servers.
+    Token {
+        /// The id.
+        id: String,
+    },
     /// All of a user's, known or not.
     User {
         /// The user name.
@@ -114,6 +119,10 @@ fn revoke(
         }
         Revoke::Serial { serial, issuer } => {
             numbered(view, books, serial, issuer.as_deref(), saying)
+        }
+        Revoke::Token { id } => {
+            books.say(&saying.entry(Revocation::Token { id: id.as_str().into() }))?;
+            Ok(Outcome { is_new: true, ..Outcome::default() })
         }
         Revoke::User { name, issued_before } => {
             let known = view.of_user(name)?;

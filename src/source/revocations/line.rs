@@ -40,6 +40,8 @@ struct Line<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     serial: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    id: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     name: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     issued_before: Option<Text<'a>>,
@@ -103,6 +105,10 @@ pub(in crate::source) fn write(
             line.issuer = Some(STANDARD.encode(issuer).into());
             line.serial = Some(hexadecimal(serial).into());
         }
+        Revocation::Token { id } => {
+            line.kind = "Token".into();
+            line.id = Some(id.to_string().into());
+        }
         Revocation::User { name, issued_before } => {
             line.kind = "User".into();
             line.name = Some(name.clone().into());
@@ -133,6 +139,7 @@ fn entry<'a>(mut line: Line<'a>) -> Result<RevocationEntry, LineError> {
     let kind = match &*line.kind {
         "Certificate" => "Certificate",
         "Serial" => "Serial",
+        "Token" => "Token",
         "User" => "User",
         "Group" => "Group",
         "Issued" => "Issued",
@@ -155,6 +162,13 @@ fn entry<'a>(mut line: Line<'a>) -> Result<RevocationEntry, LineError> {
             issuer: issuer(&need("issuer", line.issuer.take())?)?,
             serial: serial(&need("serial", line.serial.take())?)?,
         },
+        "Token" => {
+            let id = need("id", line.id.take())?;
+            if id.is_empty() {
+                return Err(value("id", "not empty", &id));
+            }
+            Revocation::Token { id: id.into() }
+        }
         _ => {
             let name = need("name", line.name.take())?.into_owned();
             if name.is_empty() {
@@ -172,6 +186,7 @@ fn entry<'a>(mut line: Line<'a>) -> Result<RevocationEntry, LineError> {
         ("fingerprint", line.fingerprint),
         ("issuer", line.issuer),
         ("serial", line.serial),
+        ("id", line.id),
         ("name", line.name),
         ("issuedBefore", line.issued_before),
     ];

@@ -21,7 +21,7 @@ use crate::authn::{
     Attempt, Authenticated, AuthnError, GroupLookup, NegotiateAuthenticator, UnixSeconds,
     reserved_name,
 };
-use crate::model::{SharedRevocations, User};
+use crate::model::User;
 use crate::webhook::reply::Reply;
 
 /// So many clients may wait for the books at a time.
@@ -52,7 +52,6 @@ pub(in crate::webhook) struct Door {
     pub(super) tokens: Option<TokenDesk>,
     pub(super) certificates: Option<Arc<CertificateDesk>>,
     pub(super) session: i64,
-    revoked: Option<SharedRevocations>,
     at_the_books: Semaphore,
 }
 
@@ -101,7 +100,6 @@ impl Door {
         tokens: Option<TokenDesk>,
         certificates: Option<CertificateDesk>,
         session: i64,
-        revoked: Option<SharedRevocations>,
     ) -> Self {
         Self {
             ways,
@@ -109,7 +107,6 @@ impl Door {
             tokens,
             certificates: certificates.map(Arc::new),
             session,
-            revoked,
             at_the_books: Semaphore::new(CERTIFICATES_AT_A_TIME),
         }
     }
@@ -129,7 +126,6 @@ impl Door {
     async fn prove(&self, shown: Shown<'_>) -> Result<(Proven, Option<String>), Box<Ended>> {
         let (authenticated, method, negotiated) = self.authenticate(shown).await?;
         let Authenticated { mut user, expires, .. } = authenticated;
-        self.check_revoked(&user, &method)?;
         user = as_carried(user);
         let lookup = self.lookups.get(&*method);
         if let Some(Lookup { groups, at_login: true }) = lookup {
@@ -210,14 +206,6 @@ impl Door {
         }
     }
 
-    pub(super) fn check_revoked(&self, user: &User, method: &str) -> Result<(), Box<Ended>> {
-        let revoked = self.revoked.as_ref().map(SharedRevocations::load);
-        match revoked.as_ref().and_then(|list| list.of_user(user)) {
-            None => Ok(()),
-            Some(_) => Err(Box::new(Ended::unauthorized(method, "it is on the revocation list"))),
-        }
-    }
-
     /// The user as they are now, for a renewal.
     pub(super) async fn look_up_again(
         &self,
@@ -229,7 +217,6 @@ impl Door {
             let ending = Ending::Forbidden(why.to_owned());
             return Err(Box::new(Ended::no(ending, method, "nobody can be asked for the user")));
         };
-        self.check_revoked(&user, method)?;
         user = as_carried(user);
         user.groups = live_groups(&*lookup.groups, &user, method).await?;
         match reserved_name(&user) {

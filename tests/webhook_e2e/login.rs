@@ -1,0 +1,336 @@
+//! Logging in at the binary: by a password, a certificate; for a token, a certificate; and renewing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use portcullis::crypto::private_key::{KeyAlgorithm, PrivateKey};
+use portcullis::crypto::request::SigningRequest;
+use portcullis::crypto::subject::Subject;
+use serde_json::{Value, json};
+
+use super::kit::*;
+
+/// The configuration of a door, with these methods.
+fn door(methods: &str) -> String {
+    format!(
+        "
+apiAudiences: [https://api.example.org]
+tokenCache: {{success: 0s}}
+revocation: {{file: revoked.ndjson}}
+login:
+  address: 127.0.0.1:0
+  tls: {{certificateFile: tls.crt, keyFile: tls.key}}
+  methods:
+{methods}
+  token:
+    issuer: https://login.example.org
+    audiences: [https://api.example.org]
+    keyFile: token.key
+    lifetime: 10m
+  certificate:
+    caCertificateFile: users-ca.crt
+    caKeyFile: users-ca.key
+    ledgerFile: users.ledger
+    revocationsFile: revoked.ndjson
+    lifetime: 10m
+  session: 1h
+  guesses: {{perUser: 3, perSource: 100, window: 1m}}
+"
+    )
+}
+
+const PASSWORDS: &str = "  - passwordFile: {file: users.htpasswd}";
+
+/// A home whose server lets people in.
+pub(super) struct Door {
+    pub(super) home: Home,
+}
+
+impl Door {
+    pub(super) fn new(methods: &str) -> Self {
+        let home = Home::new("");
+        let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        home.write("token.key", &key.to_pem());
+        let users = Authority::new("users");
+        home.write("users-ca.crt", &users.pem);
+        home.write("users-ca.key", &users.key_pem());
+        home.write("revoked.ndjson", "");
+        home.configure(&door(methods));
+        Self { home }
+    }
+
+    pub(super) fn with_user(self, name: &str, password: &str, groups: &[&str]) -> Self {
+        self.passwd(name, password, groups);
+        self
+    }
+
+    pub(super) fn passwd(&self, name: &str, password: &str, groups: &[&str]) {
+        use std::io::Write as _;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.arg("passwd").arg(self.home.path("users.htpasswd")).arg(name).arg("--stdin");
+        for group in groups {
+            command.args(["--group", group]);
+        }
+        let mut child = command
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    pub(super) fn start(&self) -> OpenDoor {
+        let running = self.home.start();
+        let address = running.process.until("where people log in", || {
+            let said = running.process.stderr();
+            let mut lines = said.lines().filter_map(|line| serde_json::from_str(line).ok());
+            let line: Value = lines.find(|line: &Value| line["message"] == "serving")?;
+            line["logins"].as_str()?.parse().ok()
+        });
+        OpenDoor { running, address }
+    }
+}
+
+pub(super) struct OpenDoor {
+    pub(super) running: Running,
+    pub(super) address: SocketAddr,
+}
+
+/// What curl saw.
+pub(super) struct Seen {
+    pub(super) status: u16,
+    pub(super) headers: String,
+    pub(super) body: Value,
+}
+
+impl OpenDoor {
+    /// Asks as people do: with curl.
+    pub(super) fn curl(&self, path: &str, args: &[&str]) -> Seen {
+        let (host, port) = ("localhost", self.address.port());
+        let output = Command::new("curl")
+            .args(["--silent", "--show-error", "--include", "--http1.1", "--max-time", "20"])
+            .args(["--cacert".into(), self.running.home.path("ca.crt")])
+            .args(["--resolve".to_owned(), format!("{host}:{port}:127.0.0.1")])
+            .args(args)
+            .arg(format!("https://{host}:{port}{path}"))
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        // With `--negotiate` there is an answer before the answer.
+        let last = text.rfind("HTTP/1.1 ").unwrap_or_else(|| {
+            panic!("{text}{}", String::from_utf8_lossy(&output.stderr));
+        });
+        let (headers, body) = text[last..].split_once("\r\n\r\n").unwrap();
+        let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
+        Seen { status, headers: headers.to_ascii_lowercase(), body }
+    }
+
+    /// Whose token the API server would be told it is.
+    pub(super) async fn review(&self, token: &str) -> Value {
+        let mut client = self.running.client(Protocol::Http1).await;
+        let review = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
+            "spec": {"token": token},
+        });
+        let (status, body) = client.post("/authenticate", &review.to_string()).await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str::<Value>(&body).unwrap()["status"].clone()
+    }
+}
+
+/// A login for a certificate, and the file of its key.
+fn certificate_wish(home: &Home, asked: &str) -> (String, PathBuf) {
+    let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+    let subject = Subject {
+        common_name: asked.to_owned(),
+        organizations: vec!["system:masters".to_owned()],
+        uid: None,
+    };
+    let request = SigningRequest::create(&key, &subject).unwrap();
+    home.write("client.key", &key.to_pem());
+    let wish = json!({
+        "apiVersion": "login.portcullis.dev/v1alpha1", "kind": "LoginRequest",
+        "spec": {"credential": "Certificate", "request": STANDARD.encode(request.pem())},
+    });
+    (wish.to_string(), home.path("client.key"))
+}
+
+fn decoded(body: &Value, field: &str) -> String {
+    String::from_utf8(STANDARD.decode(body["status"][field].as_str().unwrap()).unwrap()).unwrap()
+}
+
+const BEARER: &str = "Authorization: Bearer ";
+
+#[tokio::test]
+async fn a_password_is_worth_a_token_that_the_api_server_is_told_whose_it_is() {
+    let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &["dev", "ops"]).start();
+    let seen = door.curl("/login", &["-u", "jane:correct horse", "-X", "POST"]);
+    assert_eq!(seen.status, 200, "{}", seen.body);
+    assert!(seen.headers.contains("cache-control: no-store"), "{}", seen.headers);
+    assert_eq!(seen.body["status"]["user"]["groups"], json!(["dev", "ops"]));
+    let token = seen.body["status"]["token"].as_str().unwrap();
+    let status = door.review(token).await;
+    assert_eq!(status["authenticated"], true, "{status}");
+    assert_eq!(status["user"]["username"], "jane");
+    assert_eq!(status["user"]["groups"], json!(["dev", "ops", "system:authenticated"]));
+    // One letter off is nobody's.
+    let forged = format!("{}x", &token[..token.len() - 1]);
+    assert_ne!(door.review(&forged).await["authenticated"], true);
+    assert!(door.running.metric("portcullis_logins_total{proof=\"password\",outcome=\"success\"}").await == 1);
+}
+
+#[tokio::test]
+async fn every_refusal_looks_the_same_and_tells_the_log_why() {
+    let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &[]).start();
+    let wrong = door.curl("/login", &["-u", "jane:battery staple", "-X", "POST"]);
+    let unknown = door.curl("/login", &["-u", "nobody:battery staple", "-X", "POST"]);
+    let empty = door.curl("/login", &["-u", "jane:", "-X", "POST"]);
+    let nothing = door.curl("/login", &["-X", "POST"]);
+    let token = door.curl("/login", &["-H", "Authorization: Bearer a.b.c", "-X", "POST"]);
+    for seen in [&wrong, &unknown, &empty, &nothing, &token] {
+        assert_eq!(seen.status, 401);
+        assert_eq!(seen.body, wrong.body);
+        assert_eq!(seen.body["message"], "Unauthorized");
+        assert!(seen.headers.contains("www-authenticate: basic realm=\"portcullis\""));
+        assert!(!seen.headers.contains("negotiate"));
+    }
+    let said = door.running.process.stderr();
+    assert!(said.contains("\"outcome\":\"unauthorized\""), "{said}");
+    for secret in ["battery staple", "correct horse", "a.b.c"] {
+        assert!(!said.contains(secret), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_guesses_has_to_wait_and_is_told_how_long() {
+    let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &[]).start();
+    let mut seen = Vec::new();
+    for guess in 0..8 {
+        let user = format!("jane:guess {guess}");
+        seen.push(door.curl("/login", &["-u", &user, "-X", "POST"]));
+    }
+    assert_eq!(seen[0].status, 401);
+    let last = seen.last().unwrap();
+    assert_eq!(last.status, 429, "{}", last.body);
+    assert!(last.headers.contains("retry-after: "), "{}", last.headers);
+}
+
+#[tokio::test]
+async fn a_certificate_names_who_logged_in_and_not_what_the_request_asks_for() {
+    let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &["dev"]).start();
+    let (wish, key) = certificate_wish(&door.running.home, "admin");
+    let seen = door.curl("/login", &["-u", "jane:correct horse", "-d", &wish]);
+    assert_eq!(seen.status, 200, "{}", seen.body);
+    let pem = decoded(&seen.body, "certificate");
+    door.running.home.write("client.crt", &pem);
+    let certificate = door.running.home.path("client.crt");
+    let output = Command::new("openssl")
+        .args(["x509", "-noout", "-subject", "-ext", "extendedKeyUsage,subjectAltName", "-in"])
+        .arg(&certificate)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("O = dev, CN = jane"), "{text}");
+    assert!(!text.contains("admin") && !text.contains("masters"), "{text}");
+    assert!(text.contains("TLS Web Client Authentication"), "{text}");
+
+    // It is renewed for another key, and the groups are those of now.
+    door.running.home.write("users.htpasswd", "");
+    let gone = Door { home: door.running.home.clone() };
+    gone.passwd("jane", "correct horse", &["night"]);
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let shown = ["--cert", &certificate, "--key", &key];
+    let generation = door.running.generation().await;
+    if generation == 1 {
+        door.running.process.signal("HUP");
+        door.running.until("reload", "/metrics", |text| {
+            !text.contains("portcullis_policy_generation 1\n")
+        })
+        .await;
+    }
+    let (wish, _) = certificate_wish(&door.running.home, "admin");
+    // The key of the wish is another one by now; the old key shows the old certificate.
+    door.running.home.write("new.json", &wish);
+    let seen = {
+        let body = format!("@{}", door.running.home.path("new.json").display());
+        let args = [&shown[..], &["-d", &body]].concat();
+        door.curl("/login/refresh", &args)
+    };
+    // `certificate_wish` wrote the new key over the old one, so TLS itself refuses the pair.
+    assert_ne!(seen.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_with_the_groups_of_now_and_not_for_who_is_gone_or_revoked() {
+    let door = Door::new(PASSWORDS)
+        .with_user("jane", "correct horse", &["dev"])
+        .with_user("joe", "battery staple", &["dev"]);
+    let open = door.start();
+    let token = |user: &str| {
+        let seen = open.curl("/login", &["-u", user, "-X", "POST"]);
+        format!("{BEARER}{}", seen.body["status"]["token"].as_str().unwrap())
+    };
+    let (jane, joe) = (token("jane:correct horse"), token("joe:battery staple"));
+    let seen = open.curl("/login/refresh", &["-H", &jane, "-X", "POST"]);
+    assert_eq!(seen.status, 200, "{}", seen.body);
+    assert_eq!(seen.body["status"]["user"]["groups"], json!(["dev"]));
+
+    open.running.home.write("users.htpasswd", "");
+    door.passwd("jane", "correct horse", &["night"]);
+    open.running.process.signal("HUP");
+    open.running
+        .until("jane's new groups", "/metrics", |_| {
+            let seen = open.curl("/login/refresh", &["-H", &jane, "-X", "POST"]);
+            seen.body["status"]["user"]["groups"] == json!(["night"])
+        })
+        .await;
+    let seen = open.curl("/login/refresh", &["-H", &joe, "-X", "POST"]);
+    assert_eq!(seen.status, 401, "{}", seen.body);
+
+    // A password is no credential to be renewed.
+    let seen = open.curl("/login/refresh", &["-u", "jane:correct horse", "-X", "POST"]);
+    assert_eq!(seen.status, 401);
+
+    let revoked = open.running.home.path("revoked.ndjson");
+    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["cert", "revoke", "--user", "jane", "--reason", "test", "--ledger"])
+        .arg(open.running.home.path("users.ledger"))
+        .arg("--revocations")
+        .arg(&revoked)
+        .output()
+        .unwrap();
+    if output.status.success() {
+        open.running
+            .until("the revocation", "/metrics", |_| {
+                open.curl("/login/refresh", &["-H", &jane, "-X", "POST"]).status == 401
+            })
+            .await;
+        let again = open.curl("/login", &["-u", "jane:correct horse", "-X", "POST"]);
+        assert_eq!(again.status, 401);
+    } else {
+        panic!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_had_is_told_to_everybody() {
+    let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &[]).start();
+    let seen = door.curl("/login", &[]);
+    assert_eq!(seen.status, 200);
+    assert_eq!(
+        seen.body,
+        json!({
+            "apiVersion": "login.portcullis.dev/v1alpha1", "kind": "LoginMethods",
+            "methods": ["Basic"], "credentials": ["Token", "Certificate"], "refresh": true,
+        })
+    );
+    // Reviews are not answered at this door, nor logins at the other.
+    assert_eq!(door.curl("/authenticate", &["-X", "POST"]).status, 404);
+}
