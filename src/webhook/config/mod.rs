@@ -28,8 +28,10 @@
 
 mod asked_webhook;
 mod chain;
+mod directories;
 mod jwt;
 mod limits;
+mod live_groups;
 mod login;
 mod policy;
 mod revocation;
@@ -44,8 +46,10 @@ use std::path::Path;
 
 pub use asked_webhook::WebhookConfig;
 pub use chain::{AuthorizerConfig, RegoConfig};
+pub use directories::{DirectoryConfig, DirectorySecurity};
 pub use jwt::{IntrospectionConfig, JwtConfig};
 pub use limits::LimitsConfig;
+pub use live_groups::{LiveGroupsConfig, LiveGroupsFrom};
 pub use login::{
     GuessConfig, KerberosConfig, LoginCertificateConfig, LoginConfig, LoginMethodConfig,
     LoginTokenConfig, NamedDirectory, PasswordFileConfig, PasswordFileFormat,
@@ -95,6 +99,10 @@ pub struct ServerConfig {
     pub authenticators: Vec<AuthenticatorConfig>,
     /// How long answers about tokens are kept.
     pub token_cache: TokenCacheConfig,
+    /// Directories of people.
+    pub directories: Vec<DirectoryConfig>,
+    /// Groups that are looked up when a request is decided, instead of those of the credential.
+    pub live_groups: Option<LiveGroupsConfig>,
     /// Where people log in.
     pub login: Option<LoginConfig>,
     /// A candidate policy to be asked beside the one that serves.
@@ -188,6 +196,10 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         .get("authenticators")
         .map(|field| tokens::authenticators(&field, base, has_objects))
         .unwrap_or_default();
+    let directories = root
+        .get("directories")
+        .map_or_else(|| Some(Vec::new()), |field| directories::directories(&field, base));
+    let live_groups = root.get("liveGroups").map(|field| live_groups::live_groups(field, base));
     let login = root.get("login").map(|field| login::login(field, base));
     let token_cache = root.get("tokenCache").and_then(tokens::cache);
     let limits = root.get("limits").and_then(limits::limits);
@@ -203,6 +215,8 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         api_audiences: api_audiences.unwrap_or_default(),
         authenticators,
         token_cache: token_cache.unwrap_or_default(),
+        directories: directories?,
+        live_groups: live_groups.map_or(Some(None), |read| read.map(Some))?,
         login: login.map_or(Some(None), |read| read.map(Some))?,
         shadow: shadow.flatten(),
         limits: limits.unwrap_or_default(),

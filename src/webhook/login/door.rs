@@ -14,12 +14,12 @@ use super::wire::{
     API_VERSION, Answer, Credential, KIND, Kind, METHODS_KIND, Methods, Named, OidcIssuer, Status,
     Wish,
 };
-use crate::authn::basic::{PasswordChain, PasswordOutcome};
+use crate::authn::basic::{PasswordChain, parse_header};
 use crate::authn::chain::TokenChain;
 use crate::authn::x509::X509Authenticator;
 use crate::authn::{
-    Attempt, Authenticated, AuthnError, GroupLookup, NegotiateAuthenticator, UnixSeconds,
-    reserved_name,
+    Attempt, Authenticated, AuthnError, GroupLookup, NegotiateAuthenticator, PasswordAttempt,
+    UnixSeconds, reserved_name,
 };
 use crate::model::User;
 use crate::webhook::reply::Reply;
@@ -155,16 +155,27 @@ impl Door {
         match shown.proof {
             Proof::Basic(header) => {
                 let Some(passwords) = &self.ways.passwords else { return nobody("basic") };
-                match passwords.log_in(header, shown.source, shown.now).await {
-                    PasswordOutcome::Proven(proof) => {
-                        let method = Arc::clone(&proof.authenticator);
-                        Ok((proof.authenticated, method, None))
+                let credentials = match parse_header(header) {
+                    Ok(Some(credentials)) => credentials,
+                    Ok(None) => return nobody("basic"),
+                    Err(error) => return no(Ended::unauthorized("basic", error)),
+                };
+                let attempt = PasswordAttempt {
+                    name: &credentials.name,
+                    password: credentials.password.expose_secret(),
+                    source: shown.source,
+                    now: shown.now,
+                };
+                match passwords.find(attempt).await {
+                    Ok(proof) => Ok((proof.authenticated, proof.authenticator, None)),
+                    Err(refusal) => {
+                        let ending = match refusal.retry_after() {
+                            Some(seconds) => Ending::Later(seconds.into()),
+                            None if refusal.is_unavailable() => Ending::Unavailable,
+                            None => Ending::Unauthorized,
+                        };
+                        no(Ended::no(ending, "basic", refusal))
                     }
-                    PasswordOutcome::Throttled { retry_after } => {
-                        no(Ended::no(Ending::Later(retry_after), "basic", "too many wrong guesses"))
-                    }
-                    PasswordOutcome::Refused(error) => no(Ended::of_error("basic", &error)),
-                    PasswordOutcome::Unknown => no(Ended::unauthorized("basic", "nobody knows the name")),
                 }
             }
             Proof::Negotiate(text) => {
