@@ -37,7 +37,7 @@ login:
     revocationsFile: revoked.ndjson
     lifetime: 10m
   session: 1h
-  guesses: {{perUser: 3, perSource: 100, window: 1m}}
+  guesses: {{perUser: 3, perSource: 100}}
 "
     )
 }

@@ -105,12 +105,14 @@ pub enum PasswordFileFormat {
 pub struct KerberosConfig {
     /// The keys of the service.
     pub keytab_file: NamedPath,
-    /// The service, such as `HTTP/login.example.org`; none: every key of the keytab.
-    pub service: Option<String>,
+    /// The service that clients have tickets for, such as `HTTP/login.example.org`.
+    pub service: String,
     /// Realms whose users are believed; never empty.
     pub realms: Vec<String>,
-    /// Whether the realm stays in the user's name.
-    pub keep_realm: bool,
+    /// Whether the realm is left out of the user's name.
+    pub strip_realm: bool,
+    /// Instances whose principals are users, such as `admin` of `jane/admin`.
+    pub instances: Vec<String>,
     /// What is put before a name.
     pub prefix: String,
     /// Where groups are looked up; none: nobody has any.
@@ -148,17 +150,17 @@ pub struct LoginCertificateConfig {
 /// How often somebody may guess wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuessConfig {
-    /// Wrong passwords of one user from one address.
+    /// Wrong passwords of one user from one address before that address has to wait.
     pub per_user: u32,
     /// Wrong passwords from one address, whoever they are for.
     pub per_source: u32,
-    /// Within this time.
-    pub window: Duration,
+    /// The longest such wait.
+    pub longest_wait: Duration,
 }
 
 impl Default for GuessConfig {
     fn default() -> Self {
-        Self { per_user: 5, per_source: 50, window: Duration::from_secs(300) }
+        Self { per_user: 5, per_source: 30, longest_wait: Duration::from_secs(900) }
     }
 }
 
@@ -297,24 +299,26 @@ fn password_file(object: &Object<'_>, base: &Path) -> Option<PasswordFileConfig>
 
 fn kerberos(object: &Object<'_>, base: &Path) -> Option<KerberosConfig> {
     let keytab_file = object.required("keytabFile").and_then(|field| field.path(base));
-    let service = object.get("service").map(|field| field.text().map(str::to_owned));
+    let service = object.required("service").and_then(|field| field.text());
     let realms = object.required("realms").map(|field| field.filled_texts());
-    let keep_realm = object.get("keepRealm").map_or(Some(false), |field| field.boolean());
+    let strip_realm = object.get("stripRealm").map_or(Some(false), |field| field.boolean());
+    let instances = object.get("instances").map(|field| field.filled_texts());
     let prefix = object.get("prefix").map_or(Some(""), |field| field.any_text());
     let groups = groups(object);
-    if let (Some(realms), Some(false)) = (&realms, keep_realm)
+    if let (Some(realms), Some(true)) = (&realms, strip_realm)
         && realms.len() > 1
     {
         object.note(
-            "believes several realms, and `keepRealm` is not set: the same name in two of them \
-             would be one user; set `keepRealm: true`",
+            "believes several realms, and has `stripRealm`: the same name in two of them would be \
+             one user; remove `stripRealm`",
         );
     }
     Some(KerberosConfig {
         keytab_file: keytab_file?,
-        service: service.map_or(Some(None), |read| read.map(Some))?,
+        service: service?.to_owned(),
         realms: realms?,
-        keep_realm: keep_realm?,
+        strip_realm: strip_realm?,
+        instances: instances.unwrap_or_default(),
         prefix: prefix?.to_owned(),
         groups: groups?,
     })
@@ -366,11 +370,14 @@ fn guesses(field: Field<'_>) -> Option<GuessConfig> {
         field.within(field.count()?, &(1..=1_000_000), "from 1 to 1000000")
     };
     let (per_user, per_source) = (count("perUser"), count("perSource"));
-    let window = object.get("window").and_then(|field| field.positive_duration());
+    let longest_wait = object.get("longestWait").and_then(|field| {
+        let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
+        field.within(field.duration()?, &range, "from `1s` to `24h`")
+    });
     object.finish();
     Some(GuessConfig {
         per_user: per_user.unwrap_or(default.per_user),
         per_source: per_source.unwrap_or(default.per_source),
-        window: window.unwrap_or(default.window),
+        longest_wait: longest_wait.unwrap_or(default.longest_wait),
     })
 }

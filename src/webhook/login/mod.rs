@@ -31,5 +31,5 @@ mod wire;
 pub use wire::{API_VERSION, KIND, METHODS_KIND};
 
 pub(super) use desk::{CertificateDesk, TokenDesk};
-pub(super) use door::{Door, Lookup, Ways};
+pub(super) use door::{Door, Lookup, OIDC, Ways};
 pub(super) use router::logins;
