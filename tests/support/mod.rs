@@ -1,6 +1,6 @@
 //! What several test modules need.
 
-#[cfg(feature = "oidc")]
+#[cfg(any(feature = "login", feature = "oidc"))]
 pub(crate) mod oidc_provider;
 #[cfg(feature = "webhook")]
 pub(crate) mod tls;
