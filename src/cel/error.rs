@@ -10,6 +10,10 @@ pub enum CompileError {
     /// It is well-formed, and not a condition (S-ACFG-13).
     #[error("must evaluate to bool but got {0}")]
     NotBool(String),
+    /// It is well-formed, and no rule over claims or a user (S-ACONF-5): the same refusal in the
+    /// words of an AuthenticationConfiguration.
+    #[error("must evaluate to bool")]
+    RuleNotBool,
     /// It is well-formed for the API server, and uses something that Portcullis cannot answer
     /// exactly as the API server does.
     #[error("uses {0}, which this program does not evaluate")]

@@ -84,6 +84,7 @@
 
 mod budget;
 mod check;
+pub mod claims;
 mod condition;
 mod error;
 mod evaluate;
