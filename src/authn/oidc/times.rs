@@ -25,6 +25,7 @@ impl fmt::Display for GoTime {
 
 /// Why a claim is no time. The texts are Go's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotATime {
     /// Neither a number nor a string.
     #[error("json: cannot unmarshal {0} into Go value of type json.Number")]
