@@ -57,7 +57,7 @@ pub use reserved::{CREDENTIAL_ID, RESERVED_PREFIX, Reserved, ReservedNames, rese
 #[cfg(feature = "x509")]
 use revoked::why_revoked;
 #[cfg(any(feature = "oidc", feature = "service-account"))]
-use unverified::unverified_issuer;
+pub(crate) use unverified::unverified_issuer;
 
 use crate::model::{User, groups, names};
 

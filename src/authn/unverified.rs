@@ -9,7 +9,7 @@ use crate::crypto::jws::MAX_TOKEN_BYTES;
 /// What a token says of its issuer, to be believed by nobody yet. `None` for everything that is not
 /// written like a token with one (S-SAJWT-1), for longer ones than any that are read here, and for
 /// tokens that name two.
-pub(super) fn unverified_issuer(token: &str) -> Option<String> {
+pub(crate) fn unverified_issuer(token: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Unverified<'a> {
         #[serde(borrow)]
