@@ -35,6 +35,8 @@ mod revoked;
 pub mod service_account;
 #[cfg(feature = "token-file")]
 pub mod token_file;
+#[cfg(any(feature = "oidc", feature = "service-account"))]
+mod unverified;
 #[cfg(feature = "x509")]
 pub mod x509;
 
@@ -54,6 +56,8 @@ pub use password::{
 pub use reserved::{CREDENTIAL_ID, RESERVED_PREFIX, Reserved, ReservedNames, reserved_name};
 #[cfg(feature = "x509")]
 use revoked::why_revoked;
+#[cfg(any(feature = "oidc", feature = "service-account"))]
+pub(crate) use unverified::unverified_issuer;
 
 use crate::model::{User, groups, names};
 

@@ -1,16 +1,12 @@
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::claims::Claims;
 use super::{Notice, Notices, ServiceAccountError};
-use crate::authn::{Attempt, Keys, check_audiences};
+use crate::authn::{Attempt, Keys, check_audiences, unverified_issuer};
 use crate::crypto::json::object_without_duplicates;
-use crate::crypto::jws::{Compact, MAX_TOKEN_BYTES};
+use crate::crypto::jws::Compact;
 use crate::crypto::{Algorithm, VerifyError};
 
 /// What both authenticators ask of a token before they look at what it is bound to.
@@ -91,28 +87,4 @@ impl Verifier {
             notices(notice);
         }
     }
-}
-
-/// What a token says of its issuer, to be believed by nobody yet. `None` for everything that is not
-/// written like a token with one (S-SAJWT-1), for longer ones than any that are read here, and for
-/// tokens that name two.
-fn unverified_issuer(token: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Unverified<'a> {
-        #[serde(borrow)]
-        iss: Cow<'a, str>,
-    }
-
-    if token.len() > MAX_TOKEN_BYTES || token.trim_start().starts_with('{') {
-        return None;
-    }
-    let mut parts = token.split('.');
-    let (Some(_), Some(payload), Some(_), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return None;
-    };
-    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    let claims: Unverified<'_> = serde_json::from_slice(&payload).ok()?;
-    Some(claims.iss.into_owned())
 }

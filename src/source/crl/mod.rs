@@ -158,6 +158,7 @@ impl CrlFeed {
                         url,
                         accept: "application/pkix-crl, application/x-pem-file",
                         ca_bundle: source.ca_bundle.as_deref(),
+                        host_roots: false,
                         timeout: config.timeout,
                         max_bytes: config.max_bytes,
                         plain_http,

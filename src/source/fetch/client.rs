@@ -3,9 +3,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, USER_AGENT};
+use http::header::{ACCEPT, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
@@ -29,6 +29,8 @@ pub(crate) struct FetchOptions<'a> {
     pub(crate) accept: &'static str,
     /// Authorities that may vouch for the server, PEM.
     pub(crate) ca_bundle: Option<&'a [u8]>,
+    /// Whether those of this machine may, where there are no others.
+    pub(crate) host_roots: bool,
     /// How long an attempt may take in all.
     pub(crate) timeout: Duration,
     /// How large the answer may be.
@@ -52,7 +54,7 @@ pub(crate) enum PlainHttp {
 
 /// Fetches one document.
 pub(crate) struct Client {
-    http: HttpClient<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
     uri: Uri,
     accept: &'static str,
     timeout: Duration,
@@ -62,7 +64,7 @@ pub(crate) struct Client {
 impl Client {
     /// Opens no connection yet.
     pub(crate) fn new(options: &FetchOptions<'_>) -> Result<Self, FetchConfigError> {
-        let &FetchOptions { url, accept, ca_bundle, timeout, max_bytes, plain_http } = options;
+        let &FetchOptions { url, accept, ca_bundle, timeout, max_bytes, plain_http, .. } = options;
         let uri = match plain_http {
             PlainHttp::Anywhere => parse_url(url)?,
             PlainHttp::Loopback => check_url(url)?,
@@ -75,24 +77,38 @@ impl Client {
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .build(connector(&uri, ca_bundle, timeout)?);
+            .build(connector_by(&uri, ca_bundle, options.host_roots, timeout)?);
         Ok(Self { http, uri, accept, timeout, max_bytes })
     }
 
     /// One attempt, from the connection to the last byte.
     pub(crate) async fn fetch(&self) -> Result<Bytes, FetchError> {
+        let request = Request::get(self.uri.clone())
+            .body(Full::default())
+            .map_err(|error| FetchError::Connect(chain(&error)))?;
+        self.send(request).await
+    }
+
+    /// Where [`Self::fetch`] goes.
+    #[cfg(feature = "oidc")]
+    pub(crate) const fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// One attempt with a request of one's own, which may go to another URL; in plain text only if
+    /// the client's own does.
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Bytes, FetchError> {
         let seconds = self.timeout.as_secs();
-        tokio::time::timeout(self.timeout, self.download())
+        tokio::time::timeout(self.timeout, self.download(request))
             .await
             .map_err(|_| FetchError::Timeout { seconds })?
     }
 
-    async fn download(&self) -> Result<Bytes, FetchError> {
-        let request = Request::get(self.uri.clone())
-            .header(ACCEPT, self.accept)
-            .header(USER_AGENT, concat!("portcullis/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::new())
-            .map_err(|error| FetchError::Connect(chain(&error)))?;
+    async fn download(&self, mut request: Request<Full<Bytes>>) -> Result<Bytes, FetchError> {
+        const AGENT: &str = concat!("portcullis/", env!("CARGO_PKG_VERSION"));
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static(self.accept));
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         let response =
             self.http.request(request).await.map_err(|error| FetchError::Connect(chain(&error)))?;
         let status = response.status();
@@ -145,9 +161,19 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Connects to `uri`, and to nobody in plain text if that is https. `ca_bundle` is PEM.
+#[cfg(feature = "otel")]
 pub(crate) fn connector(
     uri: &Uri,
     ca_bundle: Option<&[u8]>,
+    timeout: Duration,
+) -> Result<HttpsConnector<HttpConnector>, FetchConfigError> {
+    connector_by(uri, ca_bundle, false, timeout)
+}
+
+fn connector_by(
+    uri: &Uri,
+    ca_bundle: Option<&[u8]>,
+    use_host_roots: bool,
     timeout: Duration,
 ) -> Result<HttpsConnector<HttpConnector>, FetchConfigError> {
     let is_plain = uri.scheme_str() == Some("http");
@@ -155,6 +181,7 @@ pub(crate) fn connector(
         Some(pem) => roots(pem)?,
         // No TLS, so nobody has to vouch.
         None if is_plain => RootCertStore::empty(),
+        None if use_host_roots => host_roots()?,
         None => return Err(FetchConfigError::NoCaBundle { url: uri.to_string() }),
     };
     Ok(connector_with(tls(roots)?, is_plain, None, timeout))
@@ -189,6 +216,14 @@ pub(crate) fn roots(pem: &[u8]) -> Result<RootCertStore, FetchConfigError> {
         roots.add(certificate).map_err(|_| FetchConfigError::CaBundle)?;
     }
     if roots.is_empty() { Err(FetchConfigError::CaBundle) } else { Ok(roots) }
+}
+
+/// The authorities that this machine trusts. What of them cannot be read is passed over, as every TLS
+/// client does: there are always some.
+pub(crate) fn host_roots() -> Result<RootCertStore, FetchConfigError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() { Err(FetchConfigError::NoHostRoots) } else { Ok(roots) }
 }
 
 /// The provider is named, not taken from the process: no other crate can swap it.

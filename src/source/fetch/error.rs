@@ -23,6 +23,9 @@ pub enum FetchConfigError {
     /// The bundle holds no certificate, or a broken one.
     #[error("the CA bundle must be PEM with one or more certificates")]
     CaBundle,
+    /// This machine trusts no authorities.
+    #[error("this machine has no root certificates; install them, or name a CA bundle")]
+    NoHostRoots,
     /// A duration or a size is zero.
     #[error("`{0}` must not be zero")]
     Zero(&'static str),

@@ -5,7 +5,10 @@
 //! is for loopback addresses, and for what carries a signature that is checked. Redirects are not
 //! followed.
 //!
-//! Absent on purpose: proxies, the machine's own root certificates, and what the answers mean.
+//! The machine's own root certificates vouch for nobody unless the caller says so: who may speak for
+//! an issuer is then whoever the machine trusts.
+//!
+//! Absent on purpose: proxies, and what the answers mean.
 
 mod client;
 mod error;
@@ -19,7 +22,7 @@ pub(crate) use pace::{FIRST_RETRY, doubled, jittered, unix_now};
 // What else the server opens connections to is held to the same rules.
 #[cfg(any(feature = "otel", feature = "webhook-client"))]
 pub(crate) use client::chain;
-#[cfg(feature = "webhook")]
+#[cfg(any(feature = "oidc", feature = "webhook"))]
 pub(crate) use client::check_url;
 #[cfg(feature = "otel")]
 pub(crate) use client::connector;

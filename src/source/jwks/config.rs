@@ -8,6 +8,8 @@ pub struct JwksConfig {
     pub url: String,
     /// PEM certificates of the authorities that may vouch for the server. Nothing else is trusted.
     pub ca_bundle: Option<Vec<u8>>,
+    /// Where there is no bundle: whether the authorities that this machine trusts may vouch.
+    pub host_roots: bool,
     /// The time between two attempts when all is well: 5 minutes, give or take a
     /// tenth; at most a day.
     pub refresh: Duration,
@@ -29,6 +31,7 @@ impl JwksConfig {
         Self {
             url: url.into(),
             ca_bundle: None,
+            host_roots: false,
             refresh: Duration::from_secs(5 * 60),
             min_refresh: Duration::from_secs(10),
             timeout: Duration::from_secs(10),
@@ -41,6 +44,13 @@ impl JwksConfig {
     #[must_use]
     pub fn with_ca_bundle(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_bundle = Some(pem.into());
+        self
+    }
+
+    /// The same with the authorities of this machine, where there is no bundle.
+    #[must_use]
+    pub const fn with_host_roots(mut self) -> Self {
+        self.host_roots = true;
         self
     }
 

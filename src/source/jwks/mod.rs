@@ -6,10 +6,10 @@
 //! with an unknown `kid` asks for a refresh ahead of time, which costs the issuer at most one
 //! request in [`JwksConfig::min_refresh`], and less while such requests bring nothing new.
 //!
-//! The URL must be `https`, and the authorities that may vouch for the server are named; plain
-//! `http` is for loopback addresses. Redirects are not followed.
+//! The URL must be `https`, and the authorities that may vouch for the server are named, or those of
+//! the machine are said to do; plain `http` is for loopback addresses. Redirects are not followed.
 //!
-//! Absent on purpose: OIDC discovery, proxies, the machine's own root certificates.
+//! Absent on purpose: OIDC discovery (see `source::oidc`), proxies.
 //!
 //! ```no_run
 //! use portcullis::source::jwks::{Jwks, JwksConfig};
@@ -30,6 +30,7 @@ mod refresh;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
@@ -73,14 +74,14 @@ pub struct Jwks {
 
 /// Who is told that other keys serve.
 #[derive(Default)]
-struct Listener(Mutex<Option<Arc<dyn Fn() + Send + Sync>>>);
+pub(super) struct Listener(Mutex<Option<Arc<dyn Fn() + Send + Sync>>>);
 
 impl Listener {
-    fn set(&self, listener: Arc<dyn Fn() + Send + Sync>) {
+    pub(super) fn set(&self, listener: Arc<dyn Fn() + Send + Sync>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
     }
 
-    fn tell(&self) {
+    pub(super) fn tell(&self) {
         let listener = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(listener) = listener {
             listener();
@@ -114,6 +115,7 @@ impl Jwks {
             url: &config.url,
             accept: "application/jwk-set+json, application/json",
             ca_bundle: config.ca_bundle.as_deref(),
+            host_roots: config.host_roots,
             timeout: config.timeout,
             max_bytes: config.max_bytes,
             // Whoever can change the keys on the way is whoever they like.
@@ -166,6 +168,25 @@ impl Jwks {
     /// before [`JwksConfig::min_refresh`] has passed since the last.
     pub fn request_refresh(&self) {
         self.wish.notify_one();
+    }
+
+    /// Asks for a refresh ahead of time, waits until an attempt has ended, at most so long, and gives
+    /// the keys as they are then. Before the first keys it only waits: they are being fetched.
+    pub async fn refreshed(&self, wait: Duration) -> Arc<KeySet> {
+        let mut status = self.status.clone();
+        let (is_loaded, seen) = {
+            let status = status.borrow_and_update();
+            (status.loaded_at.is_some(), status.fetches)
+        };
+        if is_loaded {
+            self.request_refresh();
+        }
+        let ended = status.wait_for(|status| {
+            status.fetches > seen && (is_loaded || status.loaded_at.is_some())
+        });
+        // Too late, or the task has ended: the keys are what they are.
+        let _ = tokio::time::timeout(wait, ended).await;
+        self.keys()
     }
 }
 
