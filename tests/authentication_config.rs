@@ -13,7 +13,7 @@ use portcullis::api::authentication_config::{
 };
 use portcullis::source::authentication_config::{
     AuthenticationConfigError, AuthenticationFlags, FlagError, OidcFlags, ServerFlags, load, parse,
-    parse_with, reload, reload_errors, server_flags, validate,
+    parse_beside, parse_with, reload, reload_errors, server_flags, validate,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -203,7 +203,7 @@ fn a_file_that_says_nothing_is_valid_and_null_is_absent() {
     // An absent prefix is not an empty one (S-ACONF-6).
     let error = refused(&with("      prefix: ''\n", "      prefix:\n"));
     assert!(error.to_string().contains("username.prefix: Required value"), "{error}");
-    assert_eq!(lines(&error), [34]);
+    assert_eq!(lines(&error), [35]);
 }
 
 /// A bad file of the corpus.
@@ -266,12 +266,12 @@ fn an_expression_that_does_not_compile_is_refused_with_its_line() {
             17,
         ),
         ("claims.team", "claims.g.map(x, x)", "claimMappings.extra[0].valueExpression", 25),
-        ("claims.oid", "claims.oid +", "claimMappings.uid.expression", 36),
+        ("claims.oid", "claims.oid +", "claimMappings.uid.expression", 37),
         ("!user.username", "!claims.name", "userValidationRules[0].expression", 27),
     ] {
         let error = refused(&with(from, to));
         let problem = &error.problems()[0];
-        assert_eq!(problem.field, format!("jwt[{}].{field}", u8::from(line == 36)));
+        assert_eq!(problem.field, format!("jwt[{}].{field}", u8::from(line == 37)));
         assert!(problem.message.contains(": compilation failed: "), "{error}");
         assert!(problem.message.starts_with(&format!("{}: Invalid value: ", problem.field)));
         assert_eq!(lines(&error), [line], "{error}");
@@ -367,14 +367,14 @@ fn a_reload_may_change_everything_but_what_becomes_of_anonymous_requests() {
     let message = "invalid authentication configuration: anonymous: Forbidden: changed from initial \
                    configuration file";
     let changed = with("/livez", "/readyz");
-    assert_eq!(again(&changed), Err((text(message), vec![37])));
+    assert_eq!(again(&changed), Err((text(message), vec![38])));
     assert!(read(&changed).is_ok());
     let gone = with("anonymous:\n  enabled: true\n  conditions:\n  - path: /livez\n", "");
     assert_eq!(again(&gone), Err((text(message), vec![1])));
     // It is told with all the rest.
     let (told, on) = again(&changed.replace("https://b", "http://b")).unwrap_err();
     assert!(told.contains("[jwt[1].issuer.url: ") && told.contains(", anonymous: Forbidden"));
-    assert_eq!(on, [30, 37]);
+    assert_eq!(on, [30, 38]);
 }
 
 #[test]
@@ -625,18 +625,19 @@ fn a_manifest_is_read_and_its_flags_are_told_with_their_lines() {
 fn a_flag_and_a_file_may_not_both_say_what_becomes_of_anonymous_requests() {
     let flags = |args: &[&str]| AuthenticationFlags::from_args(args).unwrap();
     let both = flags(&["--authentication-config=a", "--anonymous-auth=true"]);
-    assert_eq!(both.errors_with(&good()), [FlagError::AnonymousTwice]);
-    assert_eq!(
-        both.errors_with(&good())[0].to_string(),
-        "anonymous: Forbidden: --anonymous-auth flag cannot be set when anonymous field is \
-         configured in authentication configuration file"
-    );
-    let silent = AuthenticationConfiguration { anonymous: None, ..good() };
-    assert!(both.errors_with(&silent).is_empty());
-    let one = flags(&["--authentication-config=a"]);
-    assert!(one.errors_with(&good()).is_empty());
+    let beside = |text: &str, flags: &AuthenticationFlags| {
+        let read = parse_beside("authn.yaml", text.as_bytes(), flags);
+        read.map_err(|error| (error.to_string(), lines(&error)))
+    };
+    let message = "anonymous: Forbidden: --anonymous-auth flag cannot be set when anonymous field is \
+                   configured in authentication configuration file";
+    assert_eq!(beside(GOOD, &both), Err((text(message), vec![38])));
+    assert_eq!(both.anonymous_error(&good()), Some(FlagError::AnonymousTwice));
+    let silent = with("anonymous:\n  enabled: true\n  conditions:\n  - path: /livez\n", "");
+    assert!(beside(&silent, &both).is_ok());
+    assert!(beside(GOOD, &flags(&["--authentication-config=a"])).is_ok());
     let issuer = flags(&["--service-account-issuer=https://b.example"]);
-    assert!(issuer.errors_with(&good())[0].to_string().contains("must not overlap"));
+    assert!(beside(GOOD, &issuer).unwrap_err().0.contains("must not overlap"));
 }
 
 proptest! {

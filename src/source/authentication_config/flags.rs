@@ -76,8 +76,7 @@ pub enum FlagError {
     /// The file of `--oidc-ca-file` cannot be read.
     #[error("{0}")]
     CaFile(String),
-    /// An objection to what the flags amount to, or to what stands in the file beside them; its path is
-    /// that of a field of the file.
+    /// An objection to what the flags amount to; its path is that of a field of the file.
     #[error("{INVALID}{0}")]
     Invalid(FieldError),
     /// The flag and the file both say what becomes of anonymous requests (S-ACONF-13).

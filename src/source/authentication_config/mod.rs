@@ -118,6 +118,28 @@ pub fn parse_with(
     Ok(configuration)
 }
 
+/// Reads a file for an API server with these flags beside it: what becomes of anonymous requests may
+/// stand in one place only (S-ACONF-13), and no issuer may be one of service accounts.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse_beside(
+    name: &str,
+    bytes: &[u8],
+    flags: &AuthenticationFlags,
+) -> Result<AuthenticationConfiguration, AuthenticationConfigError> {
+    let name: Arc<str> = Arc::from(name);
+    let (configuration, tree) = decode(&name, bytes)?;
+    if let Some(error) = flags.anonymous_error(&configuration) {
+        let line = tree.root.as_ref().map_or(0, |root| line_of(root, "anonymous"));
+        let origin = Origin::new(name, 0, line);
+        let problem = Problem::new(origin, "anonymous", error.to_string());
+        return Err(AuthenticationConfigError::joined("", vec![problem]));
+    }
+    refuse(&name, &tree, &validate::errors(&configuration, &flags.service_account_issuers))?;
+    Ok(configuration)
+}
+
 /// Reads a file that a running API server, which began with `started_with`, is to take over.
 ///
 /// # Errors

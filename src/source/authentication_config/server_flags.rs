@@ -2,7 +2,7 @@
 //! file of flags.
 
 use super::flags::{ANONYMOUS, CONFIG, OIDC, SERVICE_ACCOUNT_ISSUER};
-use super::{AuthenticationConfigError, FlagError, INVALID, OidcFlags, validate};
+use super::{AuthenticationConfigError, FlagError, INVALID, OidcFlags};
 use crate::api::authentication_config::AuthenticationConfiguration;
 use crate::source::apiserver_file::{CommandLine, Problem};
 use crate::util::goquote::Quoted;
@@ -77,15 +77,12 @@ impl AuthenticationFlags {
         if self.oidc.is_set() { Err(vec![FlagError::FileAndFlags]) } else { Ok(None) }
     }
 
-    /// What the API server objects to in the file of [`Self::config`] because of the flags beside it
-    /// (S-ACONF-3, 13).
+    /// What the API server objects to in the file of [`Self::config`] because of the flags beside it,
+    /// though both are good: what becomes of anonymous requests stands in both (S-ACONF-13).
     #[must_use]
-    pub fn errors_with(&self, file: &AuthenticationConfiguration) -> Vec<FlagError> {
-        if self.anonymous.is_some() && file.anonymous.is_some() {
-            return vec![FlagError::AnonymousTwice];
-        }
-        let errors = validate::errors(file, &self.service_account_issuers);
-        errors.into_iter().map(FlagError::Invalid).collect()
+    pub fn anonymous_error(&self, file: &AuthenticationConfiguration) -> Option<FlagError> {
+        let both = self.anonymous.is_some() && file.anonymous.is_some();
+        both.then_some(FlagError::AnonymousTwice)
     }
 }
 
