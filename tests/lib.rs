@@ -2,6 +2,9 @@
 
 // `cfg(test)` tells clippy that helpers are test code, too; it does not look inside of `all(…)`.
 #[cfg(test)]
+#[cfg(feature = "oidc")]
+mod authentication_config;
+#[cfg(test)]
 #[cfg(all(feature = "query", feature = "structured-chain"))]
 mod authorization_config;
 #[cfg(test)]

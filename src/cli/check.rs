@@ -1,5 +1,6 @@
 //! `check`: what in a policy, or in the configuration of a server, deserves a second look.
 
+mod authentication;
 mod chain;
 #[cfg(feature = "webhook")]
 mod config;
@@ -19,8 +20,8 @@ use super::speak::Speaker;
 
 /// Look over a policy: dangling references, grants that reach nobody, misspelt names, and more
 ///
-/// With --authorization-config the file is read as the API server reads it, and its own messages are
-/// told, each with the line. Findings are errors (the API server would refuse it, or it cannot mean what it says), warnings
+/// With --authorization-config and --authentication-config the file is read as the API server reads it,
+/// and its own messages are told, each with the line. Findings are errors (the API server would refuse it, or it cannot mean what it says), warnings
 /// (it grants more, or less, than it seems to) and advice.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -30,6 +31,7 @@ Examples:
   portcullis check --abac policy.jsonl -o json
   portcullis check --config server.yaml
   portcullis check --authorization-config authorization.yaml --elsewhere
+  portcullis check --authentication-config authentication.yaml
   portcullis check --apiserver-flags /etc/kubernetes/manifests/kube-apiserver.yaml
 
 Exit status:
@@ -47,17 +49,28 @@ pub(crate) struct CheckArgs {
     #[cfg(feature = "webhook")]
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "files", "abac", "with_defaults", "modes", "no_super_user", "strict", "discovery", "namespace",
-        "authorization_config", "apiserver_flags",
+        "authorization_config", "authentication_config", "apiserver_flags",
     ])]
     config: Option<std::path::PathBuf>,
     /// The flags of an API server: the manifest of its static pod, or a file of flags
     ///
-    /// Looked over is the chain that --authorization-mode and the flags beside it amount to.
+    /// Looked over are the chain that --authorization-mode and the flags beside it amount to, and the
+    /// issuer of the --oidc-* flags.
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "files", "abac", "with_defaults", "modes", "no_super_user", "strict", "discovery", "namespace",
         "authorization_config",
     ])]
     apiserver_flags: Option<std::path::PathBuf>,
+    /// Whom an API server trusts: the file of its --authentication-config flag
+    ///
+    /// It is read as the API server reads it. With --apiserver-flags these are looked at besides: what
+    /// they and the file may not both say, and the issuers of service accounts, which may not stand in
+    /// the file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "files", "abac", "with_defaults", "modes", "no_super_user", "strict", "discovery", "namespace",
+        "authorization_config",
+    ])]
+    authentication_config: Option<std::path::PathBuf>,
     /// The API server runs on another machine: do not look for the kubeconfig files of its webhooks
     #[arg(long, requires = "authorization_config")]
     elsewhere: bool,
@@ -116,8 +129,12 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Failure
     if let Some(file) = &args.config {
         return config::run(file, args, speaker, out);
     }
-    if let Some(file) = &args.apiserver_flags {
-        return show(&chain::look_at_flags(file, speaker)?, args, out);
+    if args.apiserver_flags.is_some() || args.authentication_config.is_some() {
+        let mut findings = authentication::look(args, speaker)?;
+        if let Some(file) = &args.apiserver_flags {
+            findings.extend(chain::look_at_flags(file, speaker)?);
+        }
+        return show(&findings, args, out);
     }
     let mut findings = Vec::new();
     if let Some(file) = &args.policy.authorization_config {

@@ -8,6 +8,8 @@
 //! Absent on purpose: printing, and reading resource names as kubectl does (see
 //! [`ResourceTable`](crate::api::resources::ResourceTable)).
 
+#[cfg(all(feature = "files", feature = "oidc"))]
+mod authentication;
 mod binding;
 #[cfg(all(feature = "files", feature = "structured-chain"))]
 mod chain;
@@ -21,6 +23,8 @@ mod node;
 mod rules;
 mod who_can;
 
+#[cfg(all(feature = "files", feature = "oidc"))]
+pub use authentication::authentication_errors;
 pub use binding::{
     BindingPlan, BindingRole, BindingRoleError, BindingScope, MayNotBind, NotBindable, may_bind,
 };

@@ -102,7 +102,7 @@ pub enum LoadError {
     Skipped(Box<Skipped>),
 }
 
-#[cfg(any(feature = "pki", feature = "structured-chain"))]
+#[cfg(any(feature = "oidc", feature = "pki", feature = "structured-chain"))]
 impl LoadError {
     /// The place within a text, where there is one.
     pub(crate) fn origin(&self) -> Option<&Origin> {

@@ -35,6 +35,8 @@
 //! # Ok::<(), source::LoadError>(())
 //! ```
 
+#[cfg(any(feature = "oidc", feature = "structured-chain"))]
+mod apiserver_file;
 #[cfg(feature = "oidc")]
 pub mod authentication_config;
 #[cfg(feature = "structured-chain")]

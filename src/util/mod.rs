@@ -3,7 +3,7 @@
 pub(crate) mod aggregate;
 #[cfg(feature = "rbac")]
 pub(crate) mod cowvec;
-#[cfg(any(feature = "abac", feature = "structured-chain"))]
+#[cfg(any(feature = "abac", feature = "oidc", feature = "structured-chain"))]
 pub(crate) mod gojson;
 pub(crate) mod goquote;
 #[cfg(feature = "rbac")]

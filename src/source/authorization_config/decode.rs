@@ -1,14 +1,12 @@
 //! From a tree to what the file says, as strictly and in the words of the decoder of Kubernetes
 //! (S-ACFG-1).
 
+use std::str::FromStr;
 use std::sync::Arc;
 
-use super::error::{ConfigurationError, Problem};
-use super::tree::Tree;
 use crate::api::authorization_config::GoDuration;
-use crate::model::Origin;
+use crate::source::apiserver_file::{Decoder, Place, Tree, Undecodable};
 use crate::source::document::{Node, Value};
-use crate::util::goquote::Quoted;
 
 /// A value and where it stands; where it would, when it is absent.
 #[derive(Debug, Clone, Default)]
@@ -87,58 +85,11 @@ pub(super) fn entries(
     tree: &Tree,
     root: &Node,
     version: &str,
-) -> Result<At<Vec<Entry>>, ConfigurationError> {
-    let mut decoder = Decoder {
-        name,
-        version,
-        is_sorted: tree.is_sorted,
-        strict: Vec::new(),
-        wrong: Vec::new(),
-        first_wrong: None,
-        fatal: None,
-    };
+) -> Result<At<Vec<Entry>>, Undecodable> {
+    let mut decoder = Decoder::new(name, version, tree);
     let entries = decoder.configuration(root);
-    decoder.finish(tree)?;
+    decoder.finish()?;
     Ok(entries)
-}
-
-/// Where the decoder is, in the three ways in which messages say it.
-#[derive(Clone)]
-struct Place {
-    /// The Go type that has the field.
-    owner: &'static str,
-    /// The fields on the way, without indices.
-    fields: String,
-    /// The same with indices.
-    path: String,
-}
-
-impl Place {
-    fn child(&self, owner: &'static str, name: &str) -> Self {
-        let join = |before: &str| match before {
-            "" => name.to_owned(),
-            before => format!("{before}.{name}"),
-        };
-        Self { owner, fields: join(&self.fields), path: join(&self.path) }
-    }
-
-    fn item(&self, index: usize) -> Self {
-        Self { path: format!("{}[{index}]", self.path), ..self.clone() }
-    }
-}
-
-struct Decoder<'a> {
-    name: &'a Arc<str>,
-    version: &'a str,
-    is_sorted: bool,
-    /// What only a strict decoder minds.
-    strict: Vec<Problem>,
-    /// Values of the wrong type.
-    wrong: Vec<Problem>,
-    /// The one that the API server tells of.
-    first_wrong: Option<String>,
-    /// What ends the decoding of the API server, and is all that it tells.
-    fatal: Option<String>,
 }
 
 const CONFIGURATION: &str = "AuthorizationConfiguration";
@@ -148,128 +99,16 @@ const CONNECTION: &str = "WebhookConnectionInfo";
 const CONDITION: &str = "WebhookMatchCondition";
 
 impl Decoder<'_> {
-    fn finish(self, tree: &Tree) -> Result<(), ConfigurationError> {
-        let mut problems: Vec<Problem> = tree.duplicates.problems.clone();
-        if let Some(told) = self.fatal.or(self.first_wrong) {
-            problems.splice(0..0, self.wrong);
-            problems.extend(self.strict);
-            return Err(ConfigurationError::load(&told, problems));
-        }
-        let duplicates = tree.duplicates.text();
-        let unknown = self.strict.iter().map(|problem| problem.message.clone());
-        let told: Vec<String> = duplicates.into_iter().chain(unknown).collect();
-        if told.is_empty() {
-            return Ok(());
-        }
-        problems.extend(self.strict);
-        let told = format!("strict decoding error: {}", told.join(", "));
-        Err(ConfigurationError::load(&told, problems))
-    }
-
-    fn problem(&self, line: u32, place: &Place, message: String) -> Problem {
-        Problem::new(Origin::new(Arc::clone(self.name), 0, line), place.path.as_str(), message)
-    }
-
-    fn wrong_type(&mut self, node: &Node, place: &Place, expected: &str) {
-        let found = kind_of(node);
-        let message = format!(
-            "json: cannot unmarshal {found} into Go struct field {}.{} of type {expected}",
-            place.owner, place.fields
-        );
-        let problem = self.problem(node.line, place, message.clone());
-        self.wrong.push(problem);
-        self.first_wrong.get_or_insert(message);
-    }
-
-    /// The fields of an object in the order of the decoder; `None` when it is null or no object.
-    fn fields<'n>(
-        &mut self,
-        node: &'n Node,
-        place: &Place,
-        kind: &'static str,
-        known: &[&'static str],
-    ) -> Option<Vec<(&'static str, &'n Node, Place)>> {
-        let Value::Map(fields) = &node.value else {
-            if node.value != Value::Null {
-                let expected = format!("{}.{kind}", self.version);
-                self.wrong_type(node, place, &expected);
-            }
-            return None;
-        };
-        let mut fields: Vec<_> =
-            fields.iter().map(|(name, value)| (name.as_str(), value)).collect();
-        if self.is_sorted {
-            fields.sort_by_key(|(name, _)| *name);
-        }
-        let mut found: Vec<(&'static str, &Node, Place)> = Vec::new();
-        for (name, value) in fields {
-            let place = place.child(kind, name);
-            match known.iter().find(|known| **known == name) {
-                Some(known) => {
-                    if found.iter().any(|(before, ..)| before == known) {
-                        self.note_strict("duplicate", value, &place);
-                    }
-                    found.push((known, value, place));
-                }
-                None => self.note_strict("unknown", value, &place),
-            }
-        }
-        Some(found)
-    }
-
-    fn note_strict(&mut self, what: &str, node: &Node, place: &Place) {
-        let message = format!("{what} field {}", Quoted(&place.path));
-        if !self.strict.iter().any(|before| before.message == message) {
-            let problem = self.problem(node.line, place, message);
-            self.strict.push(problem);
-        }
-    }
-
-    fn items<'n>(
-        &mut self,
-        node: &'n Node,
-        place: &Place,
-        item: &'static str,
-    ) -> Vec<(&'n Node, Place)> {
-        match &node.value {
-            Value::List(items) => {
-                items.iter().enumerate().map(|(at, item)| (item, place.item(at))).collect()
-            }
-            Value::Null => Vec::new(),
-            _ => {
-                let expected = format!("[]{}.{item}", self.version);
-                self.wrong_type(node, place, &expected);
-                Vec::new()
-            }
-        }
-    }
-
     fn text(&mut self, node: &Node, place: &Place) -> At<String> {
         At { value: self.optional_text(node, place).value.unwrap_or_default(), line: node.line }
     }
 
     fn optional_text(&mut self, node: &Node, place: &Place) -> At<Option<String>> {
-        let value = match &node.value {
-            Value::String(text) => Some(text.to_string()),
-            Value::Null => None,
-            _ => {
-                self.wrong_type(node, place, "string");
-                None
-            }
-        };
-        At { value, line: node.line }
+        At { value: self.string(node, place, "string"), line: node.line }
     }
 
     fn boolean(&mut self, node: &Node, place: &Place) -> At<Option<bool>> {
-        let value = match &node.value {
-            Value::Bool(value) => Some(*value),
-            Value::Null => None,
-            _ => {
-                self.wrong_type(node, place, "bool");
-                None
-            }
-        };
-        At { value, line: node.line }
+        At { value: self.bool(node, place), line: node.line }
     }
 
     /// A duration reads its own text, and its complaint ends the decoding at once. It is not spared
@@ -279,24 +118,19 @@ impl Decoder<'_> {
             Value::String(text) => text.as_str(),
             Value::Null => "",
             _ => {
-                let told = self.first_wrong.take();
-                self.wrong_type(node, place, "string");
-                let own = std::mem::replace(&mut self.first_wrong, told);
-                self.fatal = self.fatal.take().or(own);
+                self.fatal_type(node, place, "string");
                 return At::absent(node.line);
             }
         };
-        let value = text.parse().unwrap_or_else(|error: <GoDuration as std::str::FromStr>::Err| {
-            let problem = self.problem(node.line, place, error.to_string());
-            self.wrong.push(problem);
-            self.fatal.get_or_insert(error.to_string());
+        let value = text.parse().unwrap_or_else(|error: <GoDuration as FromStr>::Err| {
+            self.fatal(node, place, error.to_string());
             GoDuration::ZERO
         });
         At { value, line: node.line }
     }
 
     fn configuration(&mut self, root: &Node) -> At<Vec<Entry>> {
-        let place = Place { owner: "", fields: String::new(), path: String::new() };
+        let place = Place::default();
         let mut entries = At::absent(root.line);
         let known = ["apiVersion", "kind", "authorizers"];
         for (field, node, place) in
@@ -304,7 +138,7 @@ impl Decoder<'_> {
         {
             match field {
                 "authorizers" => {
-                    let items = self.items(node, &place, ENTRY);
+                    let items = self.items(node, &place, &self.go_type(ENTRY));
                     let value = items.iter().map(|(node, place)| self.entry(node, place)).collect();
                     entries = At { value, line: node.line };
                 }
@@ -388,7 +222,7 @@ impl Decoder<'_> {
 
     fn conditions(&mut self, node: &Node, place: &Place) -> At<Vec<At<String>>> {
         let mut conditions = Vec::new();
-        for (item, place) in self.items(node, place, CONDITION) {
+        for (item, place) in self.items(node, place, &self.go_type(CONDITION)) {
             let mut expression = At::absent(item.line);
             for (_, node, place) in
                 self.fields(item, &place, CONDITION, &["expression"]).unwrap_or_default()
@@ -398,17 +232,5 @@ impl Decoder<'_> {
             conditions.push(expression);
         }
         At { value: conditions, line: node.line }
-    }
-}
-
-/// The word for a value in Go's messages.
-pub(super) fn kind_of(node: &Node) -> &'static str {
-    match node.value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Float(_) => "number",
-        Value::String(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
     }
 }

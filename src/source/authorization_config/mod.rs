@@ -31,25 +31,28 @@
 //! ```
 
 mod decode;
-mod error;
 mod flags;
-mod header;
-mod os_error;
-mod tree;
 mod validate;
 
 use std::path::Path;
 use std::sync::Arc;
 
-pub use error::{ConfigurationError, Problem};
 pub use flags::{ServerFlags, server_flags};
+
+pub use super::apiserver_file::{ConfigurationError, Problem};
 
 use crate::api::authorization_config::{
     AuthorizationConfiguration, AuthorizerType, Connection, ReloadError, reload_errors,
 };
 use crate::model::Origin;
-use crate::util::aggregate::aggregate;
+use crate::source::apiserver_file::{self, Expected, Undecodable};
 use decode::{At, Entry};
+
+/// What the file is to be, and how its decoder calls itself.
+const EXPECTED: Expected = Expected {
+    kind: "AuthorizationConfiguration",
+    scheme: "k8s.io/apiserver/pkg/apis/apiserver/load/load.go:33",
+};
 
 /// Whether the kubeconfig files that webhooks name are looked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,16 +108,9 @@ impl EntryPlaces {
 /// # Errors
 /// When the API server would not start with it: everything that it would say.
 pub fn load(path: &Path, files: KubeconfigFiles) -> Result<Loaded, ConfigurationError> {
-    let name = path.display().to_string();
-    match std::fs::read(path) {
-        Ok(bytes) => parse(&name, &bytes, files),
-        Err(error) => {
-            // Opening a directory works; reading it does not.
-            let did = if path.is_dir() { "read" } else { "open" };
-            let text = format!("{did} {name}: {}", os_error::go_text(&error));
-            let problem = Problem::new(Origin::named(name.as_str()), "", text.clone());
-            Err(ConfigurationError::new(text, vec![problem]))
-        }
+    match apiserver_file::read(path) {
+        Ok(bytes) => parse(&path.display().to_string(), &bytes, files),
+        Err(problem) => Err(joined(vec![problem])),
     }
 }
 
@@ -185,25 +181,19 @@ fn decode(name: &Arc<str>, bytes: &[u8]) -> Result<At<Vec<Entry>>, Configuration
     if bytes.is_empty() {
         return Ok(At::default());
     }
-    let load = |problem: Problem| {
-        let text = problem.message.clone();
-        ConfigurationError::load(&text, vec![problem])
-    };
-    let tree = tree::read(name, bytes).map_err(load)?;
-    let text = String::from_utf8_lossy(bytes);
-    let version = header::version(tree.root.as_ref(), &text).map_err(|(text, line)| {
-        load(Problem::new(Origin::new(Arc::clone(name), 0, line), "", text))
-    })?;
+    let before = "failed to load AuthorizationConfiguration from file: ";
+    let (tree, version) = apiserver_file::open(name, bytes, &EXPECTED)
+        .map_err(|problem| Undecodable::from(problem).told(before))?;
     match &tree.root {
-        Some(root) => decode::entries(name, &tree, root, version),
+        Some(root) => {
+            decode::entries(name, &tree, root, &version).map_err(|error| error.told(before))
+        }
         None => Ok(At::default()),
     }
 }
 
-/// Everything in one text.
 fn joined(problems: Vec<Problem>) -> ConfigurationError {
-    let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
-    ConfigurationError::new(aggregate(&messages).unwrap_or_default(), problems)
+    ConfigurationError::joined("", problems)
 }
 
 /// Modes must be called what the flags would call them (S-ACFG-6).

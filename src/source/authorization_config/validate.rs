@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::KubeconfigFiles;
 use super::decode::{At, Entry, Webhook};
-use super::os_error::go_text;
 use crate::api::authorization_config::{
     AuthorizationConfiguration, AuthorizerEntry, AuthorizerType, ConfiguredAuthorizer, Connection,
     DEFAULT_AUTHORIZED_TTL, DEFAULT_UNAUTHORIZED_TTL, FailurePolicy, GoDuration, LONGEST_TIMEOUT,
@@ -17,6 +16,7 @@ use crate::api::authorization_config::{
 use crate::api::field::{BadValue, FieldError, FieldErrorKind};
 use crate::api::names::subdomain_errors;
 use crate::cel::Expression;
+use crate::source::apiserver_file::go_text;
 
 /// An objection, the line of what it is about, and the way to the field in the file.
 pub(super) struct Objection {

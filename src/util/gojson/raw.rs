@@ -79,7 +79,7 @@ impl<'a> Raw<'a> {
     }
 }
 
-#[cfg(feature = "structured-chain")]
+#[cfg(any(feature = "oidc", feature = "structured-chain"))]
 impl<'a> Raw<'a> {
     /// The items of an array; nothing when it is none.
     pub(crate) fn items(self) -> Items<'a> {
@@ -93,12 +93,12 @@ impl<'a> Raw<'a> {
 }
 
 /// See [`Raw::items`].
-#[cfg(feature = "structured-chain")]
+#[cfg(any(feature = "oidc", feature = "structured-chain"))]
 pub(crate) struct Items<'a> {
     rest: &'a str,
 }
 
-#[cfg(feature = "structured-chain")]
+#[cfg(any(feature = "oidc", feature = "structured-chain"))]
 impl<'a> Iterator for Items<'a> {
     type Item = Raw<'a>;
 

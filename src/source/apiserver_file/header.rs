@@ -1,32 +1,40 @@
 //! Which version of which kind a file says it is, and what the decoder says when it is none that it
-//! knows (S-ACFG-1).
+//! knows (S-ACFG-1, S-ACONF-1).
 
-use super::decode::kind_of;
+use super::decoder::kind_of;
 use crate::source::document::{Node, Value};
 use crate::util::goquote::Quoted;
 
 /// The group of the kind.
 const GROUP: &str = "apiserver.config.k8s.io";
 
-/// The kind.
-const KIND: &str = "AuthorizationConfiguration";
+/// What a file is to be.
+#[derive(Debug)]
+pub(in crate::source) struct Expected {
+    /// The kind; every version of it is read.
+    pub(in crate::source) kind: &'static str,
+    /// How the decoder calls itself.
+    pub(in crate::source) scheme: &'static str,
+}
 
-/// Kinds that the same decoder knows, in the versions that have them.
-const OTHERS: [(&str, &[&str]); 4] = [
+/// The kinds that the decoder knows, in the versions that have them.
+const KINDS: [(&str, &[&str]); 5] = [
     ("AdmissionConfiguration", &["v1", "v1alpha1"]),
     ("AuthenticationConfiguration", &["v1", "v1beta1", "v1alpha1"]),
+    ("AuthorizationConfiguration", &["v1", "v1beta1", "v1alpha1"]),
     ("EgressSelectorConfiguration", &["v1beta1", "v1alpha1"]),
     ("TracingConfiguration", &["v1beta1", "v1alpha1"]),
 ];
-
-/// How the decoder calls itself.
-const SCHEME: &str = "k8s.io/apiserver/pkg/apis/apiserver/load/load.go:33";
 
 /// A message and the line of what it is about.
 pub(super) type Refusal = (String, u32);
 
 /// The version: `v1`, `v1beta1` or `v1alpha1`. `text` is the whole file, which messages quote.
-pub(super) fn version<'a>(root: Option<&'a Node>, text: &str) -> Result<&'a str, Refusal> {
+pub(super) fn version<'a>(
+    root: Option<&'a Node>,
+    text: &str,
+    expected: &Expected,
+) -> Result<&'a str, Refusal> {
     let missing = |what: &str| format!("Object '{what}' is missing in '{text}'");
     let Some(root) = root else { return Err((missing("Kind"), 0)) };
     let bad = |message: String| format!("couldn't get version/kind; json parse error: {message}");
@@ -65,19 +73,20 @@ pub(super) fn version<'a>(root: Option<&'a Node>, text: &str) -> Result<&'a str,
         return Err((missing("apiVersion"), version_line));
     }
     let known = group == GROUP && ["v1", "v1beta1", "v1alpha1"].contains(&version);
-    if known && kind == KIND {
+    if known && kind == expected.kind {
         return Ok(version);
     }
     if known
         && let Some((kind, _)) =
-            OTHERS.iter().find(|(other, versions)| *other == kind && versions.contains(&version))
+            KINDS.iter().find(|(other, versions)| *other == kind && versions.contains(&version))
     {
-        return Err((format!("expected {KIND}, got *apiserver.{kind}"), kind_line));
+        return Err((format!("expected {}, got *apiserver.{kind}", expected.kind), kind_line));
     }
     let message = format!(
-        "no kind {} is registered for version {} in scheme \"{SCHEME}\"",
+        "no kind {} is registered for version {} in scheme \"{}\"",
         Quoted(kind),
-        Quoted(api_version)
+        Quoted(api_version),
+        expected.scheme
     );
     Err((message, if known { kind_line } else { version_line }))
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use crate::source::text::narrow;
 
 /// Go's text of a system error: `no such file or directory`.
-pub(super) fn go_text(error: &io::Error) -> String {
+pub(in crate::source) fn go_text(error: &io::Error) -> String {
     if error.kind() == ErrorKind::InvalidInput && error.raw_os_error().is_none() {
         return "invalid argument".to_owned();
     }

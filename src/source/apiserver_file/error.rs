@@ -1,6 +1,7 @@
 use std::fmt;
 
 use crate::model::Origin;
+use crate::util::aggregate::aggregate;
 
 /// One thing that is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,15 +9,16 @@ use crate::model::Origin;
 pub struct Problem {
     /// The line of the file.
     pub origin: Origin,
-    /// The path of the field in the file, such as `authorizers[0].webhook.timeout`; empty when it is
-    /// none. The API server leaves `.webhook` out in its own messages.
+    /// The path of the field in the file, such as `authorizers[0].webhook.timeout` or
+    /// `jwt[0].issuer.url`; empty when it is none. The API server leaves `.webhook` out in its own
+    /// messages.
     pub field: String,
     /// The message of the API server, or ours where it has none.
     pub message: String,
 }
 
 impl Problem {
-    pub(super) fn new(
+    pub(in crate::source) fn new(
         origin: Origin,
         field: impl Into<String>,
         message: impl Into<String>,
@@ -31,7 +33,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Why the API server would not start with a file.
+/// Why the API server would not start with a file or with flags.
 ///
 /// Shown as the API server logs it: one text of all that is wrong (S-FMT-1). [`Self::problems`] has
 /// the single ones, with their lines.
@@ -42,14 +44,11 @@ pub struct ConfigurationError {
 }
 
 impl ConfigurationError {
-    /// At least one problem.
-    pub(super) fn new(text: String, problems: Vec<Problem>) -> Self {
+    /// What stands before the joined text of all problems; at least one.
+    pub(in crate::source) fn joined(before: &str, problems: Vec<Problem>) -> Self {
+        let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        let text = format!("{before}{}", aggregate(&messages).unwrap_or_default());
         Self { text, problems }
-    }
-
-    /// A file that cannot be decoded (S-ACFG-1).
-    pub(super) fn load(text: &str, problems: Vec<Problem>) -> Self {
-        Self::new(format!("failed to load AuthorizationConfiguration from file: {text}"), problems)
     }
 
     /// Everything that is wrong, in the order of the API server; at least one.
@@ -66,3 +65,23 @@ impl fmt::Display for ConfigurationError {
 }
 
 impl std::error::Error for ConfigurationError {}
+
+/// Why a file cannot be decoded: what the decoder tells, and every single mistake.
+#[derive(Debug)]
+pub(in crate::source) struct Undecodable {
+    pub(super) text: String,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Undecodable {
+    /// The same as what a loader says, which puts its own words before.
+    pub(in crate::source) fn told(self, before: &str) -> ConfigurationError {
+        ConfigurationError { text: format!("{before}{}", self.text), problems: self.problems }
+    }
+}
+
+impl From<Problem> for Undecodable {
+    fn from(problem: Problem) -> Self {
+        Self { text: problem.message.clone(), problems: vec![problem] }
+    }
+}

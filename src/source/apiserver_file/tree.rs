@@ -13,9 +13,9 @@ use crate::util::gojson::{Kind, Raw};
 use crate::util::goquote::Quoted;
 
 /// What a file holds.
-pub(super) struct Tree {
+pub(in crate::source) struct Tree {
     /// `None` when there is nothing but comments.
-    pub(super) root: Option<Node>,
+    pub(in crate::source) root: Option<Node>,
     /// Whether the fields of objects are visited sorted by name: YAML is turned into JSON first.
     pub(super) is_sorted: bool,
     /// Fields that stand twice in YAML; in JSON they stand in the tree.
