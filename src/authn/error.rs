@@ -10,32 +10,48 @@ const LONGEST: usize = 2048;
 ///
 /// Cheap to clone, since joined look-ups share one outcome.
 #[derive(Clone)]
-pub struct AuthnError(Arc<dyn std::error::Error + Send + Sync>);
+pub struct AuthnError {
+    error: Arc<dyn std::error::Error + Send + Sync>,
+    is_unavailable: bool,
+}
 
 impl AuthnError {
     /// Wraps the error of an authenticator; its text is what the API server would say.
     #[must_use]
     pub fn new(error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self(Arc::new(error))
+        Self { error: Arc::new(error), is_unavailable: false }
+    }
+
+    /// Wraps the error of an authenticator that could not look: its directory does not answer, it has
+    /// too much to do. This says nothing about the credential, and is nobody's failed attempt.
+    #[must_use]
+    pub fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { error: Arc::new(error), is_unavailable: true }
+    }
+
+    /// Whether the authenticator could not look, so that the same attempt may succeed later.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        self.is_unavailable
     }
 
     /// The error of the authenticator, to be told apart by type.
     #[must_use]
     pub fn get(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
-        &*self.0
+        &*self.error
     }
 }
 
 impl fmt::Debug for AuthnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(&self.error, f)
     }
 }
 
 impl fmt::Display for AuthnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told = Cut { to: f, left: LONGEST, is_cut: false };
-        match write!(told, "{}", self.0) {
+        match write!(told, "{}", self.error) {
             // Not the formatter's: nothing more was to be written.
             Err(_) if told.is_cut => Ok(()),
             other => other,
@@ -66,7 +82,7 @@ impl fmt::Write for Cut<'_, '_> {
 
 impl std::error::Error for AuthnError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
+        self.error.source()
     }
 }
 
