@@ -11,7 +11,7 @@ const LONGEST: usize = 2048;
 /// Cheap to clone, since joined look-ups share one outcome.
 #[derive(Clone)]
 pub struct AuthnError {
-    why: Arc<dyn std::error::Error + Send + Sync>,
+    error: Arc<dyn std::error::Error + Send + Sync>,
     is_unavailable: bool,
 }
 
@@ -19,17 +19,17 @@ impl AuthnError {
     /// Wraps the error of an authenticator; its text is what the API server would say.
     #[must_use]
     pub fn new(error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self { why: Arc::new(error), is_unavailable: false }
+        Self { error: Arc::new(error), is_unavailable: false }
     }
 
-    /// The same of one who could not look: a directory or an issuer that does not answer. Nothing is
-    /// said about the credential, and the next attempt may well end otherwise.
+    /// Wraps the error of an authenticator that could not look: its directory does not answer, it has
+    /// too much to do. This says nothing about the credential, and is nobody's failed attempt.
     #[must_use]
     pub fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self { why: Arc::new(error), is_unavailable: true }
+        Self { error: Arc::new(error), is_unavailable: true }
     }
 
-    /// Whether nobody could look.
+    /// Whether the authenticator could not look, so that the same attempt may succeed later.
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
         self.is_unavailable
@@ -38,20 +38,20 @@ impl AuthnError {
     /// The error of the authenticator, to be told apart by type.
     #[must_use]
     pub fn get(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
-        &*self.why
+        &*self.error
     }
 }
 
 impl fmt::Debug for AuthnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.why, f)
+        fmt::Debug::fmt(&self.error, f)
     }
 }
 
 impl fmt::Display for AuthnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut told = Cut { to: f, left: LONGEST, is_cut: false };
-        match write!(told, "{}", self.why) {
+        match write!(told, "{}", self.error) {
             // Not the formatter's: nothing more was to be written.
             Err(_) if told.is_cut => Ok(()),
             other => other,
@@ -82,7 +82,7 @@ impl fmt::Write for Cut<'_, '_> {
 
 impl std::error::Error for AuthnError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.why.source()
+        self.error.source()
     }
 }
 

@@ -47,6 +47,14 @@ impl fmt::Debug for ProcessKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digest([u8; 32]);
 
+#[cfg(feature = "basic")]
+impl Digest {
+    /// Whether both are the same; takes equally long wherever they differ.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(&self.0, &other.0).is_ok()
+    }
+}
+
 impl Hash for Digest {
     /// A part of a digest is as evenly spread as any hash of it.
     fn hash<H: Hasher>(&self, state: &mut H) {

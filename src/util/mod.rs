@@ -3,12 +3,14 @@
 pub(crate) mod aggregate;
 #[cfg(feature = "rbac")]
 pub(crate) mod cowvec;
+#[cfg(any(feature = "basic", feature = "token-file"))]
+pub(crate) mod csv;
 #[cfg(any(feature = "abac", feature = "oidc", feature = "structured-chain"))]
 pub(crate) mod gojson;
 pub(crate) mod goquote;
 #[cfg(feature = "rbac")]
 pub(crate) mod intern;
-#[cfg(any(feature = "token-cache", feature = "token-file"))]
+#[cfg(any(feature = "basic", feature = "token-cache", feature = "token-file"))]
 pub(crate) mod keyed;
 pub(crate) mod nearest;
 #[cfg(any(feature = "node", feature = "rbac"))]

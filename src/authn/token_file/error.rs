@@ -1,6 +1,6 @@
 use super::super::{Reserved, UnixSeconds};
-use super::csv::CsvError;
 use super::hashed::FIRST_LINE;
+use crate::util::csv::CsvError;
 
 /// Why a file of tokens cannot be loaded. Never carries a token or a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,11 +2,11 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::ReservedNames;
-use super::csv::{Reader, Record, field};
 use super::error::{RowProblem, TokenFileError};
 use super::new::TokenDigest;
 use super::row::{HashedToken, read_expires};
 use crate::model::User;
+use crate::util::csv::{Reader, Record, field};
 
 /// The first line of the hashed form.
 pub const FIRST_LINE: &str = "# portcullis tokens, format 1";

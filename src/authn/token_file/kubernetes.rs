@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::csv::Reader;
 use super::error::{TokenFileError, TokenFileNotice};
 use super::{ReservedNames, Secret, reserved_name};
 use crate::model::User;
+use crate::util::csv::Reader;
 
 /// The records of the API server's CSV, tokens and all: for converting it. To look tokens up see
 /// [`TokenFile`](super::TokenFile).

@@ -35,7 +35,6 @@
 //! Absent on purpose: reading the file (see `source` and `webhook`), and audiences: a file knows none
 //! (S-AUTHN-12, see [`chain`](super::chain)).
 
-mod csv;
 mod error;
 mod hashed;
 mod kubernetes;
@@ -49,7 +48,6 @@ use std::collections::hash_map::Entry as Slot;
 use std::fmt;
 use std::hash::BuildHasherDefault;
 
-pub use csv::{CsvError, CsvProblem};
 pub use error::{RowProblem, TokenExpired, TokenFileError, TokenFileNotice};
 pub use hashed::{FIRST_LINE, HashedTokens};
 pub use kubernetes::{CsvToken, CsvTokens, strength};
@@ -61,6 +59,7 @@ use super::{
     TokenAuthenticator, UnixSeconds, ready, reserved_name,
 };
 use crate::model::User;
+pub use crate::util::csv::{CsvError, CsvProblem};
 use crate::util::keyed::{Digest, DigestHasher, ProcessKey};
 
 /// The tokens of one file, ready to be looked up.

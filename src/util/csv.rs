@@ -6,10 +6,10 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// One record; its fields are wiped when they are dropped, for some are tokens.
-pub(super) struct Record {
+pub(crate) struct Record {
     /// The line it begins on, counted from 1.
-    pub(super) line: usize,
-    pub(super) fields: Vec<Zeroizing<String>>,
+    pub(crate) line: usize,
+    pub(crate) fields: Vec<Zeroizing<String>>,
 }
 
 /// What is wrong with a quote.
@@ -51,7 +51,7 @@ impl fmt::Display for CsvError {
 impl std::error::Error for CsvError {}
 
 /// Reads records one after another.
-pub(super) struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     rest: &'t str,
     /// Lines read so far.
     line: usize,
@@ -73,7 +73,7 @@ impl Line<'_> {
 
 impl<'t> Reader<'t> {
     /// Begins at a line; those before it have been read otherwise.
-    pub(super) const fn new(text: &'t str, lines_before: usize) -> Self {
+    pub(crate) const fn new(text: &'t str, lines_before: usize) -> Self {
         Self { rest: text, line: lines_before }
     }
 
@@ -93,7 +93,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The next record; empty lines are passed over.
-    pub(super) fn next_record(&mut self) -> Result<Option<Record>, CsvError> {
+    pub(crate) fn next_record(&mut self) -> Result<Option<Record>, CsvError> {
         let mut line = loop {
             match self.next_line() {
                 None => return Ok(None),
@@ -195,7 +195,8 @@ impl Place {
 }
 
 /// A field as it must be written to be read back.
-pub(super) fn field(text: &str) -> std::borrow::Cow<'_, str> {
+#[cfg(feature = "token-file")]
+pub(crate) fn field(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains(['"', ',', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\"")).into()
     } else {
