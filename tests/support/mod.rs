@@ -1,5 +1,7 @@
 //! What several test modules need.
 
+#[cfg(all(feature = "kerberos", unix))]
+pub(crate) mod kdc;
 #[cfg(feature = "webhook")]
 pub(crate) mod tls;
 #[cfg(feature = "rbac")]

@@ -161,8 +161,18 @@ fn authenticator(token: &[u8]) -> Result<&[u8], TokenProblem> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A token as clients send it, with this for its authenticator.
+    pub(in super::super) fn sample(cipher: &[u8]) -> Vec<u8> {
+        spnego(&[KERBEROS], Some(&kerberos(cipher)))
+    }
+
+    /// The same without SPNEGO.
+    pub(in super::super) fn unwrapped(cipher: &[u8]) -> Vec<u8> {
+        kerberos(cipher)
+    }
 
     fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         let content = parts.concat();
