@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "login", feature = "oidc"))]
 pub(crate) mod oidc_provider;
+#[cfg(all(feature = "kerberos", unix))]
+pub(crate) mod kdc;
 #[cfg(feature = "webhook")]
 pub(crate) mod tls;
 #[cfg(feature = "rbac")]
