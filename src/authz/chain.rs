@@ -1,13 +1,22 @@
 //! Several authorizers, asked in order.
 
+#[cfg(feature = "conditional-authorization")]
+use std::cell::OnceCell;
+#[cfg(feature = "conditional-authorization")]
+use std::iter;
 use std::sync::Arc;
+
+#[cfg(feature = "live-groups")]
+use arc_swap::ArcSwapOption;
 
 #[cfg(feature = "conditional-authorization")]
 use super::Conditional;
-use super::{Authorizer, Resolved, Rules, SuperUser};
+#[cfg(feature = "live-groups")]
+use super::GroupResolver;
+use super::{Asker, Authorizer, GroupsUnknown, LIVE_GROUPS, Resolved, Rules, SuperUser};
 #[cfg(feature = "conditional-authorization")]
 use crate::api::authorization::ConditionalMode;
-use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict, groups};
+use crate::model::{Attributes, Decision, Explain, Moment, Request, Step, User, Verdict, groups};
 
 /// Authorizers in order: the first that allows or denies decides (S-CHAIN-1).
 ///
@@ -37,6 +46,8 @@ pub struct Chain {
     no_super_user: bool,
     on_failure: OnFailure,
     slow_runner: Option<SlowRunner>,
+    #[cfg(feature = "live-groups")]
+    live_groups: Option<GroupResolver>,
 }
 
 /// Calls what it is given, once, where waiting holds up nobody else.
@@ -67,12 +78,15 @@ struct Member {
 impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<&str> = self.names().collect();
-        f.debug_struct("Chain")
+        let mut chain = f.debug_struct("Chain");
+        chain
             .field("gates", &self.gates().collect::<Vec<_>>())
             .field("members", &names)
             .field("no_super_user", &self.no_super_user)
-            .field("on_failure", &self.on_failure)
-            .finish()
+            .field("on_failure", &self.on_failure);
+        #[cfg(feature = "live-groups")]
+        chain.field("live_groups", &self.live_groups);
+        chain.finish()
     }
 }
 
@@ -189,6 +203,56 @@ impl Chain {
         self
     }
 
+    /// The same chain, which asks everybody but its gates about users in the groups of now: see
+    /// [`live_groups`](super::live_groups) for the rules. An answer that had to do without the groups is a
+    /// denial with an error by [`LIVE_GROUPS`], whatever [`OnFailure`] says of members.
+    ///
+    /// Who is not known yet is looked up through the [runner](Self::with_slow_runner) of slow links, if the
+    /// source takes its time.
+    #[cfg(feature = "live-groups")]
+    #[must_use]
+    pub fn with_live_groups(mut self, groups: GroupResolver) -> Self {
+        self.live_groups = Some(groups);
+        self
+    }
+
+    /// Who replaces the groups of users, if somebody does.
+    #[cfg(feature = "live-groups")]
+    #[must_use]
+    pub const fn live_groups(&self) -> Option<&GroupResolver> {
+        self.live_groups.as_ref()
+    }
+
+    /// The user about whom the authorizers behind the gates are asked. For callers who ask a link by
+    /// itself, or look into its policy.
+    ///
+    /// # Errors
+    /// When the groups are to be replaced, and those of now are not to be had.
+    #[cfg_attr(
+        not(feature = "live-groups"),
+        expect(clippy::unnecessary_wraps, reason = "only live groups may be unknown")
+    )]
+    pub fn asker<'u>(&self, user: &'u User) -> Result<Asker<'u>, GroupsUnknown> {
+        #[cfg(feature = "live-groups")]
+        if let Some(groups) = &self.live_groups {
+            if let Some(known) = groups.known(user) {
+                return known;
+            }
+            let Some(runner) = self.slow_runner.as_ref().filter(|_| groups.is_slow()) else {
+                return groups.look_up(user);
+            };
+            let mut found = None;
+            runner(&mut || {
+                if found.is_none() {
+                    found = Some(groups.look_up(user));
+                }
+            });
+            return found
+                .unwrap_or_else(|| Err(groups.unknown(user, &super::LiveGroupsError::NotAsked)));
+        }
+        Ok(Asker::Presented(user))
+    }
+
     /// The names of the gates, in order.
     pub fn gates(&self) -> impl Iterator<Item = &str> {
         self.gates.iter().map(|gate| &*gate.name)
@@ -211,9 +275,14 @@ impl Chain {
         user: &User,
         namespace: &str,
     ) -> impl Iterator<Item = (&str, Rules)> {
-        self.members
-            .iter()
-            .map(move |member| (&*member.name, member.authorizer.rules_for(user, namespace)))
+        let asker = self.asker(user);
+        self.members.iter().map(move |member| {
+            let rules = match &asker {
+                Ok(user) => member.authorizer.rules_for(user, namespace),
+                Err(error) => Rules::incomplete(error.to_string()),
+            };
+            (&*member.name, rules)
+        })
     }
 
     fn ends_walk(&self, member: &Member) -> bool {
@@ -290,6 +359,76 @@ impl Chain {
         (self.gates.len()..).zip(&self.members)
     }
 
+    /// What the built-in step and the members say.
+    fn beyond_gates<'a>(&'a self, request: &'a Request<'a>, mut said: Said) -> Verdict<'a> {
+        if self.is_super_user(request.user) {
+            return Verdict::deferred(Decision::Allow, &SuperUser, request).by_link(SUPER_USER);
+        }
+        let ask = |_, member: &'a Member| self.ask(member, || member.authorizer.authorize(request));
+        walk(self, self.indexed_members(), ask, &mut said).unwrap_or_else(|| {
+            let undecided = if said.slow.is_empty() {
+                Verdict::deferred(Decision::NoOpinion, self, request)
+            } else {
+                Verdict::no_opinion(self.reason_with(said.slow, ask))
+            };
+            undecided.with_errors(said.errors)
+        })
+    }
+
+    /// An answer about a replaced user, for somebody who keeps it longer than that one. What is yet to
+    /// be written is written when asked for, by the same link about the same groups.
+    fn kept<'a>(
+        &'a self,
+        verdict: Verdict<'_>,
+        user: &'a User,
+        attributes: &'a Attributes<'a>,
+        replaced: &Arc<User>,
+    ) -> Verdict<'a> {
+        let link = verdict.link();
+        let member = self.links().find(|member| Some(&*member.name) == link);
+        let (by, name): (&dyn Explain, _) = match (link, member) {
+            (None, _) => (self, None),
+            (Some(_), Some(member)) => (member, Some(&*member.name)),
+            (Some(_), None) => (&SUPER_USER_STEP, Some(SUPER_USER)),
+        };
+        let (decision, moment, errors) =
+            (verdict.decision, verdict.moment(), verdict.errors.clone());
+        // Who is not to be asked twice has a text, or is asked for it now.
+        let is_slow = member.is_some_and(|member| member.is_slow);
+        let reason = is_slow.then(|| verdict.reason().into_owned());
+        let kept = match (verdict.into_text(), reason) {
+            (Some(text), _) => text,
+            (None, Some(reason)) => Verdict::new(decision, reason).with_errors(errors),
+            (None, None) => {
+                Verdict::deferred_for(decision, by, user, attributes).with_errors(errors)
+            }
+        };
+        let kept = kept.at(moment).asked_as(Arc::clone(replaced));
+        match name {
+            Some(name) => kept.by_link(name),
+            None => kept,
+        }
+    }
+
+    #[cfg(feature = "live-groups")]
+    const fn replaces_groups(&self) -> bool {
+        self.live_groups.is_some()
+    }
+
+    #[cfg(not(feature = "live-groups"))]
+    const fn replaces_groups(&self) -> bool {
+        false
+    }
+
+    /// The name of the source of groups.
+    fn groups_from(&self) -> &str {
+        #[cfg(feature = "live-groups")]
+        if let Some(groups) = &self.live_groups {
+            return groups.name();
+        }
+        ""
+    }
+
     /// The collected reason when some must not be asked again: what those said is known.
     fn reason_with<'a>(
         &'a self,
@@ -323,6 +462,16 @@ impl Chain {
     /// ```
     #[must_use]
     pub fn principal(&self, user: &Arc<User>) -> ChainPrincipal {
+        ChainPrincipal {
+            chain: self.clone(),
+            met: self.meet(user),
+            #[cfg(feature = "live-groups")]
+            replaced: ArcSwapOption::empty(),
+        }
+    }
+
+    /// Has every link meet a user.
+    fn meet(&self, user: &Arc<User>) -> Met {
         let resolve = |member: &Member| match member.authorizer.resolve(user) {
             Some(resolved) => resolved,
             None => Box::new(Unresolved {
@@ -330,11 +479,10 @@ impl Chain {
                 user: Arc::clone(user),
             }),
         };
-        ChainPrincipal {
-            chain: self.clone(),
+        Met {
             user: Arc::clone(user),
             is_super_user: self.is_super_user(user),
-            met: self.links().map(resolve).collect(),
+            by: self.links().map(resolve).collect(),
         }
     }
 }
@@ -354,6 +502,11 @@ struct Said {
     errors: Vec<String>,
     /// Reasons of those that are not to be asked twice, with their place among the links.
     slow: Vec<(usize, String)>,
+}
+
+/// Nothing is decided as long as nobody knows the groups: a denial for one of them may be missing.
+fn without_groups<'a>(error: &GroupsUnknown) -> Verdict<'a> {
+    Verdict::deny("").with_error(error.to_string()).by_link(LIVE_GROUPS)
 }
 
 /// The first that decides.
@@ -425,20 +578,37 @@ impl Chain {
     pub fn walk<'a>(&'a self, request: &'a Request<'a>) -> Walk<'a> {
         let (mut answers, mut unasked) = (Vec::new(), Vec::new());
         let mut decided: Option<Verdict<'a>> = None;
-        let mut errors = Vec::new();
-        let step = (!self.no_super_user).then_some(None);
-        let links = self.gates.iter().map(Some).chain(step).chain(self.members.iter().map(Some));
-        for link in links {
-            let name = link.map_or(SUPER_USER, |member| &*member.name);
+        let (mut errors, mut asker) = (Vec::new(), Asker::Presented(request.user));
+        let members = self.members.iter().map(Turn::Of);
+        let steps = [
+            self.replaces_groups().then_some(Turn::Groups),
+            (!self.no_super_user).then_some(Turn::SuperUser),
+        ];
+        let turns = self.gates.iter().map(Turn::Of).chain(steps.into_iter().flatten());
+        for turn in turns.chain(members) {
+            let name = turn.name();
             if decided.is_some() {
                 unasked.push(name);
                 continue;
             }
-            let verdict = match link {
-                Some(member) => self.ask(member, || member.authorizer.authorize(request)),
-                None => SUPER_USER_STEP.authorize(request),
+            let verdict = match (&turn, &asker) {
+                (Turn::Groups, _) => match self.asker(request.user) {
+                    Ok(found) => {
+                        let verdict = Verdict::no_opinion(self.told(request.user, &found));
+                        asker = found;
+                        answers.push(LinkAnswer { name, verdict });
+                        continue;
+                    }
+                    Err(error) => Verdict::deny("").with_error(error.to_string()),
+                },
+                (turn, Asker::Presented(_)) => self.ask_in_turn(turn, request),
+                (turn, Asker::Replaced(user)) => {
+                    let replaced = Request { user, attributes: request.attributes };
+                    let verdict = self.ask_in_turn(turn, &replaced).by_link(name);
+                    self.kept(verdict, request.user, &request.attributes, user)
+                }
             };
-            let ends_walk = link.is_some_and(|member| self.ends_walk(member));
+            let ends_walk = matches!(&turn, Turn::Of(member) if self.ends_walk(member));
             decided = match verdict.decision {
                 Decision::Allow | Decision::Deny => Some(verdict.clone().by_link(name)),
                 Decision::NoOpinion if ends_walk && !verdict.errors.is_empty() => {
@@ -452,10 +622,53 @@ impl Chain {
             answers.push(LinkAnswer { name, verdict });
         }
         let verdict = decided.unwrap_or_else(|| {
-            let reasons = answers.iter().map(|answer| answer.verdict.reason().into_owned());
+            let opinions = answers.iter().filter(|answer| answer.name != LIVE_GROUPS);
+            let reasons = opinions.map(|answer| answer.verdict.reason().into_owned());
             Verdict::no_opinion(joined(reasons)).with_errors(errors)
         });
         Walk { answers, unasked, verdict }
+    }
+
+    fn ask_in_turn<'a>(&'a self, turn: &Turn<'a>, request: &'a Request<'a>) -> Verdict<'a> {
+        match turn {
+            Turn::Of(member) => self.ask(member, || member.authorizer.authorize(request)),
+            Turn::Groups | Turn::SuperUser => SUPER_USER_STEP.authorize(request),
+        }
+    }
+
+    /// What became of the groups of a user, in one line.
+    fn told(&self, user: &User, asker: &Asker<'_>) -> String {
+        let Asker::Replaced(replaced) = asker else {
+            return "groups as presented: those of this user are not replaced".to_owned();
+        };
+        let list = |groups: &[String]| match groups {
+            [] => "none".to_owned(),
+            groups => groups.join(", "),
+        };
+        let gone: Vec<String> =
+            user.groups.iter().filter(|group| !replaced.is_member(group)).cloned().collect();
+        let gone = match gone.is_empty() {
+            true => String::new(),
+            false => format!("; gone: {}", list(&gone)),
+        };
+        format!("groups replaced by those of {}: {}{gone}", self.groups_from(), list(&replaced.groups))
+    }
+}
+
+/// Who is asked next, in a walk.
+enum Turn<'a> {
+    Of(&'a Member),
+    Groups,
+    SuperUser,
+}
+
+impl<'a> Turn<'a> {
+    fn name(&self) -> &'a str {
+        match self {
+            Self::Of(member) => &member.name,
+            Self::Groups => LIVE_GROUPS,
+            Self::SuperUser => SUPER_USER,
+        }
     }
 }
 
@@ -471,17 +684,15 @@ impl Authorizer for Chain {
         if let Some(verdict) = walk(self, self.closed_gates(request.user), ask, &mut said) {
             return verdict;
         }
-        if self.is_super_user(request.user) {
-            return Verdict::deferred(Decision::Allow, &SuperUser, request).by_link(SUPER_USER);
+        match self.asker(request.user) {
+            Ok(Asker::Presented(_)) => self.beyond_gates(request, said),
+            Ok(Asker::Replaced(user)) => {
+                let replaced = Request { user: &user, attributes: request.attributes };
+                let verdict = self.beyond_gates(&replaced, said);
+                self.kept(verdict, request.user, &request.attributes, &user)
+            }
+            Err(error) => without_groups(&error),
         }
-        walk(self, self.indexed_members(), ask, &mut said).unwrap_or_else(|| {
-            let undecided = if said.slow.is_empty() {
-                Verdict::deferred(Decision::NoOpinion, self, request)
-            } else {
-                Verdict::no_opinion(self.reason_with(said.slow, ask))
-            };
-            undecided.with_errors(said.errors)
-        })
     }
 
     /// The union of S-COND-7, which nobody is asked for whose answers depend on nothing.
@@ -491,14 +702,24 @@ impl Authorizer for Chain {
         if mode == ConditionalMode::Unsupported {
             return self.authorize(request).into();
         }
-        let ask = |member: &Member| {
+        let ask = |member: &Member, request: &Request<'_>| {
             (member.name.to_string(), self.ask_conditionally(member, request, mode))
         };
-        let gates = self.closed_gates(request.user).map(|(_, gate)| ask(gate));
-        let step = self
-            .is_super_user(request.user)
-            .then(|| (SUPER_USER.to_owned(), SUPER_USER_STEP.authorize(request).into()));
-        Conditional::of_union(gates.chain(step).chain(self.members.iter().map(ask)))
+        let gates = self.closed_gates(request.user).map(|(_, gate)| ask(gate, request));
+        // Nobody needs the groups of somebody whom a gate has refused.
+        let asker = OnceCell::new();
+        let asker = || asker.get_or_init(|| self.asker(request.user)).as_ref();
+        let unknown = iter::once_with(|| asker().err().map(without_groups)).flatten();
+        let unknown = unknown.map(|verdict| (LIVE_GROUPS.to_owned(), verdict.into()));
+        let about = |user| Request { user, attributes: request.attributes };
+        let step = iter::once_with(|| asker().ok().filter(|user| self.is_super_user(user)));
+        let step = step.flatten().map(|user| {
+            (SUPER_USER.to_owned(), SUPER_USER_STEP.authorize(&about(user)).into())
+        });
+        let members = self.members.iter();
+        let members =
+            members.filter_map(|member| asker().ok().map(|user| ask(member, &about(user))));
+        Conditional::of_union(gates.chain(unknown).chain(step).chain(members))
     }
 
     /// Lists concatenated in order (S-CHAIN-4).
@@ -511,6 +732,46 @@ impl Authorizer for Chain {
             all.errors.extend(rules.errors);
         }
         all
+    }
+}
+
+// It is asked again, about the same user: one that has changed its mind has no reason for what it had
+// answered.
+impl Explain for Member {
+    fn reason(&self, request: &Request<'_>, decision: Decision) -> String {
+        let verdict = self.authorizer.authorize(request);
+        if verdict.decision == decision { verdict.reason().into_owned() } else { String::new() }
+    }
+
+    fn path(&self, request: &Request<'_>, decision: Decision) -> Vec<Step> {
+        let verdict = self.authorizer.authorize(request);
+        if verdict.decision == decision { verdict.path() } else { Vec::new() }
+    }
+
+    fn reason_at(&self, request: &Request<'_>, decision: Decision, moment: Moment) -> String {
+        self.again(request, decision, moment).reason().into_owned()
+    }
+
+    fn path_at(&self, request: &Request<'_>, decision: Decision, moment: Moment) -> Vec<Step> {
+        self.again(request, decision, moment).path()
+    }
+
+    fn grant_ends(&self, request: &Request<'_>, moment: Moment) -> Option<Moment> {
+        self.again(request, Decision::Allow, moment).grant_ends()
+    }
+}
+
+impl Member {
+    /// What it had said at that moment. What is granted by the clock may have ended meanwhile.
+    fn again<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        decision: Decision,
+        moment: Moment,
+    ) -> Verdict<'a> {
+        let mut verdict = self.authorizer.authorize(request).at(Some(moment));
+        verdict.decision = decision;
+        verdict
     }
 }
 
@@ -531,46 +792,101 @@ impl Explain for Chain {
 /// [`RevocationGate`](super::RevocationGate) asks the newest list all the same.
 pub struct ChainPrincipal {
     chain: Chain,
+    met: Met,
+    /// The user in the groups of now, since they last changed.
+    #[cfg(feature = "live-groups")]
+    replaced: ArcSwapOption<Met>,
+}
+
+/// A user, and everybody who has met them.
+struct Met {
     user: Arc<User>,
     is_super_user: bool,
     /// The gates, then the members.
-    met: Box<[Box<dyn Resolved>]>,
+    by: Box<[Box<dyn Resolved>]>,
 }
 
 impl std::fmt::Debug for ChainPrincipal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChainPrincipal").field("user", &self.user.name).finish_non_exhaustive()
+        f.debug_struct("ChainPrincipal").field("user", &self.met.user.name).finish_non_exhaustive()
     }
 }
 
 impl ChainPrincipal {
-    /// Whom it stands for.
+    /// Whom it stands for, as presented.
     #[must_use]
     pub fn user(&self) -> &User {
-        &self.user
+        &self.met.user
     }
 
     /// Answers one request of the user.
     pub fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
-        let chain = &self.chain;
+        let (chain, met) = (&self.chain, &self.met);
         let mut said = Said::default();
-        // There is one that has met the user for each link.
-        let ask = |index: usize, member: &Member| match self.met.get(index) {
-            Some(met) => chain.ask(member, || met.authorize(attributes)),
-            None => Verdict::no_opinion(""),
-        };
-        if let Some(verdict) = walk(chain, chain.closed_gates(&self.user), ask, &mut said) {
+        let ask = |index, member: &Member| met.ask(chain, index, member, attributes);
+        if let Some(verdict) = walk(chain, chain.closed_gates(&met.user), ask, &mut said) {
             return verdict;
         }
-        if self.is_super_user {
-            return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes)
+        match chain.asker(&met.user) {
+            Ok(Asker::Presented(_)) => chain.beyond_gates_met(met, attributes, said),
+            #[cfg(not(feature = "live-groups"))]
+            Ok(Asker::Replaced(_)) => chain.beyond_gates_met(met, attributes, said),
+            #[cfg(feature = "live-groups")]
+            Ok(Asker::Replaced(user)) => {
+                let last = self.replaced.load();
+                let verdict = match last.as_deref().filter(|last| Arc::ptr_eq(&last.user, &user)) {
+                    Some(last) => {
+                        let verdict = chain.beyond_gates_met(last, attributes, said);
+                        chain.kept(verdict, &met.user, attributes, &user)
+                    }
+                    None => {
+                        let now = Arc::new(chain.meet(&user));
+                        self.replaced.store(Some(Arc::clone(&now)));
+                        let verdict = chain.beyond_gates_met(&now, attributes, said);
+                        chain.kept(verdict, &met.user, attributes, &user)
+                    }
+                };
+                verdict
+            }
+            Err(error) => without_groups(&error),
+        }
+    }
+}
+
+impl Met {
+    fn ask<'a>(
+        &'a self,
+        chain: &Chain,
+        index: usize,
+        member: &Member,
+        attributes: &'a Attributes<'a>,
+    ) -> Verdict<'a> {
+        // There is one that has met the user for each link.
+        match self.by.get(index) {
+            Some(met) => chain.ask(member, || met.authorize(attributes)),
+            None => Verdict::no_opinion(""),
+        }
+    }
+}
+
+impl Chain {
+    /// [`Self::beyond_gates`], by those who have met the user.
+    fn beyond_gates_met<'a>(
+        &'a self,
+        met: &'a Met,
+        attributes: &'a Attributes<'a>,
+        mut said: Said,
+    ) -> Verdict<'a> {
+        if met.is_super_user {
+            return Verdict::deferred_for(Decision::Allow, &SuperUser, &met.user, attributes)
                 .by_link(SUPER_USER);
         }
-        walk(chain, chain.indexed_members(), ask, &mut said).unwrap_or_else(|| {
+        let ask = |index, member: &Member| met.ask(self, index, member, attributes);
+        walk(self, self.indexed_members(), ask, &mut said).unwrap_or_else(|| {
             let undecided = if said.slow.is_empty() {
-                Verdict::deferred_for(Decision::NoOpinion, chain, &self.user, attributes)
+                Verdict::deferred_for(Decision::NoOpinion, self, &met.user, attributes)
             } else {
-                Verdict::no_opinion(chain.reason_with(said.slow, ask))
+                Verdict::no_opinion(self.reason_with(said.slow, ask))
             };
             undecided.with_errors(said.errors)
         })
