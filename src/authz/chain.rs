@@ -1,22 +1,30 @@
 //! Several authorizers, asked in order.
 
+mod principal;
+mod replaced;
+mod walk;
+
 #[cfg(feature = "conditional-authorization")]
 use std::cell::OnceCell;
 #[cfg(feature = "conditional-authorization")]
 use std::iter;
 use std::sync::Arc;
 
-#[cfg(feature = "live-groups")]
-use arc_swap::ArcSwapOption;
-
 #[cfg(feature = "conditional-authorization")]
 use super::Conditional;
 #[cfg(feature = "live-groups")]
 use super::GroupResolver;
-use super::{Asker, Authorizer, GroupsUnknown, LIVE_GROUPS, Resolved, Rules, SuperUser};
+#[cfg(feature = "conditional-authorization")]
+use super::LIVE_GROUPS;
+use super::{Asker, Authorizer, Rules, SuperUser};
 #[cfg(feature = "conditional-authorization")]
 use crate::api::authorization::ConditionalMode;
-use crate::model::{Attributes, Decision, Explain, Moment, Request, Step, User, Verdict, groups};
+use crate::model::{Decision, Explain, Request, Step, User, Verdict, groups};
+
+pub use principal::ChainPrincipal;
+pub use walk::{LinkAnswer, Walk};
+
+use replaced::without_groups;
 
 /// Authorizers in order: the first that allows or denies decides (S-CHAIN-1).
 ///
@@ -203,56 +211,6 @@ impl Chain {
         self
     }
 
-    /// The same chain, which asks everybody but its gates about users in the groups of now: see
-    /// [`live_groups`](super::live_groups) for the rules. An answer that had to do without the groups is a
-    /// denial with an error by [`LIVE_GROUPS`], whatever [`OnFailure`] says of members.
-    ///
-    /// Who is not known yet is looked up through the [runner](Self::with_slow_runner) of slow links, if the
-    /// source takes its time.
-    #[cfg(feature = "live-groups")]
-    #[must_use]
-    pub fn with_live_groups(mut self, groups: GroupResolver) -> Self {
-        self.live_groups = Some(groups);
-        self
-    }
-
-    /// Who replaces the groups of users, if somebody does.
-    #[cfg(feature = "live-groups")]
-    #[must_use]
-    pub const fn live_groups(&self) -> Option<&GroupResolver> {
-        self.live_groups.as_ref()
-    }
-
-    /// The user about whom the authorizers behind the gates are asked. For callers who ask a link by
-    /// itself, or look into its policy.
-    ///
-    /// # Errors
-    /// When the groups are to be replaced, and those of now are not to be had.
-    #[cfg_attr(
-        not(feature = "live-groups"),
-        expect(clippy::unnecessary_wraps, reason = "only live groups may be unknown")
-    )]
-    pub fn asker<'u>(&self, user: &'u User) -> Result<Asker<'u>, GroupsUnknown> {
-        #[cfg(feature = "live-groups")]
-        if let Some(groups) = &self.live_groups {
-            if let Some(known) = groups.known(user) {
-                return known;
-            }
-            let Some(runner) = self.slow_runner.as_ref().filter(|_| groups.is_slow()) else {
-                return groups.look_up(user);
-            };
-            let mut found = None;
-            runner(&mut || {
-                if found.is_none() {
-                    found = Some(groups.look_up(user));
-                }
-            });
-            return found
-                .unwrap_or_else(|| Err(groups.unknown(user, &super::LiveGroupsError::NotAsked)));
-        }
-        Ok(Asker::Presented(user))
-    }
-
     /// The names of the gates, in order.
     pub fn gates(&self) -> impl Iterator<Item = &str> {
         self.gates.iter().map(|gate| &*gate.name)
@@ -365,7 +323,7 @@ impl Chain {
             return Verdict::deferred(Decision::Allow, &SuperUser, request).by_link(SUPER_USER);
         }
         let ask = |_, member: &'a Member| self.ask(member, || member.authorizer.authorize(request));
-        walk(self, self.indexed_members(), ask, &mut said).unwrap_or_else(|| {
+        first_to_decide(self, self.indexed_members(), ask, &mut said).unwrap_or_else(|| {
             let undecided = if said.slow.is_empty() {
                 Verdict::deferred(Decision::NoOpinion, self, request)
             } else {
@@ -373,60 +331,6 @@ impl Chain {
             };
             undecided.with_errors(said.errors)
         })
-    }
-
-    /// An answer about a replaced user, for somebody who keeps it longer than that one. What is yet to
-    /// be written is written when asked for, by the same link about the same groups.
-    fn kept<'a>(
-        &'a self,
-        verdict: Verdict<'_>,
-        user: &'a User,
-        attributes: &'a Attributes<'a>,
-        replaced: &Arc<User>,
-    ) -> Verdict<'a> {
-        let link = verdict.link();
-        let member = self.links().find(|member| Some(&*member.name) == link);
-        let (by, name): (&dyn Explain, _) = match (link, member) {
-            (None, _) => (self, None),
-            (Some(_), Some(member)) => (member, Some(&*member.name)),
-            (Some(_), None) => (&SUPER_USER_STEP, Some(SUPER_USER)),
-        };
-        let (decision, moment, errors) =
-            (verdict.decision, verdict.moment(), verdict.errors.clone());
-        // Who is not to be asked twice has a text, or is asked for it now.
-        let is_slow = member.is_some_and(|member| member.is_slow);
-        let reason = is_slow.then(|| verdict.reason().into_owned());
-        let kept = match (verdict.into_text(), reason) {
-            (Some(text), _) => text,
-            (None, Some(reason)) => Verdict::new(decision, reason).with_errors(errors),
-            (None, None) => {
-                Verdict::deferred_for(decision, by, user, attributes).with_errors(errors)
-            }
-        };
-        let kept = kept.at(moment).asked_as(Arc::clone(replaced));
-        match name {
-            Some(name) => kept.by_link(name),
-            None => kept,
-        }
-    }
-
-    #[cfg(feature = "live-groups")]
-    const fn replaces_groups(&self) -> bool {
-        self.live_groups.is_some()
-    }
-
-    #[cfg(not(feature = "live-groups"))]
-    const fn replaces_groups(&self) -> bool {
-        false
-    }
-
-    /// The name of the source of groups.
-    fn groups_from(&self) -> &str {
-        #[cfg(feature = "live-groups")]
-        if let Some(groups) = &self.live_groups {
-            return groups.name();
-        }
-        ""
     }
 
     /// The collected reason when some must not be asked again: what those said is known.
@@ -447,44 +351,6 @@ impl Chain {
     fn is_super_user(&self, user: &User) -> bool {
         !self.no_super_user && user.is_member(groups::MASTERS)
     }
-
-    /// Resolves a user once, for callers that decide often for one identity.
-    ///
-    /// ```
-    /// use portcullis::authz::{AlwaysDeny, Chain};
-    /// use portcullis::model::{Attributes, ResourceAttributes, User};
-    ///
-    /// let chain = Chain::new().with("AlwaysDeny", AlwaysDeny);
-    /// let root = chain.principal(&User::new("root").with_groups(["system:masters"]).into());
-    /// let get = Attributes::Resource(ResourceAttributes::new("get", "secrets"));
-    /// assert!(root.authorize(&get).is_allowed());
-    /// assert!(!chain.principal(&User::new("jane").into()).authorize(&get).is_allowed());
-    /// ```
-    #[must_use]
-    pub fn principal(&self, user: &Arc<User>) -> ChainPrincipal {
-        ChainPrincipal {
-            chain: self.clone(),
-            met: self.meet(user),
-            #[cfg(feature = "live-groups")]
-            replaced: ArcSwapOption::empty(),
-        }
-    }
-
-    /// Has every link meet a user.
-    fn meet(&self, user: &Arc<User>) -> Met {
-        let resolve = |member: &Member| match member.authorizer.resolve(user) {
-            Some(resolved) => resolved,
-            None => Box::new(Unresolved {
-                authorizer: Arc::clone(&member.authorizer),
-                user: Arc::clone(user),
-            }),
-        };
-        Met {
-            user: Arc::clone(user),
-            is_super_user: self.is_super_user(user),
-            by: self.links().map(resolve).collect(),
-        }
-    }
 }
 
 impl Member {
@@ -504,13 +370,8 @@ struct Said {
     slow: Vec<(usize, String)>,
 }
 
-/// Nothing is decided as long as nobody knows the groups: a denial for one of them may be missing.
-fn without_groups<'a>(error: &GroupsUnknown) -> Verdict<'a> {
-    Verdict::deny("").with_error(error.to_string()).by_link(LIVE_GROUPS)
-}
-
 /// The first that decides.
-fn walk<'a>(
+fn first_to_decide<'a>(
     chain: &'a Chain,
     members: impl Iterator<Item = (usize, &'a Member)>,
     ask: impl Fn(usize, &'a Member) -> Verdict<'a>,
@@ -540,138 +401,6 @@ fn joined(reasons: impl Iterator<Item = String>) -> String {
     reasons.join("\n")
 }
 
-/// How a link answered.
-#[derive(Debug, Clone)]
-pub struct LinkAnswer<'a> {
-    /// The name of the link; `system:masters` for the built-in step.
-    pub name: &'a str,
-    /// Its own answer.
-    pub verdict: Verdict<'a>,
-}
-
-/// A request on its way through a chain.
-#[derive(Debug, Clone)]
-pub struct Walk<'a> {
-    /// Who was asked, in order: the last one decided, if anybody did.
-    pub answers: Vec<LinkAnswer<'a>>,
-    /// The names of those who were not asked any more.
-    pub unasked: Vec<&'a str>,
-    /// What it came to, as [`Chain::authorize`](Authorizer::authorize) answers.
-    pub verdict: Verdict<'a>,
-}
-
-impl Chain {
-    /// Answers one request and keeps what every link said on the way. Each is asked once.
-    ///
-    /// ```
-    /// use portcullis::authz::{AlwaysAllow, AlwaysDeny, Chain};
-    /// use portcullis::model::{Request, User};
-    ///
-    /// let chain = Chain::new().with("AlwaysDeny", AlwaysDeny).with("AlwaysAllow", AlwaysAllow);
-    /// let jane = User::new("jane");
-    /// let request = Request::non_resource(&jane, "get", "/");
-    /// let walk = chain.walk(&request);
-    /// assert_eq!(walk.answers[1].verdict.reason(), "Everything is forbidden.");
-    /// assert_eq!(walk.verdict.link(), Some("AlwaysAllow"));
-    /// ```
-    #[must_use]
-    pub fn walk<'a>(&'a self, request: &'a Request<'a>) -> Walk<'a> {
-        let (mut answers, mut unasked) = (Vec::new(), Vec::new());
-        let mut decided: Option<Verdict<'a>> = None;
-        let (mut errors, mut asker) = (Vec::new(), Asker::Presented(request.user));
-        let members = self.members.iter().map(Turn::Of);
-        let steps = [
-            self.replaces_groups().then_some(Turn::Groups),
-            (!self.no_super_user).then_some(Turn::SuperUser),
-        ];
-        let turns = self.gates.iter().map(Turn::Of).chain(steps.into_iter().flatten());
-        for turn in turns.chain(members) {
-            let name = turn.name();
-            if decided.is_some() {
-                unasked.push(name);
-                continue;
-            }
-            let verdict = match (&turn, &asker) {
-                (Turn::Groups, _) => match self.asker(request.user) {
-                    Ok(found) => {
-                        let verdict = Verdict::no_opinion(self.told(request.user, &found));
-                        asker = found;
-                        answers.push(LinkAnswer { name, verdict });
-                        continue;
-                    }
-                    Err(error) => Verdict::deny("").with_error(error.to_string()),
-                },
-                (turn, Asker::Presented(_)) => self.ask_in_turn(turn, request),
-                (turn, Asker::Replaced(user)) => {
-                    let replaced = Request { user, attributes: request.attributes };
-                    let verdict = self.ask_in_turn(turn, &replaced).by_link(name);
-                    self.kept(verdict, request.user, &request.attributes, user)
-                }
-            };
-            let ends_walk = matches!(&turn, Turn::Of(member) if self.ends_walk(member));
-            decided = match verdict.decision {
-                Decision::Allow | Decision::Deny => Some(verdict.clone().by_link(name)),
-                Decision::NoOpinion if ends_walk && !verdict.errors.is_empty() => {
-                    Some(Verdict::deny("").with_errors(verdict.errors.clone()).by_link(name))
-                }
-                Decision::NoOpinion => {
-                    errors.extend(verdict.errors.iter().cloned());
-                    None
-                }
-            };
-            answers.push(LinkAnswer { name, verdict });
-        }
-        let verdict = decided.unwrap_or_else(|| {
-            let opinions = answers.iter().filter(|answer| answer.name != LIVE_GROUPS);
-            let reasons = opinions.map(|answer| answer.verdict.reason().into_owned());
-            Verdict::no_opinion(joined(reasons)).with_errors(errors)
-        });
-        Walk { answers, unasked, verdict }
-    }
-
-    fn ask_in_turn<'a>(&'a self, turn: &Turn<'a>, request: &'a Request<'a>) -> Verdict<'a> {
-        match turn {
-            Turn::Of(member) => self.ask(member, || member.authorizer.authorize(request)),
-            Turn::Groups | Turn::SuperUser => SUPER_USER_STEP.authorize(request),
-        }
-    }
-
-    /// What became of the groups of a user, in one line.
-    fn told(&self, user: &User, asker: &Asker<'_>) -> String {
-        let Asker::Replaced(replaced) = asker else {
-            return "groups as presented: those of this user are not replaced".to_owned();
-        };
-        let list = |groups: &[String]| match groups {
-            [] => "none".to_owned(),
-            groups => groups.join(", "),
-        };
-        let gone: Vec<String> =
-            user.groups.iter().filter(|group| !replaced.is_member(group)).cloned().collect();
-        let gone = match gone.is_empty() {
-            true => String::new(),
-            false => format!("; gone: {}", list(&gone)),
-        };
-        format!("groups replaced by those of {}: {}{gone}", self.groups_from(), list(&replaced.groups))
-    }
-}
-
-/// Who is asked next, in a walk.
-enum Turn<'a> {
-    Of(&'a Member),
-    Groups,
-    SuperUser,
-}
-
-impl<'a> Turn<'a> {
-    fn name(&self) -> &'a str {
-        match self {
-            Self::Of(member) => &member.name,
-            Self::Groups => LIVE_GROUPS,
-            Self::SuperUser => SUPER_USER,
-        }
-    }
-}
-
 /// What the built-in step is called where links are named.
 const SUPER_USER: &str = groups::MASTERS;
 
@@ -681,7 +410,7 @@ impl Authorizer for Chain {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
         let ask = |_, member: &'a Member| self.ask(member, || member.authorizer.authorize(request));
         let mut said = Said::default();
-        if let Some(verdict) = walk(self, self.closed_gates(request.user), ask, &mut said) {
+        if let Some(verdict) = first_to_decide(self, self.closed_gates(request.user), ask, &mut said) {
             return verdict;
         }
         match self.asker(request.user) {
@@ -735,46 +464,6 @@ impl Authorizer for Chain {
     }
 }
 
-// It is asked again, about the same user: one that has changed its mind has no reason for what it had
-// answered.
-impl Explain for Member {
-    fn reason(&self, request: &Request<'_>, decision: Decision) -> String {
-        let verdict = self.authorizer.authorize(request);
-        if verdict.decision == decision { verdict.reason().into_owned() } else { String::new() }
-    }
-
-    fn path(&self, request: &Request<'_>, decision: Decision) -> Vec<Step> {
-        let verdict = self.authorizer.authorize(request);
-        if verdict.decision == decision { verdict.path() } else { Vec::new() }
-    }
-
-    fn reason_at(&self, request: &Request<'_>, decision: Decision, moment: Moment) -> String {
-        self.again(request, decision, moment).reason().into_owned()
-    }
-
-    fn path_at(&self, request: &Request<'_>, decision: Decision, moment: Moment) -> Vec<Step> {
-        self.again(request, decision, moment).path()
-    }
-
-    fn grant_ends(&self, request: &Request<'_>, moment: Moment) -> Option<Moment> {
-        self.again(request, Decision::Allow, moment).grant_ends()
-    }
-}
-
-impl Member {
-    /// What it had said at that moment. What is granted by the clock may have ended meanwhile.
-    fn again<'a>(
-        &'a self,
-        request: &'a Request<'a>,
-        decision: Decision,
-        moment: Moment,
-    ) -> Verdict<'a> {
-        let mut verdict = self.authorizer.authorize(request).at(Some(moment));
-        verdict.decision = decision;
-        verdict
-    }
-}
-
 impl Explain for Chain {
     /// The reasons of those without an opinion, one a line (S-CHAIN-2).
     fn reason(&self, request: &Request<'_>, _: Decision) -> String {
@@ -783,149 +472,6 @@ impl Explain for Chain {
 
     fn path(&self, _: &Request<'_>, _: Decision) -> Vec<Step> {
         Vec::new()
-    }
-}
-
-/// A user whom every member of a chain has met.
-///
-/// Answers as the chain did when it was made; take a new one when the policy has changed. A
-/// [`RevocationGate`](super::RevocationGate) asks the newest list all the same.
-pub struct ChainPrincipal {
-    chain: Chain,
-    met: Met,
-    /// The user in the groups of now, since they last changed.
-    #[cfg(feature = "live-groups")]
-    replaced: ArcSwapOption<Met>,
-}
-
-/// A user, and everybody who has met them.
-struct Met {
-    user: Arc<User>,
-    is_super_user: bool,
-    /// The gates, then the members.
-    by: Box<[Box<dyn Resolved>]>,
-}
-
-impl std::fmt::Debug for ChainPrincipal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChainPrincipal").field("user", &self.met.user.name).finish_non_exhaustive()
-    }
-}
-
-impl ChainPrincipal {
-    /// Whom it stands for, as presented.
-    #[must_use]
-    pub fn user(&self) -> &User {
-        &self.met.user
-    }
-
-    /// Answers one request of the user.
-    pub fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
-        let (chain, met) = (&self.chain, &self.met);
-        let mut said = Said::default();
-        let ask = |index, member: &Member| met.ask(chain, index, member, attributes);
-        if let Some(verdict) = walk(chain, chain.closed_gates(&met.user), ask, &mut said) {
-            return verdict;
-        }
-        match chain.asker(&met.user) {
-            Ok(Asker::Presented(_)) => chain.beyond_gates_met(met, attributes, said),
-            #[cfg(not(feature = "live-groups"))]
-            Ok(Asker::Replaced(_)) => chain.beyond_gates_met(met, attributes, said),
-            #[cfg(feature = "live-groups")]
-            Ok(Asker::Replaced(user)) => {
-                let last = self.replaced.load();
-                let verdict = match last.as_deref().filter(|last| Arc::ptr_eq(&last.user, &user)) {
-                    Some(last) => {
-                        let verdict = chain.beyond_gates_met(last, attributes, said);
-                        chain.kept(verdict, &met.user, attributes, &user)
-                    }
-                    None => {
-                        let now = Arc::new(chain.meet(&user));
-                        self.replaced.store(Some(Arc::clone(&now)));
-                        let verdict = chain.beyond_gates_met(&now, attributes, said);
-                        chain.kept(verdict, &met.user, attributes, &user)
-                    }
-                };
-                verdict
-            }
-            Err(error) => without_groups(&error),
-        }
-    }
-}
-
-impl Met {
-    fn ask<'a>(
-        &'a self,
-        chain: &Chain,
-        index: usize,
-        member: &Member,
-        attributes: &'a Attributes<'a>,
-    ) -> Verdict<'a> {
-        // There is one that has met the user for each link.
-        match self.by.get(index) {
-            Some(met) => chain.ask(member, || met.authorize(attributes)),
-            None => Verdict::no_opinion(""),
-        }
-    }
-}
-
-impl Chain {
-    /// [`Self::beyond_gates`], by those who have met the user.
-    fn beyond_gates_met<'a>(
-        &'a self,
-        met: &'a Met,
-        attributes: &'a Attributes<'a>,
-        mut said: Said,
-    ) -> Verdict<'a> {
-        if met.is_super_user {
-            return Verdict::deferred_for(Decision::Allow, &SuperUser, &met.user, attributes)
-                .by_link(SUPER_USER);
-        }
-        let ask = |index, member: &Member| met.ask(self, index, member, attributes);
-        walk(self, self.indexed_members(), ask, &mut said).unwrap_or_else(|| {
-            let undecided = if said.slow.is_empty() {
-                Verdict::deferred_for(Decision::NoOpinion, self, &met.user, attributes)
-            } else {
-                Verdict::no_opinion(self.reason_with(said.slow, ask))
-            };
-            undecided.with_errors(said.errors)
-        })
-    }
-}
-
-/// An authorizer that gains nothing from meeting its user beforehand.
-struct Unresolved {
-    authorizer: Arc<dyn Authorizer>,
-    user: Arc<User>,
-}
-
-impl Resolved for Unresolved {
-    fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
-        // The verdict outlives a request made here, so whoever wants its reason asks again.
-        let request = Request { user: &self.user, attributes: *attributes };
-        let verdict = self.authorizer.authorize(&request);
-        if self.authorizer.is_slow() {
-            // Not to be asked twice; what has its reason ready takes it along.
-            let (decision, errors) = (verdict.decision, verdict.errors.clone());
-            return verdict
-                .into_text()
-                .unwrap_or_else(|| Verdict::new(decision, "").with_errors(errors));
-        }
-        let Verdict { decision, errors, .. } = verdict;
-        Verdict::deferred_for(decision, self, &self.user, attributes).with_errors(errors)
-    }
-}
-
-// An authorizer that has changed its mind has no reason for what it had answered.
-impl Explain for Unresolved {
-    fn reason(&self, request: &Request<'_>, decision: Decision) -> String {
-        let verdict = self.authorizer.authorize(request);
-        if verdict.decision == decision { verdict.reason().into_owned() } else { String::new() }
-    }
-
-    fn path(&self, request: &Request<'_>, decision: Decision) -> Vec<Step> {
-        let verdict = self.authorizer.authorize(request);
-        if verdict.decision == decision { verdict.path() } else { Vec::new() }
     }
 }
 
