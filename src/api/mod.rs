@@ -14,6 +14,8 @@ pub mod authorization;
 pub mod authorization_config;
 #[cfg(feature = "pki")]
 pub mod certificates;
+#[cfg(feature = "login")]
+pub mod client_authentication;
 #[cfg(feature = "authn")]
 pub mod core;
 pub mod decision_line;
@@ -25,6 +27,8 @@ pub mod inventory;
 pub mod k8s_openapi;
 #[cfg(feature = "pki")]
 pub mod kubeconfig;
+#[cfg(any(feature = "login", feature = "webhook"))]
+pub mod login;
 pub mod meta;
 pub mod mode;
 mod moment;

@@ -70,6 +70,8 @@ pub mod kubeconfig;
 pub mod ldap;
 #[cfg(feature = "ledger")]
 pub mod ledger;
+#[cfg(feature = "login")]
+pub mod login;
 mod node;
 mod object;
 #[cfg(feature = "pki")]
