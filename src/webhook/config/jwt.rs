@@ -12,8 +12,9 @@ use crate::source::config_file::{Field, Object};
 pub struct JwtConfig {
     /// The API server's own AuthenticationConfiguration.
     pub configuration_file: NamedPath,
-    /// Whether groups are fetched from the endpoints that tokens name (S-OIDC-22).
-    pub distributed_claims: bool,
+    /// The hosts from which groups are fetched that an issuer keeps elsewhere (S-OIDC-22); `*` means all
+    /// of them. None: a token that has its groups elsewhere is refused.
+    pub distributed_claims: Vec<String>,
 }
 
 /// Token introspection (RFC 7662).
@@ -47,11 +48,10 @@ pub struct IntrospectionConfig {
 
 pub(super) fn jwt(object: &Object<'_>, base: &Path) -> Option<JwtConfig> {
     let configuration_file = object.required("configurationFile").and_then(|field| field.path(base));
-    let distributed_claims =
-        object.get("distributedClaims").map_or(Some(false), |field| field.boolean());
+    let hosts = object.get("distributedClaims").map(|field| field.filled_texts());
     Some(JwtConfig {
         configuration_file: configuration_file?,
-        distributed_claims: distributed_claims?,
+        distributed_claims: hosts.unwrap_or_default(),
     })
 }
 

@@ -32,6 +32,23 @@ pub struct LoginConfig {
 }
 
 impl LoginConfig {
+    /// The files that are read with the policy: not those of the listener, which are read apart, nor the
+    /// books.
+    pub(in crate::webhook) fn files(&self) -> impl Iterator<Item = &NamedPath> {
+        let methods = self.methods.iter().filter_map(|method| match method {
+            LoginMethodConfig::PasswordFile(config) => Some(&config.file),
+            LoginMethodConfig::Kerberos(config) => Some(&config.keytab_file),
+            LoginMethodConfig::Oidc { jwt, .. } => Some(&jwt.configuration_file),
+            LoginMethodConfig::ClientCertificate { ca_file, .. } => Some(ca_file),
+            LoginMethodConfig::Ldap { .. } => None,
+        });
+        let token = self.token.iter().map(|token| &token.key_file);
+        let certificate = self.certificate.iter().flat_map(|certificate| {
+            [&certificate.ca_certificate_file, &certificate.ca_key_file]
+        });
+        methods.chain(token).chain(certificate)
+    }
+
     /// The authorities of clients that log in by certificates.
     pub(in crate::webhook) fn client_ca_files(&self) -> impl Iterator<Item = &NamedPath> {
         self.methods.iter().filter_map(|method| match method {

@@ -267,7 +267,7 @@ impl Opener<'_> {
             None => None,
             Some(NamedDirectory { name, origin }) => {
                 let Some(users) = self.directory(name, origin) else { return };
-                self.look_up(crate::source::kerberos::METHOD, Arc::<LdapUsers>::clone(&users), false, origin);
+                self.look_up(KERBEROS, Arc::<LdapUsers>::clone(&users), false, origin);
                 Some(users)
             }
         };
@@ -383,6 +383,10 @@ impl Opener<'_> {
         })
     }
 }
+
+/// The name of the method by which tickets are taken.
+#[cfg(feature = "kerberos")]
+const KERBEROS: &str = "kerberos";
 
 fn seconds(time: std::time::Duration) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)

@@ -12,8 +12,8 @@ use super::Revision;
 use crate::source::rego::{self, RegoLoadOptions};
 use crate::source::{self, Input, Limits, Raw};
 use crate::webhook::config::{
-    AuthenticatorConfig, AuthorizerConfig, NamedPath, PolicyConfig, Problem, RegoConfig,
-    ServerConfig,
+    AuthenticatorConfig, AuthorizerConfig, DirectoryConfig, LiveGroupsConfig, LiveGroupsFrom,
+    NamedPath, PolicyConfig, Problem, RegoConfig, ServerConfig,
 };
 use crate::webhook::watch::Fingerprint;
 
@@ -222,7 +222,18 @@ fn live_files(config: &ServerConfig) -> Vec<&NamedPath> {
                 files.extend(config.jwks.iter().filter_map(|jwks| jwks.ca_file.as_ref()));
             }
             AuthenticatorConfig::TokenFile(config) => files.push(&config.file),
+            AuthenticatorConfig::Oidc(config) => files.push(&config.configuration_file),
+            // Its secret is read by whoever asks, and looked at again without us.
+            AuthenticatorConfig::Introspection(config) => files.extend(&config.ca_file),
         }
+    }
+    // So are the passwords of service accounts.
+    files.extend(config.directories.iter().flat_map(DirectoryConfig::files));
+    if let Some(LiveGroupsConfig { from: LiveGroupsFrom::File(file), .. }) = &config.live_groups {
+        files.push(file);
+    }
+    if let Some(login) = &config.login {
+        files.extend(login.files());
     }
     files
 }

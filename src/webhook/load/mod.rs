@@ -12,8 +12,12 @@
 mod check;
 mod counted;
 pub(super) mod digest_key;
+mod door;
 mod fetched;
+mod introspection;
+mod live_groups;
 mod material;
+mod organisation;
 mod policy;
 mod revocations;
 pub mod tls;
@@ -41,9 +45,14 @@ pub use fetched::FetchedKeys;
 #[cfg(feature = "otel")]
 pub(super) use material::{read_file, unreadable};
 
+use door::DoorState;
+use live_groups::LoadedLiveGroups;
 use material::Material;
+use organisation::Organisation;
 pub use revocations::{FollowedRevocations, RevocationStatus};
+use policy::Asking;
 pub use tokens::LoadedAuthenticator;
+use tokens::Known;
 
 /// Which bytes decide: a SHA-256 over everything that was read, the configuration file included.
 /// Printed as its first twelve hexadecimal digits; replicas with equal files print the same.
@@ -95,6 +104,12 @@ pub struct Loaded {
     pub fetched: Vec<FetchedKeys>,
     /// Where people log in, if they do.
     pub(super) door: Option<Arc<Door>>,
+    /// What stays of it when it is loaded anew.
+    door_state: Option<DoorState>,
+    /// Directories and issuers.
+    pub(super) organisation: Organisation,
+    /// Groups of now.
+    live_groups: Option<LoadedLiveGroups>,
     /// Why there is no candidate though one is configured. It is only tried: what decides does not
     /// wait for it, at the start neither.
     pub shadow_problems: Vec<Problem>,
@@ -241,12 +256,24 @@ fn assemble(
     let revoked = revocations.as_ref().map(FollowedRevocations::shared);
     let objects = std::mem::take(&mut material.objects);
     let candidate = std::mem::take(&mut material.candidate);
+    let organisation = Organisation::load(
+        &config,
+        &material,
+        serving.map(|serving| &serving.organisation),
+        &mut problems,
+        &mut warnings,
+    );
+    let live_groups = config.live_groups.as_ref().and_then(|config| {
+        let serving = serving.and_then(|serving| serving.live_groups.as_ref());
+        live_groups::load(config, &material, &organisation, serving, &mut problems)
+    });
+    let resolver = live_groups.as_ref().map(LoadedLiveGroups::resolver);
     let chain = &config.authorizers;
     let policy = policy::compile(
         &config.policy,
         objects,
         chain,
-        revoked,
+        Asking { revoked, groups: resolver },
         &material,
         &mut problems,
         &mut warnings,
@@ -254,7 +281,17 @@ fn assemble(
     let (policy, objects) = policy.unzip();
     let objects = Arc::new(objects.unwrap_or_default());
     let fetched = serving.map(|serving| serving.fetched.as_slice());
-    let tokens = tokens::load(&config, &material, &objects, fetched, &mut problems, &mut warnings);
+    let door_state = serving.and_then(|serving| serving.door_state.as_ref());
+    let opened = config.login.as_ref().and_then(|login| {
+        let (problems, warnings) = (&mut problems, &mut warnings);
+        door::open(login, &material, &organisation, revoked, door_state, problems, warnings)
+    });
+    let (door, (door_state, handed_out)) = match opened {
+        Some(opened) => (Some(opened.door), (Some(opened.state), opened.tokens)),
+        None => (None, (None, None)),
+    };
+    let known = Known { fetched, organisation: &organisation, revoked, handed_out };
+    let tokens = tokens::load(&config, &material, &objects, known, &mut problems, &mut warnings);
     let shadow = config.shadow.as_ref().map(|shadow| {
         let chain = &shadow.authorizers;
         let (policy, material) = (&shadow.policy, &material);
@@ -262,7 +299,7 @@ fn assemble(
             policy,
             candidate,
             chain,
-            revoked,
+            Asking { revoked, groups: resolver },
             material,
             &mut shadow_problems,
             &mut warnings,
@@ -276,6 +313,10 @@ fn assemble(
             // Half a candidate would say nothing of the whole.
             shadow: shadow.flatten().filter(|_| shadow_problems.is_empty()),
             shadow_problems,
+            door,
+            door_state,
+            organisation,
+            live_groups,
             revocations,
             tokens: Arc::new(tokens.chain),
             authenticators: tokens.authenticators,

@@ -6,6 +6,7 @@ use super::LoadedPolicy;
 use super::material::{Material, at_rego, with_causes};
 use crate::api::core::TokenObjects;
 use crate::api::inventory::Inventory;
+use crate::authz::live_groups::GroupResolver;
 use crate::authz::rego::{self, Budget, RegoVersion};
 use crate::authz::webhook::WebhookAuthorizer;
 use crate::authz::{OnFailure, abac};
@@ -20,12 +21,19 @@ use crate::webhook::config::{
 use crate::webhook::metrics::PolicyObject;
 use crate::webhook::slow;
 
+/// What is asked before the chain, by the policy and by the candidate alike.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) revoked: Option<&'a SharedRevocations>,
+    pub(super) groups: Option<&'a GroupResolver>,
+}
+
 /// `None` when something was noted that is wrong.
 pub(super) fn compile(
     config: &PolicyConfig,
     objects: Vec<Raw>,
     chain: &[AuthorizerConfig],
-    revocations: Option<&SharedRevocations>,
+    asking: Asking<'_>,
     material: &Material,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
@@ -69,7 +77,8 @@ pub(super) fn compile(
     // Whose denial may be missing is not passed over: the answer is HTTP 500 (S-WHA-12).
     let mut compiled =
         Config::default().with_on_failure(OnFailure::Deny).with_slow_runner(slow::runner());
-    compiled.revocations = revocations.cloned();
+    compiled.revocations = asking.revoked.cloned();
+    compiled.live_groups = asking.groups.cloned();
     if let Some(warn_within) = config.grant_times {
         compiled = compiled.with_grant_times(Clock::system()).with_grant_warning(warn_within);
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::fetched::FetchedKeys;
+use super::introspection;
 use super::material::Material;
+use super::organisation::Organisation;
 use crate::api::core::{Kind, TokenObjects};
 use crate::authn::bootstrap_token::BootstrapTokens;
 use crate::authn::chain::{Member, TokenChain, Trust};
@@ -12,10 +14,10 @@ use crate::authn::service_account::{self, LegacyServiceAccounts, ServiceAccounts
 use crate::authn::token_file::TokenFile;
 use crate::authn::{Keys, ReservedNames, Secret};
 use crate::crypto::{KeySet, VerifyingKey, pem};
-use crate::model::Origin;
+use crate::model::{Origin, SharedRevocations};
 use crate::webhook::config::{
-    AuthenticatorConfig, BoundObjects, IssuedTokensConfig, NamedPath, Problem, ServerConfig,
-    ServiceAccountsConfig, TokenFileConfig, TokenFileFormat,
+    AuthenticatorConfig, BoundObjects, IntrospectionConfig, IssuedTokensConfig, JwtConfig, NamedPath,
+    Problem, ServerConfig, ServiceAccountsConfig, TokenFileConfig, TokenFileFormat,
 };
 
 /// What problems of service account tokens as a whole are told of.
@@ -39,16 +41,26 @@ pub(super) struct LoadedTokens {
     pub(super) fetched: Vec<FetchedKeys>,
 }
 
-/// Authenticators that are broken are problems, and none of them is left out quietly. `serving` are
-/// the fetched keys of what serves, if something does.
+/// What authenticators need besides files.
+pub(super) struct Known<'a> {
+    /// The fetched keys of what serves, if something does.
+    pub(super) fetched: Option<&'a [FetchedKeys]>,
+    pub(super) organisation: &'a Organisation,
+    pub(super) revoked: Option<&'a SharedRevocations>,
+    /// Knows the tokens that are handed out at the login listener.
+    pub(super) handed_out: Option<IssuedTokens>,
+}
+
+/// Authenticators that are broken are problems, and none of them is left out quietly.
 pub(super) fn load(
     config: &ServerConfig,
     material: &Material,
     objects: &Arc<TokenObjects>,
-    serving: Option<&[FetchedKeys]>,
+    known: Known<'_>,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
 ) -> LoadedTokens {
+    let Known { fetched: serving, organisation, revoked, handed_out } = known;
     let audiences = config.audiences();
     let mut loader = Loader {
         chain: TokenChain::new(audiences.clone()),
@@ -58,13 +70,24 @@ pub(super) fn load(
         material,
         objects,
         serving,
+        organisation,
+        revoked,
         problems,
         warnings,
     };
+    // What is handed out here is known here, without another word.
+    if let (Some(tokens), Some(token)) =
+        (handed_out, config.login.as_ref().and_then(|login| login.token.as_ref()))
+    {
+        let detail = format!("handed out at /login, issuer: {}", token.issuer);
+        loader.add(Member::new(Arc::new(tokens), Trust::Foreign), detail);
+    }
     for authenticator in &config.authenticators {
         match authenticator {
             AuthenticatorConfig::BootstrapTokens => loader.bootstrap_tokens(),
+            AuthenticatorConfig::Introspection(config) => loader.introspection(config),
             AuthenticatorConfig::IssuedTokens(config) => loader.issued_tokens(config),
+            AuthenticatorConfig::Oidc(config) => loader.oidc(config),
             AuthenticatorConfig::ServiceAccounts(config) => loader.service_accounts(config),
             AuthenticatorConfig::TokenFile(config) => loader.token_file(config),
         }
@@ -82,6 +105,8 @@ struct Loader<'a> {
     material: &'a Material,
     objects: &'a Arc<TokenObjects>,
     serving: Option<&'a [FetchedKeys]>,
+    organisation: &'a Organisation,
+    revoked: Option<&'a SharedRevocations>,
     problems: &'a mut Vec<Problem>,
     warnings: &'a mut Vec<Problem>,
 }
@@ -107,6 +132,8 @@ impl Loader<'_> {
     fn need_audiences(&mut self, config: &ServerConfig) {
         let is_agnostic = |authenticator: &&AuthenticatorConfig| match authenticator {
             AuthenticatorConfig::BootstrapTokens | AuthenticatorConfig::TokenFile(_) => true,
+            AuthenticatorConfig::Oidc(_) => true,
+            AuthenticatorConfig::Introspection(config) => config.audiences.is_empty(),
             AuthenticatorConfig::IssuedTokens(_) | AuthenticatorConfig::ServiceAccounts(_) => false,
         };
         if !self.audiences.is_empty() || !config.authenticators.iter().any(|it| is_agnostic(&it)) {
@@ -217,8 +244,35 @@ impl Loader<'_> {
         let Some(keys) = self.keys(key_files) else { return };
         let detail = format!("keys: {}, issuer: {issuer}", keys.keys().len());
         let keys: Arc<dyn Keys> = Arc::new(Arc::new(keys));
-        let tokens = IssuedTokens::new(issuer.as_str(), audiences.iter().cloned(), keys);
+        let mut tokens = IssuedTokens::new(issuer.as_str(), audiences.iter().cloned(), keys);
+        if let Some(list) = self.revoked {
+            tokens = tokens.with_revocations(list.clone());
+        }
         self.add(Member::new(Arc::new(tokens), Trust::Foreign), detail);
+    }
+
+    fn oidc(&mut self, config: &JwtConfig) {
+        let Some(issuers) = self.organisation.issuers(config) else { return };
+        for started in issuers.iter().cloned() {
+            let detail = format!("issuer: {}", started.issuer());
+            let member = Member::new(started.authenticator(), Trust::Foreign).audience_agnostic();
+            self.add(member, detail);
+        }
+    }
+
+    fn introspection(&mut self, config: &IntrospectionConfig) {
+        match introspection::authenticator(config, self.material) {
+            Ok(found) => {
+                let member = Member::new(Arc::new(found), Trust::Foreign);
+                let agnostic = config.audiences.is_empty();
+                let member = if agnostic { member.audience_agnostic() } else { member };
+                self.add(member, format!("asks {}", config.url));
+            }
+            Err(message) => {
+                let problem = Problem::new(config.origin.clone(), "introspection", message);
+                self.problems.push(problem);
+            }
+        }
     }
 
     /// `None` when one of the files holds no keys, which is told.
