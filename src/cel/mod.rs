@@ -87,6 +87,7 @@ mod check;
 pub mod claims;
 mod condition;
 mod error;
+mod escape;
 mod evaluate;
 mod fields;
 mod function;
@@ -102,7 +103,8 @@ mod value;
 
 use std::sync::Arc;
 
-use evaluate::Evaluation;
+use check::{About, Wanted};
+use evaluate::{Evaluation, Root};
 use program::Node;
 
 pub use condition::{MatchConditions, Matched};
@@ -125,7 +127,7 @@ impl Expression {
     /// [`CompileError`], whose text is what the API server says after `Invalid value: "…": `.
     pub fn compile(text: &str) -> Result<Self, CompileError> {
         let parsed = parse::parse(text)?;
-        let node = check::check(text, &parsed)?;
+        let node = check::check(text, &parsed, About::Request, Wanted::Condition)?;
         Ok(Self { text: text.into(), node: Arc::new(node) })
     }
 
@@ -141,7 +143,7 @@ impl Expression {
     ///
     /// [`EvaluationError`] where the API server has an error instead of an answer.
     pub fn evaluate(&self, request: &Request<'_>) -> Result<bool, EvaluationError> {
-        Ok(Evaluation::new(request).condition(&self.node)?)
+        Ok(Evaluation::new(Root::Request(request)).condition(&self.node)?)
     }
 }
 

@@ -1,0 +1,1 @@
+//! Expressions over claims and over a user.
