@@ -1,5 +1,7 @@
 //! What several test modules need.
 
+#[cfg(any(feature = "login", feature = "oidc"))]
+pub(crate) mod oidc_provider;
 #[cfg(feature = "webhook")]
 pub(crate) mod tls;
 #[cfg(feature = "rbac")]
