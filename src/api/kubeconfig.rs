@@ -95,9 +95,26 @@ pub struct Credentials {
     pub client_key: Option<Material<SecretBytes>>,
     /// A bearer token. Here the file counts before the embedded one, as for kubectl.
     pub token: Option<Material<Secret>>,
+    /// A program that gives a credential. Written only: where it is read, its name is among `others`.
+    pub exec: Option<Exec>,
     /// The other fields that stand there, such as `exec` or `as`: their names alone. They are read
     /// only; [`Entries`] never write them.
     pub others: Vec<String>,
+}
+
+/// A credential plugin: the program that kubectl asks for a credential. It gets kubectl's standard
+/// input where there is a person behind it (`interactiveMode: IfAvailable`), and no variables of its
+/// own (`env: null`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exec {
+    /// The version that it is asked in, such as `client.authentication.k8s.io/v1`.
+    pub api_version: String,
+    /// The program: a name to be found in `PATH`, or a path.
+    pub command: String,
+    /// Its arguments. No secrets: whoever may list processes sees them.
+    pub args: Vec<String>,
+    /// What kubectl says when the program is not there.
+    pub install_hint: String,
 }
 
 impl Credentials {
@@ -111,6 +128,12 @@ impl Credentials {
     #[must_use]
     pub fn token(token: Material<Secret>) -> Self {
         Self { token: Some(token), ..Self::default() }
+    }
+
+    /// A program that is asked.
+    #[must_use]
+    pub fn exec(exec: Exec) -> Self {
+        Self { exec: Some(exec), ..Self::default() }
     }
 
     /// Whether a key or a token stands in the file itself.

@@ -81,7 +81,7 @@ pub(crate) enum Failure {
         error: io::Error,
     },
     /// A file cannot be written; the old one, if any, is as it was.
-    #[cfg(any(feature = "ledger", feature = "token-file"))]
+    #[cfg(any(feature = "ledger", feature = "login", feature = "token-file"))]
     #[error("`{path}`: cannot be written; check the path and your permission to write there")]
     Write {
         /// What was to be written.
@@ -110,8 +110,12 @@ pub(crate) enum Failure {
     #[cfg(feature = "webhook")]
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// Nobody is logged in.
+    #[cfg(feature = "login")]
+    #[error(transparent)]
+    Login(#[from] portcullis::source::login::LoginError),
     /// A kubeconfig cannot be used.
-    #[cfg(feature = "ledger")]
+    #[cfg(any(feature = "ledger", feature = "login"))]
     #[error(transparent)]
     Kubeconfig(#[from] portcullis::source::kubeconfig::KubeconfigError),
     /// A line of a batch makes no sense.

@@ -12,20 +12,26 @@ mod cert;
 mod certificates;
 mod chain;
 mod check;
+#[cfg(any(feature = "ledger", feature = "login"))]
+mod clock;
 mod describe;
 mod exit;
 mod explain;
 #[cfg(feature = "webhook")]
 mod init;
-#[cfg(feature = "ledger")]
+#[cfg(any(feature = "ledger", feature = "login"))]
 mod kubeconfig;
 mod load;
+#[cfg(feature = "login")]
+mod login;
 mod output;
 mod progress;
 mod rego;
 mod rules;
 #[cfg(feature = "webhook")]
 mod serve;
+#[cfg(any(feature = "ledger", feature = "login"))]
+mod short_file;
 mod speak;
 mod stats;
 mod subject;
@@ -41,7 +47,7 @@ mod who_can;
     feature = "token-file"
 ))]
 mod whoami;
-#[cfg(any(feature = "ledger", feature = "token-file"))]
+#[cfg(any(feature = "ledger", feature = "login", feature = "token-file"))]
 mod whole_file;
 
 use std::io::{BufWriter, Write};
@@ -89,8 +95,10 @@ enum Verb {
     Token(token::TokenArgs),
     #[cfg(feature = "ledger")]
     Cert(cert::CertArgs),
-    #[cfg(feature = "ledger")]
-    Kubeconfig(kubeconfig::KubeconfigArgs),
+    #[cfg(any(feature = "ledger", feature = "login"))]
+    Kubeconfig(Box<kubeconfig::KubeconfigArgs>),
+    #[cfg(feature = "login")]
+    Login(Box<login::LoginArgs>),
     #[cfg(all(
         feature = "ledger",
         feature = "request-header",
@@ -127,8 +135,10 @@ pub(crate) fn main() -> ExitCode {
         Verb::Token(args) => token::run(args, &mut out),
         #[cfg(feature = "ledger")]
         Verb::Cert(args) => cert::run(args, &mut out),
-        #[cfg(feature = "ledger")]
+        #[cfg(any(feature = "ledger", feature = "login"))]
         Verb::Kubeconfig(args) => kubeconfig::run(args, &mut out),
+        #[cfg(feature = "login")]
+        Verb::Login(args) => login::run(args, &mut out),
         #[cfg(all(
             feature = "ledger",
             feature = "request-header",

@@ -12,6 +12,10 @@ pub(crate) enum Readers {
     /// Its owner: keys and tokens.
     Owner,
     /// Whoever the umask lets: certificates and manifests.
+    #[cfg_attr(
+        all(feature = "login", not(feature = "ledger")),
+        expect(dead_code, reason = "a login writes nothing for others")
+    )]
     Anybody,
 }
 

@@ -11,6 +11,7 @@ use portcullis::crypto::private_key::{self, PrivateKey, PrivateKeyError};
 use super::ca;
 use super::place::PkiArgs;
 use crate::cli::exit::Failure;
+pub(crate) use crate::cli::short_file::read;
 use crate::cli::speak::Speaker;
 use crate::cli::whole_file::mode_for_others;
 
@@ -90,21 +91,6 @@ pub(crate) fn passphrase(path: Option<&Path>) -> Result<Option<Secret>, Failure>
         Some(line) if !line.is_empty() => Ok(Some(Secret::new(line.to_owned()))),
         _ => Err(wrong("its first line is empty; it must hold the passphrase")),
     }
-}
-
-/// Reads a file that must not be longer than it can sensibly be.
-pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
-    let failed = |error| Failure::Read { path: path.display().to_string(), error };
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
-    if bytes.len() > most {
-        return Err(Failure::usage(format!(
-            "`{}`: longer than {most} bytes; this is another file than is meant",
-            path.display()
-        )));
-    }
-    Ok(bytes)
 }
 
 /// Whether something is at a path, be it a link to nowhere.

@@ -6,7 +6,6 @@ mod bind;
 mod books;
 mod bytes;
 mod ca;
-mod clock;
 mod crl;
 mod desk;
 mod export;
@@ -27,13 +26,11 @@ mod show;
 mod sign;
 mod verify;
 
-pub(crate) use authority::read;
-pub(crate) use clock::{now, utc};
-
 use std::io::Write;
 
 use clap::{Args, Subcommand};
 
+use super::clock;
 use super::exit::{Exit, Failure};
 
 /// Issue, list, check and revoke certificates of users

@@ -8,8 +8,9 @@ use portcullis::crypto::certificate::{Certificate, chain_from_pem};
 use portcullis::crypto::private_key::{PrivateKey, PrivateKeyError};
 use portcullis::model::groups;
 
-use crate::cli::cert::{read, utc};
+use crate::cli::clock::utc;
 use crate::cli::exit::Failure;
+use crate::cli::short_file::read;
 use crate::cli::speak::Speaker;
 
 /// A token has no more bytes than a header may.

@@ -1,12 +1,15 @@
 //! `kubeconfig`: what a user needs to come to a cluster, in a file of its own or in one that is
 //! there already.
 
+#[cfg(feature = "login")]
+mod login;
 mod material;
 mod place;
 #[cfg(feature = "webhook")]
 mod webhook;
 
 pub(crate) use material::read_authority;
+#[cfg(feature = "ledger")]
 pub(crate) use place::{Held, would_put};
 #[cfg(feature = "webhook")]
 pub(crate) use webhook::{Webhook, webhook};
@@ -19,7 +22,7 @@ use portcullis::api::kubeconfig::{Cluster, Credentials, Entries, Material};
 use portcullis::authn::{Secret, SecretBytes};
 use portcullis::source::kubeconfig::{self, Existing};
 
-use super::cert::now;
+use super::clock::now;
 use super::exit::{Exit, Failure};
 use super::speak::Speaker;
 use material::checked_pair;
@@ -42,6 +45,8 @@ Examples:
       --client-key jane.key --merge ~/.kube/config
   portcullis kubeconfig --user ci --server https://api.example:6443 --ca-file ca.crt \\
       --token-file ci.token --reference --out ci.kubeconfig
+  portcullis kubeconfig --user jane --server https://api.example:6443 --ca-file ca.crt \\
+      --out jane.kubeconfig --login -- --server https://login.example:8443 --method basic
 
 Exit status:
   0  done
@@ -51,12 +56,12 @@ pub(crate) struct KubeconfigArgs {
     #[arg(long, value_name = "U")]
     user: String,
     /// The user's certificate, PEM
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "client_key",
-        required_unless_present = "token_file"
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    #[cfg_attr(
+        feature = "login",
+        arg(required_unless_present_any = ["token_file", "login"])
     )]
+    #[cfg_attr(not(feature = "login"), arg(required_unless_present = "token_file"))]
     client_certificate: Option<PathBuf>,
     /// Its key, PEM, without a passphrase
     #[arg(long, value_name = "FILE", requires = "client_certificate")]
@@ -64,6 +69,9 @@ pub(crate) struct KubeconfigArgs {
     /// A file with a bearer token in it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["client_certificate", "client_key"])]
     token_file: Option<PathBuf>,
+    #[cfg(feature = "login")]
+    #[command(flatten)]
+    login: login::LoginEntryArgs,
     /// Who vouches for the server: a bundle of certificates, PEM
     #[arg(long, value_name = "FILE", requires = "server")]
     ca_file: Option<PathBuf>,
@@ -205,6 +213,10 @@ impl KubeconfigArgs {
     }
 
     fn credentials(&self, place: Place<'_>, speaker: Speaker) -> Result<Credentials, Failure> {
+        #[cfg(feature = "login")]
+        if let Some(exec) = self.login.exec()? {
+            return Ok(Credentials::exec(exec));
+        }
         match (&self.client_certificate, &self.client_key, &self.token_file) {
             (Some(certificate), Some(key), _) => {
                 let (certificate_pem, key_pem) = checked_pair(certificate, key, now(), speaker)?;

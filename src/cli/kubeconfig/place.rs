@@ -96,6 +96,7 @@ fn write(entries: &Entries, path: &Path, speaker: Speaker) -> Result<(), Failure
 }
 
 /// Whether entries of these names could be put there, whatever is in them. Nothing is written.
+#[cfg(feature = "ledger")]
 pub(crate) fn would_put(entries: &Entries, path: &Path) -> Result<(), Failure> {
     let shown = path.display().to_string();
     let old = match fs::read(path) {

@@ -205,6 +205,7 @@ impl Reader<'_> {
             ),
             client_key: embedded_first(key, self.text(node, "client-key", at)?),
             token,
+            exec: None,
             others: others.filter(|name| !READ.contains(&name.as_str())).collect(),
         })
     }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::api::Str;
-use crate::api::kubeconfig::{Cluster, Context, Credentials, Entries, Material};
+use crate::api::kubeconfig::{Cluster, Context, Credentials, Entries, Exec, Material};
 use crate::source::document::{Node, Value};
 
 /// A list of the file.
@@ -73,7 +73,7 @@ fn cluster(cluster: &Cluster) -> Fields {
 }
 
 fn credentials(credentials: &Credentials) -> Fields {
-    let Credentials { client_certificate, client_key, token, others: _ } = credentials;
+    let Credentials { client_certificate, client_key, token, exec, others: _ } = credentials;
     let mut fields = Fields::new();
     if let Some(certificate) = client_certificate {
         fields.push(material("client-certificate", certificate, |bytes| STANDARD.encode(bytes)));
@@ -88,6 +88,26 @@ fn credentials(credentials: &Credentials) -> Fields {
         Some(Material::Referenced(path)) => fields.push(("tokenFile".into(), text(path))),
         None => {}
     }
+    if let Some(exec) = exec {
+        fields.push(("exec".into(), node(Value::Map(self::exec(exec)))));
+    }
+    fields
+}
+
+/// In the order in which kubectl writes them. `env` stands there because kubectl 1.20 writes it, too.
+fn exec(exec: &Exec) -> Fields {
+    let list = exec.args.iter().map(|argument| text(argument)).collect();
+    let mut fields = vec![
+        ("apiVersion".into(), text(&exec.api_version)),
+        ("args".into(), node(Value::List(list))),
+        ("command".into(), text(&exec.command)),
+        ("env".into(), node(Value::Null)),
+    ];
+    if !exec.install_hint.is_empty() {
+        fields.push(("installHint".into(), text(&exec.install_hint)));
+    }
+    fields.push(("interactiveMode".into(), text("IfAvailable")));
+    fields.push(("provideClusterInfo".into(), node(Value::Bool(false))));
     fields
 }
 

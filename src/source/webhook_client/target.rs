@@ -221,8 +221,13 @@ impl Reader<'_> {
 }
 
 /// Whom a context without a user stands for.
-static NOBODY: &Credentials =
-    &Credentials { client_certificate: None, client_key: None, token: None, others: Vec::new() };
+static NOBODY: &Credentials = &Credentials {
+    client_certificate: None,
+    client_key: None,
+    token: None,
+    exec: None,
+    others: Vec::new(),
+};
 
 fn read_file(path: &Path) -> Read<Vec<u8>> {
     fs::read(path).map_err(|error| WebhookClientError::Read { path: path.to_owned(), error })

@@ -13,8 +13,8 @@ use portcullis::source::ledger::{LedgerFile, LedgerPaths, OpenMode};
 
 use super::*;
 use crate::cli::cert::authority;
-use crate::cli::cert::clock::now;
 use crate::cli::cert::place::PkiArgs;
+use crate::cli::clock::now;
 use crate::cli::speak::Speaker;
 
 /// A change of the files of a folder.
