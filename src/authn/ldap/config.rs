@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::directory::Scope;
 use super::dn::{Dn, DnTemplate};
-use super::filter::{Attribute, AttributeError, Filter, FilterTemplate};
+use super::filter::{Attribute, Filter, FilterTemplate};
 use crate::authn::reserved_name;
 use crate::model::User;
 
@@ -117,7 +117,8 @@ pub struct Groups {
     /// `member`. Also what nested groups are followed by.
     pub member: Option<Attribute>,
     /// The attribute of a user that holds the DNs of its groups; `None`, the default, if it is not to
-    /// be used.
+    /// be used. Where the DN says the name of the group, its entry is not read, so that `filter` does
+    /// not apply to it; `base` does.
     pub member_of: Option<Attribute>,
     /// Groups that list users by a value of theirs, as `posixGroup` does; `None`, the default, if they
     /// are not to be used.
@@ -139,16 +140,14 @@ pub struct Groups {
 
 impl Groups {
     /// Groups below a base, by their attribute `member`, not nested.
-    ///
-    /// # Errors
-    /// Never: the names that are the default are names.
-    pub fn new(base: Dn, filter: Filter) -> Result<Self, AttributeError> {
-        Ok(Self {
+    #[must_use]
+    pub fn new(base: Dn, filter: Filter) -> Self {
+        Self {
             base,
             scope: Scope::Subtree,
             filter,
-            name: "cn".parse()?,
-            member: Some("member".parse()?),
+            name: Attribute::known("cn"),
+            member: Some(Attribute::known("member")),
             member_of: None,
             member_uid: None,
             nested: Nested::Off,
@@ -157,7 +156,7 @@ impl Groups {
             page_size: 500,
             remember: Duration::from_secs(60),
             capacity: 10_000,
-        })
+        }
     }
 
     fn check(&self) -> Result<(), ConfigError> {

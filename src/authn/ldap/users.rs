@@ -67,7 +67,7 @@ impl LdapUsers {
             config.groups.as_ref().map_or((1, std::time::Duration::ZERO), |groups| {
                 (groups.capacity, groups.remember)
             });
-        let in_chain = IN_CHAIN.parse().map_err(|_| ConfigError::NoMembership)?;
+        let in_chain = Attribute::known(IN_CHAIN);
         let graph = GroupGraph::new(capacity, remember);
         Ok(Self { config, directory, clock, graph, in_chain, has_in_chain: OnceCell::new() })
     }
@@ -203,7 +203,7 @@ impl LdapUsers {
             State::Refused(why) => return Err(refused(why)),
             State::PerhapsLocked(_) => {}
         }
-        let wanted = self.entry_search(&entry.dn, Filter::And(Vec::new()));
+        let wanted = self.entry_search(&entry.dn, Filter::everything());
         let again = self
             .find_one(reader, wanted, name)
             .await?
@@ -248,9 +248,7 @@ impl LdapUsers {
     async fn detect(&self, reader: &dyn Searcher) -> Result<bool, LdapError> {
         let asking = async {
             const CAPABILITIES: &str = "supportedCapabilities";
-            let class: Attribute =
-                "objectClass".parse().map_err(|_| DirectoryError::Malformed)?;
-            let search = Search::for_one("", Scope::Base, Filter::Present(class))
+            let search = Search::for_one("", Scope::Base, Filter::everything())
                 .with_attributes([CAPABILITIES]);
             let found = reader.search(search).await?;
             let is_one = |root: &Entry| {

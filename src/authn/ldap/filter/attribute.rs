@@ -13,6 +13,12 @@ impl Attribute {
         &self.0
     }
 
+    /// A name that this crate knows to be one.
+    pub(in crate::authn::ldap) fn known(name: &'static str) -> Self {
+        debug_assert!(name.parse::<Self>().is_ok(), "{name}");
+        Self(name.to_owned())
+    }
+
     /// Whether it is another spelling of the same name.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {

@@ -61,6 +61,12 @@ pub enum Filter {
 }
 
 impl Filter {
+    /// Every entry.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self::Present(Attribute::known("objectClass"))
+    }
+
     /// `attribute=value`, whatever the value holds.
     #[must_use]
     pub fn equal(attribute: &Attribute, value: impl Into<Vec<u8>>) -> Self {
