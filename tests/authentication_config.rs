@@ -404,9 +404,8 @@ fn a_file_that_cannot_be_read_is_told_with_its_name() {
 
 #[test]
 fn sample_files_are_accepted() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("policies/authn");
     let mut count = 0;
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(samples()).unwrap() {
         let path = entry.unwrap().path();
         if let Err(error) = load(&path) {
             panic!("{}: {error}", path.display());
@@ -414,6 +413,66 @@ fn sample_files_are_accepted() {
         count += 1;
     }
     assert!(count >= 3);
+}
+
+/// What is found in a file that is accepted.
+#[cfg(feature = "query")]
+#[track_caller]
+fn found(text: &str) -> Vec<(&'static str, u32)> {
+    let loaded = parse_beside("a", text.as_bytes(), &AuthenticationFlags::default()).unwrap();
+    let findings = portcullis::query::check_authentication(&loaded);
+    findings.iter().map(|finding| (finding.code, finding.origin.line)).collect()
+}
+
+#[cfg(feature = "query")]
+#[test]
+fn what_an_owner_may_not_mean_is_found_and_its_twin_is_not() {
+    // The second issuer has no prefix, and no rule about names.
+    assert_eq!(found(GOOD), [("issuer-names-anybody", 35)]);
+    let safe = GOOD.replace("prefix: ''", "prefix: 'b:'");
+    assert_eq!(found(&safe), []);
+    assert_eq!(
+        found(&GOOD.replace("claim: sub\n      prefix: ''", "claim: email\n      prefix: ''")),
+        []
+    );
+    let with_rules = |rules: &str| {
+        GOOD.replace("anonymous:\n", &format!("  userValidationRules:{rules}\nanonymous:\n"))
+    };
+    assert_eq!(
+        found(&with_rules("\n  - expression: \"!user.username.startsWith('system:')\"")),
+        []
+    );
+    assert_eq!(
+        found(&with_rules("\n  - expression: user.username != 'system:admin'")),
+        [("issuer-names-anybody", 35)]
+    );
+    let masters = safe.replace("prefix: 'a:'", "prefix: ''");
+    assert_eq!(found(&masters), [("issuer-makes-masters", 20)]);
+    let refused = masters
+        .replace("!user.username.startsWith('system:')", "!('system:masters' in user.groups)");
+    assert_eq!(found(&refused), []);
+    assert_eq!(found(&safe.replace("      claim: groups\n", "")), [("prefix-without-groups", 18)]);
+    let verified = safe.replace(
+        "claim: hd\n    requiredValue: a.example",
+        "claim: email_verified\n    requiredValue: 'true'",
+    );
+    assert_eq!(found(&verified), [("verified-is-no-text", 12)]);
+    for path in ["livez", "/healthz/*", "/livez?verbose"] {
+        assert_eq!(found(&safe.replace("/livez", path)), [("path-never-matches", 41)], "{path}");
+    }
+}
+
+#[cfg(feature = "query")]
+#[test]
+fn there_is_nothing_to_say_about_the_samples() {
+    for entry in fs::read_dir(samples()).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert_eq!(found(&text), []);
+    }
+}
+
+fn samples() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("policies/authn")
 }
 
 fn oidc(issuer: &str) -> OidcFlags {

@@ -30,6 +30,9 @@ mod churn_rbac;
 mod cli;
 #[cfg(test)]
 #[cfg(feature = "cli")]
+mod cli_authentication;
+#[cfg(test)]
+#[cfg(feature = "cli")]
 mod cli_grants;
 #[cfg(test)]
 #[cfg(feature = "cli")]

@@ -24,7 +24,7 @@ mod rules;
 mod who_can;
 
 #[cfg(all(feature = "files", feature = "oidc"))]
-pub use authentication::authentication_errors;
+pub use authentication::{authentication_errors, check_authentication};
 pub use binding::{
     BindingPlan, BindingRole, BindingRoleError, BindingScope, MayNotBind, NotBindable, may_bind,
 };

@@ -32,6 +32,7 @@ use portcullis::pki::Requested;
 use portcullis::pki::ledger::{CertificateRecord, Ledger, Provenance};
 use portcullis::pki::policy::Asked;
 use portcullis::pki::signer::Signer;
+use portcullis::source::authentication_config;
 use portcullis::source::kubeconfig::{self, Existing};
 use portcullis::source::ledger::{LedgerFile, LedgerPaths, OpenMode};
 use portcullis::source::revocations::RevocationFile;
@@ -44,6 +45,7 @@ pub(crate) type Target = (&'static str, fn(&[u8]));
 /// All of them; a folder of `corpus/` and a file of `fuzz_targets/` has the same name.
 pub(crate) const TARGETS: &[Target] = &[
     ("abac_policy", abac_policy),
+    ("authentication_config", authentication_config),
     ("certificate", certificate),
     ("certificate_chain", certificate_chain),
     ("certificate_path", certificate_path),
@@ -427,6 +429,15 @@ pub(crate) fn revocation_list(bytes: &[u8]) {
     let again = RevocationList::from_pem_or_der(list.der()).unwrap();
     assert_eq!((again.len(), again.number()), (list.len(), list.number()));
     let _ = list.is_by(bytes);
+}
+
+/// The AuthenticationConfiguration of an API server, and its flags.
+pub(crate) fn authentication_config(bytes: &[u8]) {
+    if let Ok(configuration) = authentication_config::parse("fuzz.yaml", bytes) {
+        // What was accepted is accepted again without its lines.
+        assert!(authentication_config::validate(&configuration, &[]).is_ok());
+    }
+    let _ = authentication_config::server_flags("fuzz.yaml", bytes);
 }
 
 /// A signing policy, YAML or JSON, and what it says to somebody.

@@ -64,9 +64,10 @@ mod with_oidc {
         let flags = flags.unwrap_or_default();
         let read = authentication_config::parse_beside(&name, &bytes, &flags);
         match read {
-            Ok(configuration) => {
-                accepted(file, &configuration, speaker);
-                Ok(Vec::new())
+            Ok(loaded) => {
+                let findings = query::check_authentication(&loaded);
+                accepted(file, &loaded.configuration, &findings, speaker);
+                Ok(findings)
             }
             Err(error) => Ok(refused(file, &error, speaker)),
         }
@@ -75,7 +76,7 @@ mod with_oidc {
     fn look_at_flags(file: &Path, read: &ServerFlags, speaker: Speaker) {
         match &read.configuration {
             Some(configuration) if read.flags.oidc.is_set() => {
-                accepted(file, configuration, speaker);
+                accepted(file, configuration, &[], speaker);
             }
             Some(_) => {}
             None => speaker.note(format!(
@@ -93,7 +94,12 @@ mod with_oidc {
         query::authentication_errors(error)
     }
 
-    fn accepted(file: &Path, configuration: &AuthenticationConfiguration, speaker: Speaker) {
+    fn accepted(
+        file: &Path,
+        configuration: &AuthenticationConfiguration,
+        findings: &[Finding],
+        speaker: Speaker,
+    ) {
         let issuer = |jwt: &JwtAuthenticator| format!("`{}`", jwt.issuer.url);
         let issuers: Vec<String> = configuration.jwt.iter().map(issuer).collect();
         let trusts = match issuers.as_slice() {
@@ -113,7 +119,7 @@ mod with_oidc {
         speaker.note(format!(
             "kube-apiserver accepts `{}`: {trusts}; {anonymous}; {}",
             file.display(),
-            counts(&[])
+            counts(findings)
         ));
     }
 }

@@ -49,7 +49,7 @@ pub use validate::{reload_errors, validate};
 
 pub use super::apiserver_file::{ConfigurationError as AuthenticationConfigError, Problem};
 
-use super::apiserver_file::{self, Expected, Tree, Undecodable};
+use super::apiserver_file::{self, Expected, Undecodable};
 use super::document::{Node, Value};
 use crate::api::authentication_config::AuthenticationConfiguration;
 use crate::api::field::FieldError;
@@ -65,6 +65,42 @@ const EXPECTED: Expected = Expected {
 
 /// What stands before the objections to a file, or to flags, that could be read (S-ACONF-1).
 const INVALID: &str = "invalid authentication configuration: ";
+
+/// A file that the API server would start with, and where its fields stand.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The configuration.
+    pub configuration: AuthenticationConfiguration,
+    places: Places,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Places {
+    name: Arc<str>,
+    root: Option<Node>,
+}
+
+impl Loaded {
+    /// Where a field stands, such as `jwt[0].issuer.url`; where it would, when it is absent.
+    #[must_use]
+    pub fn place(&self, field: &str) -> Origin {
+        let Places { name, root } = &self.places;
+        let line = root.as_ref().map_or(0, |root| line_of(root, field));
+        Origin::new(Arc::clone(name), 0, line)
+    }
+
+    /// Every objection with the line that it is about.
+    fn refuse(&self, errors: &[FieldError]) -> Result<(), AuthenticationConfigError> {
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let problem = |error: &FieldError| {
+            Problem::new(self.place(&error.path), error.path.as_str(), error.to_string())
+        };
+        Err(AuthenticationConfigError::joined(INVALID, errors.iter().map(problem).collect()))
+    }
+}
 
 /// Reads a file.
 ///
@@ -112,10 +148,9 @@ pub fn parse_with(
     disallowed_issuers: &[String],
 ) -> Result<AuthenticationConfiguration, AuthenticationConfigError> {
     let name: Arc<str> = Arc::from(name);
-    let (configuration, tree) = decode(&name, bytes)?;
-    let errors = validate::errors(&configuration, disallowed_issuers);
-    refuse(&name, &tree, &errors)?;
-    Ok(configuration)
+    let loaded = decode(&name, bytes)?;
+    loaded.refuse(&validate::errors(&loaded.configuration, disallowed_issuers))?;
+    Ok(loaded.configuration)
 }
 
 /// Reads a file for an API server with these flags beside it: what becomes of anonymous requests may
@@ -127,17 +162,15 @@ pub fn parse_beside(
     name: &str,
     bytes: &[u8],
     flags: &AuthenticationFlags,
-) -> Result<AuthenticationConfiguration, AuthenticationConfigError> {
+) -> Result<Loaded, AuthenticationConfigError> {
     let name: Arc<str> = Arc::from(name);
-    let (configuration, tree) = decode(&name, bytes)?;
-    if let Some(error) = flags.anonymous_error(&configuration) {
-        let line = tree.root.as_ref().map_or(0, |root| line_of(root, "anonymous"));
-        let origin = Origin::new(name, 0, line);
-        let problem = Problem::new(origin, "anonymous", error.to_string());
+    let loaded = decode(&name, bytes)?;
+    if let Some(error) = flags.anonymous_error(&loaded.configuration) {
+        let problem = Problem::new(loaded.place("anonymous"), "anonymous", error.to_string());
         return Err(AuthenticationConfigError::joined("", vec![problem]));
     }
-    refuse(&name, &tree, &validate::errors(&configuration, &flags.service_account_issuers))?;
-    Ok(configuration)
+    loaded.refuse(&validate::errors(&loaded.configuration, &flags.service_account_issuers))?;
+    Ok(loaded)
 }
 
 /// Reads a file that a running API server, which began with `started_with`, is to take over.
@@ -151,11 +184,11 @@ pub fn reload(
     started_with: &AuthenticationConfiguration,
 ) -> Result<AuthenticationConfiguration, AuthenticationConfigError> {
     let name: Arc<str> = Arc::from(name);
-    let (configuration, tree) = decode(&name, bytes)?;
-    let mut errors = validate::errors(&configuration, disallowed_issuers);
-    errors.extend(reload_errors(started_with, &configuration));
-    refuse(&name, &tree, &errors)?;
-    Ok(configuration)
+    let loaded = decode(&name, bytes)?;
+    let mut errors = validate::errors(&loaded.configuration, disallowed_issuers);
+    errors.extend(reload_errors(started_with, &loaded.configuration));
+    loaded.refuse(&errors)?;
+    Ok(loaded.configuration)
 }
 
 /// What stands before the reason why a file cannot be read (S-ACONF-1).
@@ -163,10 +196,7 @@ fn unreadable(name: &str) -> String {
     format!("failed to load authentication configuration from file {}: ", Quoted(name))
 }
 
-fn decode(
-    name: &Arc<str>,
-    bytes: &[u8],
-) -> Result<(AuthenticationConfiguration, Tree), AuthenticationConfigError> {
+fn decode(name: &Arc<str>, bytes: &[u8]) -> Result<Loaded, AuthenticationConfigError> {
     let before = unreadable(name);
     if bytes.is_empty() {
         let problem = Problem::new(Origin::named(name.to_string()), "", "empty config data");
@@ -179,24 +209,8 @@ fn decode(
             .map_err(|error| error.told(&before))?,
         None => AuthenticationConfiguration::default(),
     };
-    Ok((configuration, tree))
-}
-
-/// Every objection with the line that it is about.
-fn refuse(
-    name: &Arc<str>,
-    tree: &Tree,
-    errors: &[FieldError],
-) -> Result<(), AuthenticationConfigError> {
-    if errors.is_empty() {
-        return Ok(());
-    }
-    let problem = |error: &FieldError| {
-        let line = tree.root.as_ref().map_or(0, |root| line_of(root, &error.path));
-        let origin = Origin::new(Arc::clone(name), 0, line);
-        Problem::new(origin, error.path.as_str(), error.to_string())
-    };
-    Err(AuthenticationConfigError::joined(INVALID, errors.iter().map(problem).collect()))
+    let places = Places { name: Arc::clone(name), root: tree.root };
+    Ok(Loaded { configuration, places })
 }
 
 /// The line of a field such as `jwt[0].issuer.url`; of what it would stand in, when it is absent.

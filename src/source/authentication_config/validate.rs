@@ -124,6 +124,10 @@ impl Noting<'_> {
     }
 
     fn invalid(&mut self, name: &str, value: &str, detail: impl Into<String>) {
+        self.invalid_value(name, BadValue::from(value), detail);
+    }
+
+    fn invalid_value(&mut self, name: &str, value: BadValue, detail: impl Into<String>) {
         self.errors.push(FieldError::invalid(self.path(name), value, detail));
     }
 
@@ -178,7 +182,7 @@ impl Noting<'_> {
         let egress = issuer.egress_selector_type.as_str();
         if !matches!(egress, "" | "controlplane" | "cluster") {
             let detail = "egress selector must be either controlplane or cluster";
-            self.invalid("issuer.egressSelectorType", egress, detail);
+            self.invalid_value("issuer.egressSelectorType", BadValue::json(&egress), detail);
         }
     }
 
@@ -226,7 +230,8 @@ impl Noting<'_> {
             _ if is_one => "audienceMatchPolicy must be empty or MatchAny for single audience",
             _ => "audienceMatchPolicy must be MatchAny for multiple audiences",
         };
-        self.invalid("issuer.audienceMatchPolicy", policy, detail);
+        // Words that have a type of their own are shown as JSON (S-FMT-2).
+        self.invalid_value("issuer.audienceMatchPolicy", BadValue::json(&policy), detail);
     }
 
     /// The expressions that are good (S-ACONF-5).
