@@ -14,13 +14,19 @@ mod chain;
 mod check;
 mod describe;
 mod exit;
+#[cfg(any(feature = "basic", feature = "token-file"))]
+mod expiry;
 mod explain;
 #[cfg(feature = "webhook")]
 mod init;
 #[cfg(feature = "ledger")]
 mod kubeconfig;
 mod load;
+#[cfg(any(feature = "basic", feature = "token-file"))]
+mod locked_file;
 mod output;
+#[cfg(feature = "basic")]
+mod passwd;
 mod progress;
 mod rego;
 mod rules;
@@ -41,7 +47,7 @@ mod who_can;
     feature = "token-file"
 ))]
 mod whoami;
-#[cfg(any(feature = "ledger", feature = "token-file"))]
+#[cfg(any(feature = "basic", feature = "ledger", feature = "token-file"))]
 mod whole_file;
 
 use std::io::{BufWriter, Write};
@@ -87,6 +93,8 @@ enum Verb {
     Init(init::InitArgs),
     #[cfg(feature = "token-file")]
     Token(token::TokenArgs),
+    #[cfg(feature = "basic")]
+    Passwd(passwd::PasswdArgs),
     #[cfg(feature = "ledger")]
     Cert(cert::CertArgs),
     #[cfg(feature = "ledger")]
@@ -125,6 +133,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args, &mut out),
         #[cfg(feature = "token-file")]
         Verb::Token(args) => token::run(args, &mut out),
+        #[cfg(feature = "basic")]
+        Verb::Passwd(args) => passwd::run(args, &mut out),
         #[cfg(feature = "ledger")]
         Verb::Cert(args) => cert::run(args, &mut out),
         #[cfg(feature = "ledger")]
