@@ -130,6 +130,12 @@ mod live_node;
 #[cfg(feature = "files")]
 mod odd;
 #[cfg(test)]
+#[cfg(all(feature = "basic", feature = "cli"))]
+mod passwd;
+#[cfg(test)]
+#[cfg(feature = "basic")]
+mod passwords;
+#[cfg(test)]
 #[cfg(feature = "pki")]
 mod pki_openssl;
 #[cfg(test)]

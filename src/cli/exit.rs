@@ -81,7 +81,7 @@ pub(crate) enum Failure {
         error: io::Error,
     },
     /// A file cannot be written; the old one, if any, is as it was.
-    #[cfg(any(feature = "ledger", feature = "login", feature = "token-file"))]
+    #[cfg(any(feature = "basic", feature = "ledger", feature = "login", feature = "token-file"))]
     #[error("`{path}`: cannot be written; check the path and your permission to write there")]
     Write {
         /// What was to be written.
@@ -102,6 +102,10 @@ pub(crate) enum Failure {
     #[cfg(feature = "token-file")]
     #[error(transparent)]
     Tokens(#[from] portcullis::authn::token_file::TokenFileError),
+    /// A file of passwords cannot be used.
+    #[cfg(feature = "basic")]
+    #[error(transparent)]
+    Passwords(#[from] portcullis::authn::basic::PasswordFileError),
     /// The ledger of certificates cannot be used.
     #[cfg(feature = "ledger")]
     #[error(transparent)]

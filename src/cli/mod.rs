@@ -16,15 +16,21 @@ mod check;
 mod clock;
 mod describe;
 mod exit;
+#[cfg(any(feature = "basic", feature = "token-file"))]
+mod expiry;
 mod explain;
 #[cfg(feature = "webhook")]
 mod init;
 #[cfg(any(feature = "ledger", feature = "login"))]
 mod kubeconfig;
 mod load;
+#[cfg(any(feature = "basic", feature = "token-file"))]
+mod locked_file;
 #[cfg(feature = "login")]
 mod login;
 mod output;
+#[cfg(feature = "basic")]
+mod passwd;
 mod progress;
 mod rego;
 mod rules;
@@ -47,7 +53,7 @@ mod who_can;
     feature = "token-file"
 ))]
 mod whoami;
-#[cfg(any(feature = "ledger", feature = "login", feature = "token-file"))]
+#[cfg(any(feature = "basic", feature = "ledger", feature = "login", feature = "token-file"))]
 mod whole_file;
 
 use std::io::{BufWriter, Write};
@@ -93,6 +99,8 @@ enum Verb {
     Init(init::InitArgs),
     #[cfg(feature = "token-file")]
     Token(token::TokenArgs),
+    #[cfg(feature = "basic")]
+    Passwd(passwd::PasswdArgs),
     #[cfg(feature = "ledger")]
     Cert(cert::CertArgs),
     #[cfg(any(feature = "ledger", feature = "login"))]
@@ -133,6 +141,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args, &mut out),
         #[cfg(feature = "token-file")]
         Verb::Token(args) => token::run(args, &mut out),
+        #[cfg(feature = "basic")]
+        Verb::Passwd(args) => passwd::run(args, &mut out),
         #[cfg(feature = "ledger")]
         Verb::Cert(args) => cert::run(args, &mut out),
         #[cfg(any(feature = "ledger", feature = "login"))]

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 /// One record; its fields are wiped when they are dropped, for some are tokens.
 pub(crate) struct Record {
     /// The line it begins on, counted from 1.
+    #[cfg_attr(not(feature = "token-file"), expect(dead_code, reason = "token files name lines"))]
     pub(crate) line: usize,
     pub(crate) fields: Vec<Zeroizing<String>>,
 }

@@ -9,6 +9,7 @@ use super::hash::PasswordHash;
 use crate::authn::{ReservedNames, UnixSeconds, reserved_name};
 use crate::model::User;
 use crate::model::utc::Utc;
+use crate::util::rfc3339;
 
 /// A user of a password file.
 #[derive(Debug)]
@@ -30,13 +31,22 @@ impl PasswordRow {
         hash: PasswordHash,
         expires: Option<UnixSeconds>,
     ) -> Result<Self, LineProblem> {
+        Self::check(&user)?;
         let row = Self { user, hash, expires, line: 0 };
-        row.check(ReservedNames::Refuse)?;
+        row.check_end()?;
         Ok(row)
     }
 
-    fn check(&self, names: ReservedNames) -> Result<(), LineProblem> {
-        let User { name, uid, groups, .. } = &self.user;
+    /// Whether a row can be that of this user.
+    ///
+    /// # Errors
+    /// [`LineProblem`] for what a line cannot hold, and for reserved names.
+    pub fn check(user: &User) -> Result<(), LineProblem> {
+        Self::check_names(user, ReservedNames::Refuse)
+    }
+
+    fn check_names(user: &User, names: ReservedNames) -> Result<(), LineProblem> {
+        let User { name, uid, groups, .. } = user;
         if name.contains(':') {
             return Err(LineProblem::Colon);
         }
@@ -47,15 +57,18 @@ impl PasswordRow {
         if groups.iter().any(|group| group.is_empty() || group.contains(char::is_control)) {
             return Err(LineProblem::Value("groups"));
         }
-        if self.expires.is_some_and(|at| Utc(at).to_string().starts_with("second ")) {
-            return Err(LineProblem::Expires);
-        }
         if names == ReservedNames::Refuse
-            && let Some(reserved) = reserved_name(&self.user)
+            && let Some(reserved) = reserved_name(user)
         {
             return Err(LineProblem::Reserved(reserved));
         }
         Ok(())
+    }
+
+    /// Whether the end can be written.
+    fn check_end(&self) -> Result<(), LineProblem> {
+        let is_end = self.expires.is_none_or(|at| rfc3339::parse(&Utc(at).to_string()).is_some());
+        if is_end { Ok(()) } else { Err(LineProblem::Expires) }
     }
 
     /// Whose password it is.
@@ -145,7 +158,8 @@ impl HashedPasswords {
             row.expires = expires;
         }
         for row in read.rows.values() {
-            row.check(names).map_err(|problem| at(row.line, problem))?;
+            let checked = PasswordRow::check_names(&row.user, names).and_then(|()| row.check_end());
+            checked.map_err(|problem| at(row.line, problem))?;
         }
         Ok(read)
     }

@@ -9,10 +9,11 @@ use portcullis::authn::token_file::{
 use portcullis::authn::{ReservedNames, Secret};
 
 use super::FileArgs;
-use super::expiry::{self, Expiry};
-use super::store::{Store, When};
+use super::store::Store;
 use crate::cli::describe::counted;
 use crate::cli::exit::Failure;
+use crate::cli::expiry::{self, Expiry};
+use crate::cli::locked_file::When;
 
 /// What can be tried in no lifetime.
 const ENOUGH: u32 = 128;

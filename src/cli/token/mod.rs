@@ -1,6 +1,5 @@
 //! `token`: make, list and revoke the tokens of a file, and take over those of an API server.
 
-mod expiry;
 mod hash;
 mod store;
 
@@ -15,10 +14,11 @@ use serde::Serialize;
 use super::args::{Format, OutputArgs};
 use super::describe::counted;
 use super::exit::{Exit, Failure};
+use super::expiry::{self, Expiry};
+use super::locked_file::When;
 use super::output::{Table, object, plain};
 use super::speak::Speaker;
-use expiry::Expiry;
-use store::{Store, When};
+use store::Store;
 
 /// Make, list and revoke bearer tokens kept in a file as digests
 ///

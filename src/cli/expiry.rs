@@ -1,14 +1,16 @@
+//! Until when: a time from now, a time, or `never`.
+
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jiff::Timestamp;
 use portcullis::authn::UnixSeconds;
+use portcullis::model::Moment;
 
 use crate::cli::exit::Failure;
 
-/// When a token ends, as typed.
+/// When a token or an account ends, as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expiry {
+pub(crate) enum Expiry {
     /// So many seconds from now.
     After(UnixSeconds),
     /// At a time.
@@ -20,15 +22,17 @@ pub(super) enum Expiry {
 impl Expiry {
     /// What counts when nothing is said: long enough to be of use, short enough that a forgotten
     /// token ends.
-    pub(super) const DEFAULT: &'static str = "90d";
+    #[cfg(feature = "token-file")]
+    pub(crate) const DEFAULT: &'static str = "90d";
 
     /// Whether this is what counts when nothing is said.
-    pub(super) fn is_default(self) -> bool {
+    #[cfg(feature = "token-file")]
+    pub(crate) fn is_default(self) -> bool {
         Self::DEFAULT.parse() == Ok(self)
     }
 
     /// The second of the end.
-    pub(super) fn at(self, now: UnixSeconds) -> Result<Option<UnixSeconds>, Failure> {
+    pub(crate) fn at(self, now: UnixSeconds) -> Result<Option<UnixSeconds>, Failure> {
         let at = match self {
             Self::Never => return Ok(None),
             Self::After(seconds) => now.saturating_add(seconds),
@@ -50,8 +54,8 @@ impl FromStr for Expiry {
         if text == "never" {
             return Ok(Self::Never);
         }
-        if let Ok(time) = text.parse::<Timestamp>() {
-            return Ok(Self::At(time.as_second()));
+        if let Ok(time) = text.parse::<Moment>() {
+            return Ok(Self::At(time.seconds()));
         }
         let number = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
         let unit = match text.strip_prefix(number) {
@@ -67,7 +71,7 @@ impl FromStr for Expiry {
 }
 
 /// The time of the system's clock.
-pub(super) fn now() -> UnixSeconds {
+pub(crate) fn now() -> UnixSeconds {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     // Before 1970 and after the end of time every expiry is refused, or far.
     since.map_or(0, |since| UnixSeconds::try_from(since.as_secs()).unwrap_or(UnixSeconds::MAX))
