@@ -78,6 +78,8 @@ pub(super) struct Setup<'a> {
     pub(super) service: &'a str,
     pub(super) rules: Value,
     pub(super) environment: Vec<(&'a str, Option<String>)>,
+    /// A program that starts it, with arguments.
+    pub(super) starter: Vec<&'a str>,
 }
 
 impl<'a> Setup<'a> {
@@ -87,12 +89,17 @@ impl<'a> Setup<'a> {
             service: "HTTP/login.ex.org",
             rules: json!({ "realms": ["EX.ORG"] }),
             environment: Vec::new(),
+            starter: Vec::new(),
         }
     }
 
     /// Starts it, or says why it does not start.
     pub(super) fn start(&self, kdc: &Kdc) -> Result<Acceptor, String> {
-        let mut command = kdc.command(std::env::current_exe().unwrap().to_str().unwrap());
+        let this = std::env::current_exe().unwrap();
+        let mut words = self.starter.clone();
+        words.push(this.to_str().unwrap());
+        let mut command = kdc.command(words[0]);
+        command.args(&words[1..]);
         command.env("KRB5_KTNAME", format!("FILE:{}", self.keytab.display()));
         for (variable, value) in &self.environment {
             match value {
@@ -133,7 +140,8 @@ impl Acceptor {
         let answer = self.0.ask(&json!({ "token": token, "binding": binding }));
         if let Some(refused) = answer["refused"].as_str() {
             // No ticket, nor the beginning of one, in what is logged.
-            assert!(token.len() < 24 || !refused.contains(&token[..24]), "{refused}");
+            let beginning = token.get(..24).unwrap_or("no token");
+            assert!(!refused.contains(beginning), "{refused}");
             return Err(refused.to_owned());
         }
         Ok(Accepted {

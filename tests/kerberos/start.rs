@@ -58,12 +58,13 @@ fn t5_a_keytab_that_this_process_may_not_read_stops_the_start() {
     let Some(world) = World::get() else { return };
     let locked = world.kdc.path("locked.keytab");
     fs::copy(&world.keytab, &locked).unwrap();
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+    let mut setup = Setup::new(&locked);
     if fs::File::open(&locked).is_ok() {
-        eprintln!("skipped: root reads every file");
-        return;
+        // Root reads every file, unless it gives up what makes it so.
+        setup.starter = vec!["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
     }
-    let said = why(world, Setup::new(&locked));
+    let said = why(world, setup);
     assert!(said.ends_with("cannot be read: Permission denied (os error 13)"), "{said}");
 }
 
