@@ -139,7 +139,7 @@ fn a_ticket_ends_and_is_refused_from_then_on() {
     assert!((1..=4).contains(&accepted.lifetime), "{}", accepted.lifetime);
     std::thread::sleep(Duration::from_secs(5));
     let said = server.accept(&token).unwrap_err();
-    assert_eq!(said, "the ticket is refused: expired");
+    assert_eq!(said, "the ticket is refused: Ticket expired");
     // The client's library knows it, too.
     let said = jane.token_for("HTTP@login.ex.org", None).unwrap_err();
     assert!(said.starts_with("no Kerberos ticket for `HTTP@login.ex.org`: "), "{said}");
@@ -188,8 +188,11 @@ fn names_of_principals_are_read_as_the_library_writes_them() {
     let names = [r"slash\/ed", r"at\@ed", r"back\\slashed", "hélène"];
     for (index, name) in names.iter().enumerate() {
         world.kdc.admin(REALM, &[&format!("addprinc -pw correct-horse \"{name}\"")]);
-        let cache = world.kdc.login(&format!("name{index}.cc"), name, &[]);
-        let token = Client::new(world.kdc, &cache).token();
+        // Straight for the service: MIT's KDC trips over its own PAC where a name needs an escape.
+        let service = ["-S", "HTTP/login.ex.org"];
+        let cache = world.kdc.login(&format!("name{index}.cc"), name, &service);
+        let token = Client::new(world.kdc, &cache).token_for("HTTP@login.ex.org", None);
+        let token = token.unwrap_or_else(|error| panic!("{name}: {error}"));
         let accepted = world.acceptor().accept(&token).unwrap();
         assert_eq!(accepted.user, format!("{name}@EX.ORG"));
     }

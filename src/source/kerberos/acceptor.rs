@@ -199,6 +199,11 @@ fn is_readable_by_all(_path: &Path) -> bool {
 /// tells names, versions of keys and addresses, never keys or tickets.
 pub(super) fn said(error: GssError) -> String {
     let text = error.to_string();
+    // What the library says before nearly everything.
+    let text = match text.split_once("Minor code may provide more information (") {
+        Some((_, minor)) => minor.strip_suffix(')').unwrap_or(minor),
+        None => &text,
+    };
     let words: Vec<&str> = text.split(|character: char| character.is_control()).collect();
     words.join(" ").trim().to_owned()
 }
