@@ -180,6 +180,8 @@ fn check_replay_cache() -> Result<(), GssAcceptorError> {
     let written = fs::OpenOptions::new().write(true).create_new(true).open(&probe);
     match written.and_then(|_| fs::remove_file(&probe)) {
         Ok(()) => Ok(()),
+        // Somebody with this number wrote it before, and was interrupted.
+        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(cause) => Err(GssAcceptorError::ReplayCache { folder, cause }),
     }
 }
