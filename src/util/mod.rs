@@ -10,7 +10,12 @@ pub(crate) mod gojson;
 pub(crate) mod goquote;
 #[cfg(feature = "rbac")]
 pub(crate) mod intern;
-#[cfg(any(feature = "basic", feature = "token-cache", feature = "token-file"))]
+#[cfg(any(
+    feature = "basic",
+    feature = "kerberos",
+    feature = "token-cache",
+    feature = "token-file"
+))]
 pub(crate) mod keyed;
 pub(crate) mod nearest;
 #[cfg(any(feature = "node", feature = "rbac"))]

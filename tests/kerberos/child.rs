@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use portcullis::authn::kerberos::{
     ChannelBinding, Instances, KerberosAuthenticator, KerberosOptions, PrincipalConfig,
-    PrincipalRules, TicketAcceptor, UnwrappedTokens, UserNameForm,
+    PrincipalRules, UnwrappedTokens, UserNameForm,
 };
 use portcullis::authn::{NegotiateAuthenticator, Negotiated};
 use portcullis::source::kerberos::{GssAcceptor, GssAcceptorOptions, Initiator};
@@ -70,7 +70,11 @@ impl Drop for Dialogue {
 }
 
 /// The server's side.
-pub(super) struct Acceptor(Dialogue);
+pub(super) struct Acceptor {
+    dialogue: Dialogue,
+    /// What it says of its keytab.
+    pub(super) notices: Vec<String>,
+}
 
 /// How a server is set up; `keytab` and `KRB5_KTNAME` are one unless told otherwise.
 pub(super) struct Setup<'a> {
@@ -78,6 +82,8 @@ pub(super) struct Setup<'a> {
     pub(super) service: &'a str,
     pub(super) rules: Value,
     pub(super) environment: Vec<(&'a str, Option<String>)>,
+    /// A program that starts it, with arguments.
+    pub(super) starter: Vec<&'a str>,
 }
 
 impl<'a> Setup<'a> {
@@ -87,12 +93,17 @@ impl<'a> Setup<'a> {
             service: "HTTP/login.ex.org",
             rules: json!({ "realms": ["EX.ORG"] }),
             environment: Vec::new(),
+            starter: Vec::new(),
         }
     }
 
     /// Starts it, or says why it does not start.
     pub(super) fn start(&self, kdc: &Kdc) -> Result<Acceptor, String> {
-        let mut command = kdc.command(std::env::current_exe().unwrap().to_str().unwrap());
+        let this = std::env::current_exe().unwrap();
+        let mut words = self.starter.clone();
+        words.push(this.to_str().unwrap());
+        let mut command = kdc.command(words[0]);
+        command.args(&words[1..]);
         command.env("KRB5_KTNAME", format!("FILE:{}", self.keytab.display()));
         for (variable, value) in &self.environment {
             match value {
@@ -105,7 +116,7 @@ impl<'a> Setup<'a> {
         let mut dialogue = Dialogue::start(command, "accepting", &settings);
         match dialogue.answer() {
             Value::String(error) => Err(error),
-            _ => Ok(Acceptor(dialogue)),
+            notices => Ok(Acceptor { dialogue, notices: strings(&notices) }),
         }
     }
 }
@@ -130,10 +141,11 @@ impl Acceptor {
         binding: Option<&str>,
     ) -> Result<Accepted, String> {
         let token = STANDARD.encode(token);
-        let answer = self.0.ask(&json!({ "token": token, "binding": binding }));
+        let answer = self.dialogue.ask(&json!({ "token": token, "binding": binding }));
         if let Some(refused) = answer["refused"].as_str() {
             // No ticket, nor the beginning of one, in what is logged.
-            assert!(token.len() < 24 || !refused.contains(&token[..24]), "{refused}");
+            let beginning = token.get(..24).unwrap_or("no token");
+            assert!(!refused.contains(beginning), "{refused}");
             return Err(refused.to_owned());
         }
         Ok(Accepted {
@@ -141,6 +153,15 @@ impl Acceptor {
             lifetime: answer["lifetime"].as_i64().unwrap(),
             reply: STANDARD.decode(answer["reply"].as_str().unwrap()).unwrap(),
         })
+    }
+}
+
+impl Acceptor {
+    /// Presents all at once; for each whether it was accepted.
+    pub(super) fn accept_all(&mut self, tokens: &[Vec<u8>]) -> Vec<bool> {
+        let tokens: Vec<String> = tokens.iter().map(|token| STANDARD.encode(token)).collect();
+        let answer = self.dialogue.ask(&json!({ "tokens": tokens }));
+        answer.as_array().unwrap().iter().map(|one| one["user"] == "jane@EX.ORG").collect()
     }
 }
 
@@ -158,6 +179,12 @@ impl Client {
     /// A fresh token for the service of most tests.
     pub(super) fn token(&mut self) -> Vec<u8> {
         self.token_for("HTTP@login.ex.org", None).unwrap()
+    }
+
+    /// A token with one's own tickets in it, for the server to use.
+    pub(super) fn delegating_token(&mut self) -> Vec<u8> {
+        let answer = self.0.ask(&json!({ "delegate": true }));
+        STANDARD.decode(answer["token"].as_str().unwrap()).unwrap()
     }
 
     pub(super) fn token_for(
@@ -200,12 +227,13 @@ fn strings(value: &Value) -> Vec<String> {
     list.map(|item| item.as_str().unwrap().to_owned()).collect()
 }
 
-fn authenticator(settings: &Value) -> Result<KerberosAuthenticator, String> {
+fn authenticator(settings: &Value) -> Result<(KerberosAuthenticator, Vec<String>), String> {
     let acceptor = GssAcceptor::open(&GssAcceptorOptions {
         keytab: settings["keytab"].as_str().unwrap().into(),
         service: settings["service"].as_str().unwrap().to_owned(),
     });
-    let acceptor: Arc<dyn TicketAcceptor> = Arc::new(acceptor.map_err(|error| error.to_string())?);
+    let acceptor = acceptor.map_err(|error| error.to_string())?;
+    let notices = acceptor.notices().iter().map(ToString::to_string).collect();
     let rules = &settings["rules"];
     let is = |name: &str| rules[name].as_bool().unwrap_or(false);
     let config = PrincipalConfig {
@@ -229,40 +257,62 @@ fn authenticator(settings: &Value) -> Result<KerberosAuthenticator, String> {
         ..KerberosOptions::default()
     };
     let rules = PrincipalRules::compile(config).unwrap();
-    Ok(KerberosAuthenticator::new(rules, acceptor, None, options).unwrap())
+    Ok((KerberosAuthenticator::new(rules, Arc::new(acceptor), None, options).unwrap(), notices))
+}
+
+async fn accept(
+    authenticator: &KerberosAuthenticator,
+    token: &str,
+    binding: Option<&str>,
+) -> Value {
+    let token = STANDARD.decode(token).unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = i64::try_from(now).unwrap();
+    let Negotiated { outcome, reply } =
+        authenticator.negotiate(&token, binding.map(str::as_bytes), now).await;
+    match outcome {
+        Ok(found) => {
+            let found = found.unwrap();
+            assert!(found.user.groups.is_empty());
+            json!({
+                "user": found.user.name,
+                "lifetime": found.expires.unwrap() - now,
+                "reply": STANDARD.encode(reply.unwrap_or_default()),
+            })
+        }
+        Err(error) => {
+            assert_eq!(reply, None);
+            json!({ "refused": error.to_string() })
+        }
+    }
 }
 
 #[test]
 #[ignore = "the server's process of the other tests"]
 fn accepting() {
     let authenticator = match authenticator(&settings()) {
-        Ok(authenticator) => authenticator,
+        Ok((authenticator, notices)) => {
+            answer(&json!(notices));
+            Arc::new(authenticator)
+        }
         Err(error) => return answer(&Value::String(error)),
     };
-    answer(&Value::Null);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     for question in questions() {
-        let token = STANDARD.decode(question["token"].as_str().unwrap()).unwrap();
-        let binding = question["binding"].as_str().map(str::as_bytes);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let now = i64::try_from(now).unwrap();
-        let Negotiated { outcome, reply } =
-            runtime.block_on(authenticator.negotiate(&token, binding, now));
-        answer(&match outcome {
-            Ok(found) => {
-                let found = found.unwrap();
-                assert!(found.user.groups.is_empty());
-                json!({
-                    "user": found.user.name,
-                    "lifetime": found.expires.unwrap() - now,
-                    "reply": STANDARD.encode(reply.unwrap_or_default()),
-                })
-            }
-            Err(error) => {
-                assert_eq!(reply, None);
-                json!({ "refused": error.to_string() })
-            }
-        });
+        if let Some(token) = question["token"].as_str() {
+            let binding = question["binding"].as_str();
+            answer(&runtime.block_on(accept(&authenticator, token, binding)));
+            continue;
+        }
+        let asked: Vec<_> = strings(&question["tokens"])
+            .into_iter()
+            .map(|token| {
+                let authenticator = Arc::clone(&authenticator);
+                runtime.spawn(async move { accept(&authenticator, &token, None).await })
+            })
+            .collect();
+        let answers = asked.into_iter().map(|one| runtime.block_on(one).unwrap());
+        answer(&answers.collect());
     }
 }
 
@@ -278,6 +328,10 @@ fn initiating() {
             answer(&json!({ "refused": verified.err().map(|error| error.to_string()) }));
             continue;
         }
+        if question["delegate"] == true {
+            answer(&json!({ "token": STANDARD.encode(delegating()) }));
+            continue;
+        }
         let service = question["service"].as_str().unwrap();
         let binding = question["binding"].as_str().map(str::as_bytes);
         answer(&match Initiator::start(service, binding) {
@@ -288,4 +342,17 @@ fn initiating() {
             Err(error) => json!({ "refused": error.to_string() }),
         });
     }
+}
+
+/// Past our own side of clients, which never delegates.
+fn delegating() -> Vec<u8> {
+    use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext};
+    use libgssapi::name::Name;
+    use libgssapi::oid::{GSS_MECH_SPNEGO, GSS_NT_HOSTBASED_SERVICE};
+    let name = Name::new(b"HTTP@login.ex.org", Some(GSS_NT_HOSTBASED_SERVICE)).unwrap();
+    let flags = CtxFlags::GSS_C_DELEG_FLAG | CtxFlags::GSS_C_MUTUAL_FLAG;
+    let mut context = ClientCtx::new(None, name, flags, Some(GSS_MECH_SPNEGO));
+    let token = context.step(None, None).unwrap().unwrap().to_vec();
+    assert!(context.flags().unwrap().contains(CtxFlags::GSS_C_DELEG_FLAG));
+    token
 }

@@ -5,7 +5,7 @@ mod start;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -128,18 +128,19 @@ fn a_token_is_taken_once_also_after_a_restart_and_without_the_library_s_replay_c
 #[test]
 fn a_ticket_ends_and_is_refused_from_then_on() {
     let Some(world) = World::get() else { return };
-    let short = world.kdc.login("short.cc", "jane", &["-l", "3s"]);
+    let short = world.kdc.login("short.cc", "jane", &["-l", "4s"]);
     let mut jane = Client::new(world.kdc, &short);
+    let begun = Instant::now();
     let token = jane.token();
-    // Clocks may differ by one second here, not by five minutes.
-    let config = world.kdc.config("one_second.conf", "clockskew = 1");
+    // Clocks may differ by two seconds here, not by five minutes.
+    let config = world.kdc.config("two_seconds.conf", "clockskew = 2");
     let environment = vec![("KRB5_CONFIG", Some(config.display().to_string()))];
     let mut server = Setup { environment, ..Setup::new(&world.keytab) }.start(world.kdc).unwrap();
     let accepted = server.accept(&jane.token()).unwrap();
-    assert!((1..=4).contains(&accepted.lifetime), "{}", accepted.lifetime);
-    std::thread::sleep(Duration::from_secs(5));
+    assert!((1..=6).contains(&accepted.lifetime), "{}", accepted.lifetime);
+    std::thread::sleep(Duration::from_secs(7).saturating_sub(begun.elapsed()));
     let said = server.accept(&token).unwrap_err();
-    assert_eq!(said, "the ticket is refused: expired");
+    assert_eq!(said, "the ticket is refused: Ticket expired");
     // The client's library knows it, too.
     let said = jane.token_for("HTTP@login.ex.org", None).unwrap_err();
     assert!(said.starts_with("no Kerberos ticket for `HTTP@login.ex.org`: "), "{said}");
@@ -188,8 +189,11 @@ fn names_of_principals_are_read_as_the_library_writes_them() {
     let names = [r"slash\/ed", r"at\@ed", r"back\\slashed", "hélène"];
     for (index, name) in names.iter().enumerate() {
         world.kdc.admin(REALM, &[&format!("addprinc -pw correct-horse \"{name}\"")]);
-        let cache = world.kdc.login(&format!("name{index}.cc"), name, &[]);
-        let token = Client::new(world.kdc, &cache).token();
+        // Straight for the service: MIT's KDC trips over its own PAC where a name needs an escape.
+        let service = ["-S", "HTTP/login.ex.org"];
+        let cache = world.kdc.login(&format!("name{index}.cc"), name, &service);
+        let token = Client::new(world.kdc, &cache).token_for("HTTP@login.ex.org", None);
+        let token = token.unwrap_or_else(|error| panic!("{name}: {error}"));
         let accepted = world.acceptor().accept(&token).unwrap();
         assert_eq!(accepted.user, format!("{name}@EX.ORG"));
     }
@@ -267,6 +271,46 @@ fn a_channel_binding_must_be_that_of_the_connection() {
 }
 
 #[test]
+fn the_number_that_windows_has_for_kerberos_is_kerberos() {
+    let Some(world) = World::get() else { return };
+    let mut token = world.jane().token();
+    // The first mechanism of the list, in which Windows lost a bit: 1.2.840.48018.1.2.2.
+    let mechanism = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 1, 2, 2];
+    let at = token.windows(mechanism.len()).position(|window| window == mechanism).unwrap();
+    token[at + 3] = 0x82;
+    assert_eq!(world.acceptor().accept(&token).unwrap().user, "jane@EX.ORG");
+}
+
+#[test]
+fn what_a_client_delegates_is_not_kept() {
+    let Some(world) = World::get() else { return };
+    let cache = world.kdc.login("forwardable.cc", "jane", &["-f"]);
+    let mut jane = Client::new(world.kdc, &cache);
+    let (plain, delegating) = (jane.token(), jane.delegating_token());
+    assert!(delegating.len() > plain.len(), "{} {}", delegating.len(), plain.len());
+    // What the library stores would be in the server's own cache.
+    let own = world.kdc.path("server.cc");
+    let environment = vec![("KRB5CCNAME", Some(format!("FILE:{}", own.display())))];
+    let mut server = Setup { environment, ..Setup::new(&world.keytab) }.start(world.kdc).unwrap();
+    assert_eq!(server.accept(&delegating).unwrap().user, "jane@EX.ORG");
+    assert!(!own.exists());
+}
+
+#[test]
+fn many_logins_at_once_are_each_taken_once() {
+    let Some(world) = World::get() else { return };
+    let (mut server, mut jane) = (world.acceptor(), world.jane());
+    let mut tokens: Vec<Vec<u8>> = (0..40).map(|_| jane.token()).collect();
+    // Each twice, so that both meet.
+    tokens = tokens.into_iter().flat_map(|token| [token.clone(), token]).collect();
+    let accepted = server.accept_all(&tokens);
+    assert_eq!(accepted.len(), 80);
+    for (pair, twice) in accepted.chunks_exact(2).enumerate() {
+        assert_ne!(twice[0], twice[1], "login {pair}");
+    }
+}
+
+#[test]
 fn a_new_key_in_the_keytab_counts_at_once() {
     let Some(world) = World::get() else { return };
     world.kdc.admin(REALM, &["addprinc -randkey HTTP/rotated.ex.org"]);
@@ -288,7 +332,8 @@ fn without_a_ticket_or_a_service_the_client_says_so() {
     let Some(world) = World::get() else { return };
     let mut nobody = Client::new(world.kdc, &world.kdc.path("nobody.cc"));
     let said = nobody.token_for("HTTP@login.ex.org", None).unwrap_err();
-    assert!(said.starts_with("no Kerberos ticket for `HTTP@login.ex.org`: "), "{said}");
+    assert!(said.starts_with("no Kerberos credentials: "), "{said}");
+    assert!(said.ends_with("; log in with `kinit` first"), "{said}");
     let said = world.jane().token_for("HTTP@nowhere.ex.org", None).unwrap_err();
     assert!(said.starts_with("no Kerberos ticket for `HTTP@nowhere.ex.org`: "), "{said}");
     let said = world.jane().token_for("HTTP/login.ex.org", None).unwrap_err();

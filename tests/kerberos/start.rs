@@ -58,12 +58,13 @@ fn t5_a_keytab_that_this_process_may_not_read_stops_the_start() {
     let Some(world) = World::get() else { return };
     let locked = world.kdc.path("locked.keytab");
     fs::copy(&world.keytab, &locked).unwrap();
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+    let mut setup = Setup::new(&locked);
     if fs::File::open(&locked).is_ok() {
-        eprintln!("skipped: root reads every file");
-        return;
+        // Root reads every file, unless it gives up what makes it so.
+        setup.starter = vec!["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
     }
-    let said = why(world, Setup::new(&locked));
+    let said = why(world, setup);
     assert!(said.ends_with("cannot be read: Permission denied (os error 13)"), "{said}");
 }
 
@@ -128,6 +129,40 @@ fn t5_a_library_that_would_look_into_another_keytab_stops_the_start() {
     // Its own form of the same path is not another.
     let path = keytab.display().to_string();
     assert!(with(keytab, "KRB5_KTNAME", Some(&path)).start(world.kdc).is_ok());
+}
+
+#[test]
+fn t5_a_program_whose_environment_the_library_ignores_stops_the_start() {
+    let Some(world) = World::get() else { return };
+    let mut setup = Setup::new(&world.keytab);
+    // As if set-user-id: the real user is another than the effective one.
+    setup.starter = vec!["setpriv", "--ruid", "65534", "--clear-groups"];
+    let tried = world.kdc.command("setpriv").args(&setup.starter[1..]).arg("true").output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        eprintln!("skipped: only root can be two users at once, by setpriv");
+        return;
+    }
+    let said = why(world, setup);
+    assert!(said.starts_with("the Kerberos library ignores KRB5_KTNAME in a program"), "{said}");
+}
+
+#[test]
+fn a_keytab_that_everybody_can_read_starts_with_a_notice() {
+    let Some(world) = World::get() else { return };
+    let keytab = world.kdc.path("readable.keytab");
+    fs::copy(&world.keytab, &keytab).unwrap();
+    let notices = |mode| {
+        fs::set_permissions(&keytab, fs::Permissions::from_mode(mode)).unwrap();
+        Setup::new(&keytab).start(world.kdc).unwrap().notices
+    };
+    assert_eq!(notices(0o640), Vec::<String>::new());
+    assert_eq!(
+        notices(0o644),
+        [format!(
+            "keytab `{}` can be read by everybody on this host: whoever reads it can be anybody",
+            keytab.display()
+        )]
+    );
 }
 
 #[test]

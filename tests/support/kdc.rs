@@ -40,7 +40,7 @@ impl Kdc {
     fn start() -> Option<Self> {
         let is_there =
             |program: &&str| PATH.split(':').any(|folder| Path::new(folder).join(program).exists());
-        if !["krb5kdc", "kdb5_util", "kadmin.local", "kinit"].iter().all(|name| is_there(name)) {
+        if !["krb5kdc", "kdb5_util", "kadmin.local", "kinit"].iter().into_iter().all(is_there) {
             return None;
         }
         let folder = tempfile::tempdir().unwrap().keep();

@@ -150,6 +150,12 @@ impl KerberosAuthenticator {
         Ok((Authenticated { user, audiences: Vec::new(), expires }, accepted.reply))
     }
 
+    /// How many more logins may come in now.
+    #[cfg(test)]
+    pub(super) fn free_places(&self) -> usize {
+        self.places.available_permits()
+    }
+
     /// Whose ticket it is, by the library and the rules.
     async fn user(
         &self,

@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
 /// A length and what follows. Three bytes are enough for any token, which is shorter than 64 KiB.
 fn length(bytes: &[u8]) -> Result<(usize, &[u8]), Malformed> {
     let (length, shortest, rest) = match bytes {
-        [short @ ..0x80, rest @ ..] => (usize::from(*short), 0, rest),
+        [short @ ..=0x7f, rest @ ..] => (usize::from(*short), 0, rest),
         [0x81, a, rest @ ..] => (usize::from(*a), 0x80, rest),
         [0x82, a, b, rest @ ..] => (usize::from(u16::from_be_bytes([*a, *b])), 0x100, rest),
         _ => return Err(Malformed),

@@ -209,6 +209,24 @@ mod tests {
         assert_eq!(read("a/b/c@EX.ORG"), of(&["a", "b", "c"], "EX.ORG"));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_parts_hold_the_text_tells_them_apart(
+            components in proptest::collection::vec("[a-c/@\\\\ntb0\n\t\0é]{1,6}", 1..4),
+            realm in "[A-C/@\\\\ntb0\n\t\0É]{1,6}",
+        ) {
+            let principal = Principal { components, realm };
+            proptest::prop_assert_eq!(principal.to_string().parse(), Ok(principal));
+        }
+
+        #[test]
+        fn a_text_that_is_read_is_written_back_as_it_was(text in "[ab/@\\\\ntb0]{0,12}") {
+            if let Ok(principal) = text.parse::<Principal>() {
+                proptest::prop_assert_eq!(principal.to_string(), text);
+            }
+        }
+    }
+
     #[test]
     fn texts_that_are_half_a_principal_are_refused() {
         let why = |text: &str| text.parse::<Principal>().unwrap_err();

@@ -173,7 +173,7 @@ fn a_ticket_that_has_ended_and_a_name_that_is_none_are_refused() {
 
 #[test]
 fn groups_are_those_of_the_directory_and_without_an_account_there_is_no_login() {
-    let directory = Arc::new(Directory(vec![
+    let directory: Arc<dyn GroupLookup> = Arc::new(Directory(vec![
         ("jane", Ok(vec!["dev", "ops"])),
         ("mallory", Ok(vec!["dev", "system:masters"])),
         ("joe", Err("the directory is out")),
@@ -182,7 +182,7 @@ fn groups_are_those_of_the_directory_and_without_an_account_there_is_no_login() 
         let authenticator = KerberosAuthenticator::new(
             rules(),
             Arc::new(Says(accepted(principal))),
-            Some(Arc::clone(&directory) as _),
+            Some(Arc::clone(&directory)),
             KerberosOptions::default(),
         );
         ask(&authenticator.unwrap(), &sample(b"1"), None).map(|(found, _)| found.user.groups)
@@ -230,9 +230,9 @@ fn so_many_tickets_are_looked_at_at_a_time_so_many_wait_and_the_rest_is_refused(
         go: Mutex::new(wait),
     });
     let options = KerberosOptions { parallel: 2, waiting: 1, ..Default::default() };
-    let authenticator = Arc::new(
-        KerberosAuthenticator::new(rules(), Arc::clone(&slow) as _, None, options).unwrap(),
-    );
+    let acceptor: Arc<dyn TicketAcceptor> = slow.clone();
+    let authenticator =
+        Arc::new(KerberosAuthenticator::new(rules(), acceptor, None, options).unwrap());
     runtime().block_on(async {
         let ask = |cipher: &'static [u8]| {
             let authenticator = Arc::clone(&authenticator);
@@ -244,7 +244,7 @@ fn so_many_tickets_are_looked_at_at_a_time_so_many_wait_and_the_rest_is_refused(
         }
         let third = ask(b"3");
         // The third takes the last place before the fourth comes.
-        while authenticator.places.available_permits() > 0 {
+        while authenticator.free_places() > 0 {
             tokio::task::yield_now().await;
         }
         let fourth = ask(b"4").await.unwrap();
@@ -290,7 +290,6 @@ fn a_login_that_waits_too_long_is_refused() {
 
 #[test]
 fn without_a_runtime_a_login_is_refused_and_nothing_panics() {
-    use std::future::Future;
     use std::task::{Context, Poll, Waker};
     let authenticator = of(accepted("jane@EX.ORG"), KerberosOptions::default());
     let token = sample(b"1");

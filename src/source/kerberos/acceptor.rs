@@ -180,6 +180,8 @@ fn check_replay_cache() -> Result<(), GssAcceptorError> {
     let written = fs::OpenOptions::new().write(true).create_new(true).open(&probe);
     match written.and_then(|_| fs::remove_file(&probe)) {
         Ok(()) => Ok(()),
+        // Somebody with this number wrote it before, and was interrupted.
+        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(cause) => Err(GssAcceptorError::ReplayCache { folder, cause }),
     }
 }
@@ -199,6 +201,11 @@ fn is_readable_by_all(_path: &Path) -> bool {
 /// tells names, versions of keys and addresses, never keys or tickets.
 pub(super) fn said(error: GssError) -> String {
     let text = error.to_string();
+    // What the library says before nearly everything.
+    let text = match text.split_once("Minor code may provide more information (") {
+        Some((_, minor)) => minor.strip_suffix(')').unwrap_or(minor),
+        None => &text,
+    };
     let words: Vec<&str> = text.split(|character: char| character.is_control()).collect();
     words.join(" ").trim().to_owned()
 }

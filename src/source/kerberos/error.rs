@@ -129,8 +129,13 @@ pub enum InitiateError {
     /// The name of the service has another form.
     #[error("the service `{0}` must have the form `HTTP@host.example.org`")]
     Service(String),
-    /// The library has no ticket for it: none at all, an expired one, or the KDC knows no such
-    /// service.
+    /// Nobody is logged in to Kerberos here.
+    #[error("no Kerberos credentials: {said}; log in with `kinit` first")]
+    NoCredentials {
+        /// What the library said.
+        said: String,
+    },
+    /// There is no ticket for it: one's own has expired, or the KDC knows no such service.
     #[error("no Kerberos ticket for `{service}`: {said}")]
     NoTicket {
         /// The service.

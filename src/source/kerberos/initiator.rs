@@ -36,7 +36,7 @@ impl Initiator {
     /// (RFC 5929 `tls-server-end-point`, with its prefix), where there is one.
     ///
     /// # Errors
-    /// When there is no ticket for it.
+    /// When nobody is logged in to Kerberos, or gets no ticket for it.
     pub fn start(
         service: &str,
         channel_binding: Option<&[u8]>,
@@ -48,7 +48,11 @@ impl Initiator {
             return Err(InitiateError::Service(service.to_owned()));
         }
         let no_ticket = |said| InitiateError::NoTicket { service: service.to_owned(), said };
-        let mut context = context(service).map_err(|error| no_ticket(said(error)))?;
+        let name = name(service).map_err(|error| no_ticket(said(error)))?;
+        let credential =
+            credential().map_err(|error| InitiateError::NoCredentials { said: said(error) })?;
+        let flags = CtxFlags::GSS_C_MUTUAL_FLAG;
+        let mut context = ClientCtx::new(Some(credential), name, flags, Some(GSS_MECH_SPNEGO));
         let token = context.step(None, channel_binding).map_err(|error| no_ticket(said(error)))?;
         let token = token.ok_or_else(|| no_ticket("the library made no token".to_owned()))?;
         let token = SecretBytes::from(token.to_vec());
@@ -85,11 +89,11 @@ impl fmt::Debug for Initiator {
     }
 }
 
-fn context(service: &str) -> Result<ClientCtx, GssError> {
-    let name = Name::new(service.as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE))?;
-    let name = name.canonicalize(Some(GSS_MECH_KRB5))?;
+fn name(service: &str) -> Result<Name, GssError> {
+    Name::new(service.as_bytes(), Some(GSS_NT_HOSTBASED_SERVICE))?.canonicalize(Some(GSS_MECH_KRB5))
+}
+
+fn credential() -> Result<Cred, GssError> {
     let mechanisms = OidSet::singleton(GSS_MECH_KRB5)?;
-    let credential = Cred::acquire(None, None, CredUsage::Initiate, Some(&mechanisms))?;
-    let flags = CtxFlags::GSS_C_MUTUAL_FLAG;
-    Ok(ClientCtx::new(Some(credential), name, flags, Some(GSS_MECH_SPNEGO)))
+    Cred::acquire(None, None, CredUsage::Initiate, Some(&mechanisms))
 }

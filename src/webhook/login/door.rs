@@ -18,7 +18,7 @@ use crate::authn::basic::{PasswordChain, parse_header};
 use crate::authn::chain::TokenChain;
 use crate::authn::x509::X509Authenticator;
 use crate::authn::{
-    Attempt, Authenticated, AuthnError, GroupLookup, NegotiateAuthenticator, PasswordAttempt,
+    Attempt, Authenticated, AuthnError, ClientCertificates, GroupLookup, NegotiateAuthenticator, PasswordAttempt,
     UnixSeconds, reserved_name,
 };
 use crate::model::User;
@@ -204,7 +204,7 @@ impl Door {
             }
             Proof::Certificates(chain) => {
                 let Some(way) = &self.ways.certificates else { return nobody("certificate") };
-                let look = |presented: &_| way.authenticate(presented);
+                let look = |presented: &ClientCertificates<'_>| way.authenticate(presented);
                 match with_certificates(chain, shown.now, look) {
                     Some(Ok(Some(found))) => Ok((found, X509Authenticator::NAME.into(), None)),
                     Some(Ok(None)) | None => {

@@ -28,8 +28,6 @@ mod router;
 mod session;
 mod wire;
 
-pub use wire::{API_VERSION, KIND, METHODS_KIND};
-
 pub(super) use desk::{CertificateDesk, TokenDesk};
 pub(super) use door::{Door, Lookup, OIDC, Ways};
 pub(super) use router::logins;

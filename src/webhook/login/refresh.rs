@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::door::{Door, Ended};
 use super::proof::{Proof, Shown, with_certificates};
 use super::session::Proven;
-use crate::authn::{Attempt, UnixSeconds};
+use crate::authn::{Attempt, ClientCertificates, UnixSeconds};
 use crate::crypto::certificate::Certificate;
 use crate::model::User;
 use crate::pki::validity::BACKDATE;
@@ -69,7 +69,7 @@ impl Door {
     async fn of_certificate(&self, shown: Shown<'_>) -> Result<Carried, Box<Ended>> {
         let Proof::Certificates(chain) = shown.proof else { return Err(no("no certificate")) };
         let desk = self.certificates.as_ref().ok_or_else(|| no("none are handed out here"))?;
-        let look = |presented: &_| desk.own.authenticate(presented);
+        let look = |presented: &ClientCertificates<'_>| desk.own.authenticate(presented);
         let found = with_certificates(chain, shown.now, look);
         let user = match found {
             Some(Ok(Some(found))) => found.user,
