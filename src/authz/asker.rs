@@ -30,7 +30,9 @@ impl Deref for Asker<'_> {
 
 /// In which groups a user is cannot be told now, so nothing is answered that could depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the groups of `{user}` are not known, so that nothing is decided: {source_name}: {reason}")]
+#[error(
+    "the groups of `{user}` are not known, so that nothing is decided: {source_name}: {reason}"
+)]
 pub struct GroupsUnknown {
     /// The name of the user.
     pub user: String,

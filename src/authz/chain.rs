@@ -410,7 +410,9 @@ impl Authorizer for Chain {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
         let ask = |_, member: &'a Member| self.ask(member, || member.authorizer.authorize(request));
         let mut said = Said::default();
-        if let Some(verdict) = first_to_decide(self, self.closed_gates(request.user), ask, &mut said) {
+        if let Some(verdict) =
+            first_to_decide(self, self.closed_gates(request.user), ask, &mut said)
+        {
             return verdict;
         }
         match self.asker(request.user) {
@@ -442,9 +444,9 @@ impl Authorizer for Chain {
         let unknown = unknown.map(|verdict| (LIVE_GROUPS.to_owned(), verdict.into()));
         let about = |user| Request { user, attributes: request.attributes };
         let step = iter::once_with(|| asker().ok().filter(|user| self.is_super_user(user)));
-        let step = step.flatten().map(|user| {
-            (SUPER_USER.to_owned(), SUPER_USER_STEP.authorize(&about(user)).into())
-        });
+        let step = step
+            .flatten()
+            .map(|user| (SUPER_USER.to_owned(), SUPER_USER_STEP.authorize(&about(user)).into()));
         let members = self.members.iter();
         let members =
             members.filter_map(|member| asker().ok().map(|user| ask(member, &about(user))));

@@ -113,14 +113,7 @@ impl<'a> Verdict<'a> {
     /// An answer with a ready reason.
     pub fn new(decision: Decision, reason: impl Into<Cow<'a, str>>) -> Self {
         let reason = Reason::Text(reason.into());
-        Self {
-            decision,
-            reason,
-            link: None,
-            moment: None,
-            asked_as: None,
-            errors: Vec::new(),
-        }
+        Self { decision, reason, link: None, moment: None, asked_as: None, errors: Vec::new() }
     }
 
     /// A yes.
@@ -155,14 +148,7 @@ impl<'a> Verdict<'a> {
         attributes: &'a Attributes<'a>,
     ) -> Self {
         let reason = Reason::Deferred { by, user, attributes };
-        Self {
-            decision,
-            reason,
-            link: None,
-            moment: None,
-            asked_as: None,
-            errors: Vec::new(),
-        }
+        Self { decision, reason, link: None, moment: None, asked_as: None, errors: Vec::new() }
     }
 
     /// The same answer with an error beside it.

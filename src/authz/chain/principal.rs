@@ -86,7 +86,8 @@ impl ChainPrincipal {
         let (chain, met) = (&self.chain, &self.met);
         let mut said = Said::default();
         let ask = |index, member: &Member| met.ask(chain, index, member, attributes);
-        if let Some(verdict) = first_to_decide(chain, chain.closed_gates(&met.user), ask, &mut said) {
+        if let Some(verdict) = first_to_decide(chain, chain.closed_gates(&met.user), ask, &mut said)
+        {
             return verdict;
         }
         match chain.asker(&met.user) {

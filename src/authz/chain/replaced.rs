@@ -51,8 +51,7 @@ impl Chain {
                     found = Some(groups.look_up(user));
                 }
             });
-            return found
-                .unwrap_or_else(|| Err(groups.unknown(user, &LiveGroupsError::NotAsked)));
+            return found.unwrap_or_else(|| Err(groups.unknown(user, &LiveGroupsError::NotAsked)));
         }
         Ok(Asker::Presented(user))
     }

@@ -40,7 +40,12 @@ enum Question {
 }
 
 impl Check {
-    pub(super) fn new(mode: Mode, user: &Arc<User>, asked: &Attributes<'_>, said: &Verdict<'_>) -> Self {
+    pub(super) fn new(
+        mode: Mode,
+        user: &Arc<User>,
+        asked: &Attributes<'_>,
+        said: &Verdict<'_>,
+    ) -> Self {
         let question = match *asked {
             Attributes::Resource(asked) => Question::Resource {
                 verb: asked.verb.to_owned(),

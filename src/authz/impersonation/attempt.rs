@@ -81,7 +81,8 @@ impl Attempt<'_> {
             return Ok(self.impersonated(mode));
         }
         let (requester, target) = self.as_kept(mode);
-        if let Some(user) = recall.and_then(|it| it.whole(mode, &requester, &target, self.attributes))
+        if let Some(user) =
+            recall.and_then(|it| it.whole(mode, &requester, &target, self.attributes))
         {
             return Ok(self.renamed(user));
         }
@@ -176,9 +177,9 @@ impl Attempt<'_> {
         let asked = match (node, ServiceAccountName::parse(user)) {
             (Some(_), _) if mode == Mode::AssociatedNode => of(mode, "nodes").named("*"),
             (Some(node), _) => of(mode, "nodes").named(node),
-            (None, Ok(account)) => of(mode, "serviceaccounts")
-                .in_namespace(account.namespace)
-                .named(account.name),
+            (None, Ok(account)) => {
+                of(mode, "serviceaccounts").in_namespace(account.namespace).named(account.name)
+            }
             (None, Err(_)) => of(mode, "users").named(user),
         };
         self.ask(mode, requester, &Attributes::Resource(asked))

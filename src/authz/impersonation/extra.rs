@@ -43,7 +43,8 @@ fn path_errors(key: &str) -> Option<FieldErrors> {
     let mut errors: Vec<FieldError> =
         details.map(|detail| FieldError::invalid(FIELD, host, detail)).collect();
     if !path.bytes().all(is_path_byte) {
-        let detail = r"Invalid path (regex used for validation is '[A-Za-z0-9/\-._~%!$&'()*+,;=:]+')";
+        let detail =
+            r"Invalid path (regex used for validation is '[A-Za-z0-9/\-._~%!$&'()*+,;=:]+')";
         errors.push(FieldError::invalid(FIELD, path, detail));
     }
     (!errors.is_empty()).then_some(FieldErrors(errors))

@@ -127,7 +127,10 @@ fn check(user: &str, groups: &Vec<String>) -> Result<(), GroupFileError> {
             return Err(GroupFileError::EmptyGroup { user: user.to_owned() });
         }
         if group.starts_with(SYSTEM) {
-            return Err(GroupFileError::SystemGroup { user: user.to_owned(), group: group.clone() });
+            return Err(GroupFileError::SystemGroup {
+                user: user.to_owned(),
+                group: group.clone(),
+            });
         }
     }
     Ok(())

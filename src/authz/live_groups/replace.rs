@@ -49,9 +49,10 @@ impl LiveGroupsOptions {
         if let Some(last) = &*known.last.load()
             && last.uid == user.uid
             && last.extra == user.extra
-            && last.groups.get(live.len()..).is_some_and(|staying| {
-                staying.iter().eq(user.groups.iter().filter(stays))
-            })
+            && last
+                .groups
+                .get(live.len()..)
+                .is_some_and(|staying| staying.iter().eq(user.groups.iter().filter(stays)))
         {
             return Arc::clone(last);
         }

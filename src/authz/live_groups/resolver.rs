@@ -224,10 +224,7 @@ impl GroupResolver {
         outcome
     }
 
-    fn usable(
-        &self,
-        groups: Option<Vec<String>>,
-    ) -> Result<Option<Vec<String>>, LiveGroupsError> {
+    fn usable(&self, groups: Option<Vec<String>>) -> Result<Option<Vec<String>>, LiveGroupsError> {
         let most = self.options.max_groups;
         match groups {
             Some(groups) if groups.len() > most => {

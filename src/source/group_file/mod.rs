@@ -115,8 +115,7 @@ pub fn parse(name: &str, bytes: Vec<u8>) -> Result<GroupFile, GroupFileReadError
         }
         users.push((user.to_string(), groups));
     }
-    GroupFile::new(name, users)
-        .map_err(|error| GroupFileReadError::Name { origin: at(0), error })
+    GroupFile::new(name, users).map_err(|error| GroupFileReadError::Name { origin: at(0), error })
 }
 
 #[cfg(test)]
@@ -138,14 +137,23 @@ mod tests {
         for (text, said) in [
             ("", format!("g: there is nothing in it; {example}")),
             ("- jane", format!("g:1: this is no mapping; {example}")),
-            ("a: [x]\njane: [7]", format!("g:2: a group of `jane` is no text (quote numbers); {example}")),
-            ("jane: [x]\njane: [y]", format!("g:2: user `jane` stands here a second time; {example}")),
+            (
+                "a: [x]\njane: [7]",
+                format!("g:2: a group of `jane` is no text (quote numbers); {example}"),
+            ),
+            (
+                "jane: [x]\njane: [y]",
+                format!("g:2: user `jane` stands here a second time; {example}"),
+            ),
             ("jane:", format!("g:1: the groups of `jane` are no list; {example}")),
         ] {
             assert_eq!(refusal(text), said, "{text:?}");
         }
         for (text, begins) in [
-            ("a: [x]\njane: [system:masters]", "g:2: user `jane`: group `system:masters` is one of"),
+            (
+                "a: [x]\njane: [system:masters]",
+                "g:2: user `jane`: group `system:masters` is one of",
+            ),
             ("system:node:n1: [x]", "g:1: user `system:node:n1` is one of the cluster's own"),
             ("jane: ['']", "g:1: user `jane`: a group has no name"),
         ] {
