@@ -121,6 +121,9 @@ mod live_node;
 #[cfg(feature = "files")]
 mod odd;
 #[cfg(test)]
+#[cfg(feature = "oidc")]
+mod oidc;
+#[cfg(test)]
 #[cfg(feature = "pki")]
 mod pki_openssl;
 #[cfg(test)]

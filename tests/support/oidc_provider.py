@@ -48,6 +48,11 @@ class Provider:
         self.keys = {}  # (kind, parameter) -> key
         self.published = []  # keys of the JWK set
         self.generation = 0
+        self.make_key("EC", "P-256")
+        self.reset()
+
+    def reset(self):
+        """Everything but the keys as in the beginning."""
         self.behaviour = {}  # path -> what is answered instead
         self.requests = []
         self.introspected = {}  # token -> answer
@@ -63,7 +68,6 @@ class Provider:
         self.codes = {}
         self.devices = {}
         self.refresh = {}
-        self.make_key("EC", "P-256")
 
     # ---- keys and tokens ----------------------------------------------------------------------
 
@@ -116,6 +120,9 @@ class Provider:
             maker = ECKey if kind == "EC" else RSAKey
             key = maker.generate_key(parameter, {"kid": self.key(alg).kid}, private=True)
         return {"token": self.sign(alg, body, header, key)}
+
+    def do_reset(self):
+        self.reset()
 
     def do_rotate(self, keep=False):
         """Other keys from now on; those before stay published only if `keep`."""
