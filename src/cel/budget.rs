@@ -25,16 +25,24 @@ pub(super) struct Budget {
     effort: Effort,
 }
 
-/// How many small steps may still be done.
+/// How many small steps may still be done, and whether all of them had an answer that is certain.
 #[derive(Debug)]
-pub(super) struct Effort(u32);
+pub(super) struct Effort {
+    steps: u32,
+    is_exact: bool,
+}
 
 impl Effort {
     /// Whether one more step may be done. When not, whoever asks must come to an end, and what it
     /// finds is not used.
     pub(super) const fn step(&mut self) -> bool {
-        self.0 = self.0.saturating_sub(1);
-        self.0 > 0
+        self.steps = self.steps.saturating_sub(1);
+        self.steps > 0
+    }
+
+    /// What was found may be otherwise in the API server, and is not used.
+    pub(super) const fn doubt(&mut self) {
+        self.is_exact = false;
     }
 }
 
@@ -50,7 +58,11 @@ pub(super) enum Failure {
 
 impl Budget {
     pub(super) const fn new() -> Self {
-        Self { cost: MAX_COST, memory: MAX_MEMORY, effort: Effort(MAX_EFFORT) }
+        Self {
+            cost: MAX_COST,
+            memory: MAX_MEMORY,
+            effort: Effort { steps: MAX_EFFORT, is_exact: true },
+        }
     }
 
     /// Pays for a step.
@@ -79,14 +91,19 @@ impl Budget {
     /// short to count here.
     pub(super) fn scan(&mut self, bytes: usize) -> Result<(), Failure> {
         let steps = u32::try_from(bytes / SCANNED_BYTES).unwrap_or(u32::MAX);
-        self.effort.0 = self.effort.0.saturating_sub(steps);
-        if self.effort.0 > 0 { Ok(()) } else { Err(Failure::Cancelled) }
+        self.effort.steps = self.effort.steps.saturating_sub(steps);
+        if self.effort.steps > 0 { Ok(()) } else { Err(Failure::Cancelled) }
     }
 
     /// What a walk over values finds, if it came to its end.
     pub(super) fn walk<T>(&mut self, walk: impl FnOnce(&mut Effort) -> T) -> Result<T, Failure> {
         let found = walk(&mut self.effort);
-        self.step().map(|()| found)
+        self.step()?;
+        if std::mem::replace(&mut self.effort.is_exact, true) {
+            Ok(found)
+        } else {
+            Err(Failure::DOUBTFUL)
+        }
     }
 
     #[cfg(test)]
@@ -101,6 +118,13 @@ pub(super) fn tenths(size: usize) -> u64 {
 }
 
 impl Failure {
+    /// The types of the arguments are none that the function takes.
+    pub(super) const NO_OVERLOAD: Self = Self::text("no such overload");
+
+    /// Versions of the API server differ, or it is not known what they do.
+    pub(super) const DOUBTFUL: Self =
+        Self::text("not evaluated: it is not certain what the API server answers");
+
     pub(super) const fn text(text: &'static str) -> Self {
         Self::Failed(Cow::Borrowed(text))
     }

@@ -1,3 +1,4 @@
+mod call;
 mod fold;
 
 use std::collections::BTreeSet;
@@ -5,40 +6,54 @@ use std::rc::Rc;
 
 use super::error::CompileError;
 use super::fields::Object;
-use super::function::{Call, Overload, UNSUPPORTED};
 use super::issue::Issue;
 use super::parse::issues_of;
-use super::pattern::{Pattern, PatternError};
-use super::program::{Constant, Else, Match, Node, Select, What};
+use super::program::{Constant, Node, Select, What};
 use super::syntax::{Expr, Kind};
 use super::types::{Bindings, Type, most_general};
 
-/// Names of types, which are values in CEL.
-const TYPE_NAMES: &[&str] = &[
-    "bool",
-    "bytes",
-    "double",
-    "dyn",
-    "int",
-    "list",
-    "map",
-    "null_type",
-    "optional_type",
-    "string",
-    "type",
-    "uint",
-];
+/// What an expression is about: the one variable that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    Request,
+    /// The only one of which the types are not known before the evaluation.
+    Claims,
+    User,
+}
 
-/// Checks an expression that must be a condition, and makes it ready to be evaluated.
-pub(super) fn check(text: &str, expr: &Expr) -> Result<Node, CompileError> {
-    let mut checker = Checker::default();
+/// What an expression must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A match condition.
+    Condition,
+    /// A rule of an AuthenticationConfiguration: the same in other words.
+    Rule,
+    Anything,
+}
+
+/// Checks an expression, and makes it ready to be evaluated.
+pub(super) fn check(
+    text: &str,
+    expr: &Expr,
+    about: About,
+    wanted: Wanted,
+) -> Result<Node, CompileError> {
+    let mut checker = Checker {
+        about,
+        bindings: Bindings::default(),
+        locals: Vec::new(),
+        issues: Vec::new(),
+        unsupported: BTreeSet::new(),
+    };
     let (found, node) = checker.expr(expr);
     let found = checker.bindings.resolve(&found);
     if !checker.issues.is_empty() {
         return Err(issues_of(text, &checker.issues));
     }
-    if !matches!(found, Type::Bool | Type::Error) {
-        return Err(CompileError::NotBool(found.result_name()));
+    match (found, wanted) {
+        (Type::Bool | Type::Error, _) | (_, Wanted::Anything) => {}
+        (found, Wanted::Condition) => return Err(CompileError::NotBool(found.result_name())),
+        (_, Wanted::Rule) => return Err(CompileError::RuleNotBool),
     }
     if !checker.unsupported.is_empty() {
         let all: Vec<String> = checker.unsupported.into_iter().collect();
@@ -47,8 +62,8 @@ pub(super) fn check(text: &str, expr: &Expr) -> Result<Node, CompileError> {
     Ok(node)
 }
 
-#[derive(Default)]
 struct Checker {
+    about: About,
     bindings: Bindings,
     /// The variables of the macros around, outermost first.
     locals: Vec<(String, Type)>,
@@ -61,7 +76,18 @@ struct Checker {
 const NOTHING: Node = Node::Constant(Constant::Null);
 
 impl Checker {
+    /// An expression whose value goes anywhere: `claims` itself is no such value, since hardly
+    /// anything works on it (S-OIDC-21b).
     fn expr(&mut self, expr: &Expr) -> (Type, Node) {
+        let (found, node) = self.operand(expr);
+        if self.about == About::Claims && matches!(node, Node::Root) {
+            return self.unsupported("`claims` otherwise than by its fields".to_owned());
+        }
+        (found, node)
+    }
+
+    /// An expression from which something is selected.
+    fn operand(&mut self, expr: &Expr) -> (Type, Node) {
         let constant = |found, constant| (found, Node::Constant(constant));
         match &expr.kind {
             Kind::Null => constant(Type::Null, Constant::Null),
@@ -115,13 +141,26 @@ impl Checker {
         {
             return (found.clone(), Node::Local(place));
         }
-        match name.strip_prefix('.').unwrap_or(name) {
-            "request" => (Type::Object(Object::Request), Node::Request),
-            name if TYPE_NAMES.contains(&name) => {
-                self.unsupported(format!("the type `{name}` as a value"))
+        let name = name.strip_prefix('.').unwrap_or(name);
+        let root = match (self.about, name) {
+            (About::Request, "request") => Some(Type::Object(Object::Request)),
+            (About::Claims, "claims") => Some(Type::Map(Rc::new(Type::String), Rc::new(Type::Any))),
+            (About::User, "user") => Some(Type::Object(Object::UserInfo)),
+            _ => None,
+        };
+        match (root, type_name(name)) {
+            (Some(root), _) => (root, Node::Root),
+            (None, Some((name, of))) if self.is_dynamic() => {
+                (Type::Type(Rc::new(of)), Node::Constant(Constant::Type(name)))
             }
-            _ => self.undeclared(at, name),
+            (None, Some(_)) => self.unsupported(format!("the type `{name}` as a value")),
+            (None, None) => self.undeclared(at, name),
         }
+    }
+
+    /// Whether values whose type is not known are evaluated.
+    fn is_dynamic(&self) -> bool {
+        self.about == About::Claims
     }
 
     fn select(
@@ -131,7 +170,7 @@ impl Checker {
         field: &str,
         is_optional: bool,
     ) -> (Type, Select) {
-        let (found, node) = self.expr(operand);
+        let (found, node) = self.operand(operand);
         let found = self.bindings.resolve(&found);
         let (target, is_optional) = match found {
             Type::Optional(inner) => (inner.as_ref().clone(), true),
@@ -154,7 +193,11 @@ impl Checker {
                 value.as_ref().clone()
             }
             Type::Error => Type::Error,
-            Type::Dyn | Type::Var(_) => {
+            Type::Dyn | Type::Any | Type::Var(_) if self.is_dynamic() => {
+                self.bindings.assign(&Type::Dyn, &target);
+                Type::Dyn
+            }
+            Type::Dyn | Type::Any | Type::Var(_) => {
                 self.unsupported(format!(
                     "the field `{field}` of something whose type is not known"
                 ));
@@ -166,167 +209,8 @@ impl Checker {
             }
         };
         let result = if is_optional { Type::optional(result) } else { result };
-        (result, Select { operand: node, name: field.into(), what, is_optional })
-    }
-
-    fn call(
-        &mut self,
-        at: usize,
-        name: &str,
-        target: Option<&Expr>,
-        args: &[Expr],
-    ) -> (Type, Node) {
-        let mut checked: Vec<(Type, Node)> = args.iter().map(|arg| self.expr(arg)).collect();
-        let Some(target) = target else {
-            let name = name.strip_prefix('.').unwrap_or(name);
-            return match Overload::of(name, false) {
-                Some(overloads) => self.resolve(at, name, false, overloads, args, checked),
-                None if UNSUPPORTED.contains(&name) => self.unsupported(format!("`{name}`")),
-                None => self.undeclared(at, name),
-            };
-        };
-        // What looks like a method of something may be a function of a namespace.
-        if let Some(namespace) = qualified(target) {
-            let full = format!("{namespace}.{name}");
-            if let Some(overloads) = Overload::of(&full, false) {
-                return self.resolve(at, &full, false, overloads, args, checked);
-            }
-            if UNSUPPORTED.contains(&&*full) {
-                return self.unsupported(format!("`{full}`"));
-            }
-        }
-        checked.insert(0, self.expr(target));
-        match Overload::of(name, true) {
-            Some(overloads) => {
-                let all: Vec<Expr> = std::iter::once(target).chain(args).cloned().collect();
-                self.resolve(at, name, true, overloads, &all, checked)
-            }
-            None if UNSUPPORTED.contains(&name) => self.unsupported(format!("`{name}`")),
-            None => self.undeclared(at, name),
-        }
-    }
-
-    /// Chooses the overload for these arguments.
-    fn resolve(
-        &mut self,
-        at: usize,
-        name: &str,
-        is_member: bool,
-        overloads: impl Iterator<Item = &'static Overload>,
-        args: &[Expr],
-        checked: Vec<(Type, Node)>,
-    ) -> (Type, Node) {
-        let (types, nodes): (Vec<Type>, Vec<Node>) = checked.into_iter().unzip();
-        let mut fitting: Option<&Overload> = None;
-        let mut is_ambiguous = false;
-        for overload in overloads {
-            let mark = self.bindings.mark();
-            let (wanted, _) = overload.instance(&mut self.bindings);
-            if self.bindings.assign_all(&types, &wanted) {
-                is_ambiguous |= fitting.replace(overload).is_some();
-            }
-            self.bindings.go_back(mark);
-        }
-        // What is wrong already is not said twice.
-        if types.contains(&Type::Error) && (is_ambiguous || fitting.is_none()) {
-            return (Type::Error, NOTHING);
-        }
-        let Some(overload) = fitting else {
-            return self.no_overload(at, name, is_member, &types);
-        };
-        if is_ambiguous {
-            return self.unsupported(format!("`{name}` on something whose type is not known"));
-        }
-        let (wanted, result) = overload.instance(&mut self.bindings);
-        self.bindings.assign_all(&types, &wanted);
-        let result = self.bindings.resolve(&result);
-        let call = overload.call;
-        if call == Call::Unsupported {
-            let shown: Vec<String> = types.iter().map(ToString::to_string).collect();
-            self.unsupported.insert(format!("`{name}` of ({})", shown.join(", ")));
-            return (result, NOTHING);
-        }
-        self.refuse_objects(call, name, &types);
-        (result, self.node(call, name, args, nodes))
-    }
-
-    fn no_overload(
-        &mut self,
-        at: usize,
-        name: &str,
-        is_member: bool,
-        types: &[Type],
-    ) -> (Type, Node) {
-        let mut shown = types.iter().map(|found| self.bindings.resolve(found).to_string());
-        let receiver = if is_member { shown.next().map(|first| format!("{first}.")) } else { None };
-        let signature =
-            format!("{}({})", receiver.unwrap_or_default(), shown.collect::<Vec<_>>().join(", "));
-        let message = format!("found no matching overload for '{name}' applied to '{signature}'");
-        self.wrong(at, message)
-    }
-
-    /// Whether two objects of the request are equal depends on how the API server holds them.
-    fn refuse_objects(&mut self, call: Call, name: &str, types: &[Type]) {
-        let types: Vec<Type> = types.iter().map(|found| self.bindings.resolve(found)).collect();
-        let is_refused = match call {
-            Call::Equals | Call::NotEquals => types.iter().all(Type::holds_object),
-            Call::InList | Call::InMap | Call::ListIndexOf | Call::ListLastIndexOf => true,
-            Call::Distinct | Call::OptionalOfNonZero => true,
-            Call::SetsContains | Call::SetsEquivalent | Call::SetsIntersects => true,
-            _ => false,
-        };
-        if is_refused && types.iter().any(Type::holds_object) {
-            self.unsupported.insert(format!("`{name}` on objects of the request"));
-        }
-    }
-
-    fn node(&mut self, call: Call, name: &str, args: &[Expr], nodes: Vec<Node>) -> Node {
-        if matches!(call, Call::Matches | Call::Find | Call::FindAll) {
-            return self.pattern(call, name, args, nodes);
-        }
-        match (call, <[Node; 2]>::try_from(nodes)) {
-            (Call::And, Ok(operands)) => Node::And(Box::new(operands)),
-            (Call::Or, Ok(operands)) => Node::Or(Box::new(operands)),
-            (Call::OptionalOr, Ok(operands)) => {
-                Node::OptionalElse(Box::new(operands), Else::Optional)
-            }
-            (Call::OptionalOrValue, Ok(operands)) => {
-                Node::OptionalElse(Box::new(operands), Else::Value)
-            }
-            (call, Ok(operands)) => Node::Call(call, operands.into()),
-            (Call::Conditional, Err(nodes)) => match <[Node; 3]>::try_from(nodes) {
-                Ok(operands) => Node::Conditional(Box::new(operands)),
-                Err(nodes) => Node::Call(call, nodes),
-            },
-            (Call::Not, Err(nodes)) => match <[Node; 1]>::try_from(nodes) {
-                Ok([operand]) => Node::Not(Box::new(operand)),
-                Err(nodes) => Node::Call(call, nodes),
-            },
-            (call, Err(nodes)) => Node::Call(call, nodes),
-        }
-    }
-
-    /// Patterns are compiled once; one that is not constant is refused.
-    fn pattern(&mut self, call: Call, name: &str, args: &[Expr], nodes: Vec<Node>) -> Node {
-        let mut nodes = nodes.into_iter();
-        let (Some(text), Some(Node::Constant(Constant::String(pattern)))) =
-            (nodes.next(), nodes.next())
-        else {
-            self.unsupported.insert(format!("`{name}` with a pattern that is not a constant"));
-            return NOTHING;
-        };
-        let limit = nodes.next();
-        match Pattern::compile(&pattern) {
-            Ok(pattern) => Node::Match(Box::new(Match { call, text, pattern, limit })),
-            Err(PatternError::Invalid) if call == Call::Matches => {
-                let at = args.get(1).map_or(0, |arg| arg.at);
-                self.wrong(at, "invalid matches argument".to_owned()).1
-            }
-            Err(error) => {
-                self.unsupported.insert(format!("the pattern `{pattern}` ({error})"));
-                NOTHING
-            }
-        }
+        let is_plain = is_plain(&node);
+        (result, Select { operand: node, name: field.into(), what, is_optional, is_plain })
     }
 
     fn list(&mut self, elements: &[Expr]) -> (Type, Node) {
@@ -379,15 +263,6 @@ impl Checker {
     }
 }
 
-/// `a.b.c`, if the expression is nothing else.
-fn qualified(expr: &Expr) -> Option<String> {
-    match &expr.kind {
-        Kind::Ident(name) => Some(name.strip_prefix('.').unwrap_or(name).to_owned()),
-        Kind::Select { operand, field } => Some(format!("{}.{field}", qualified(operand)?)),
-        _ => None,
-    }
-}
-
 /// A list of nothing but constant strings is one constant, as most lists of conditions are.
 fn constant_list(nodes: Vec<Node>) -> Node {
     let text = |node: &Node| match node {
@@ -398,4 +273,34 @@ fn constant_list(nodes: Vec<Node>) -> Node {
         Some(strings) if !strings.is_empty() => Node::Constant(Constant::Strings(strings)),
         _ => Node::List(nodes),
     }
+}
+
+/// Whether there is nothing but selections from the root on.
+fn is_plain(node: &Node) -> bool {
+    match node {
+        Node::Root => true,
+        Node::Select(select) => select.is_plain,
+        _ => false,
+    }
+}
+
+/// Types have names, which are values in CEL.
+fn type_name(name: &str) -> Option<(&'static str, Type)> {
+    let of = |inner: Type| Rc::new(inner);
+    Some(match name {
+        "bool" => ("bool", Type::Bool),
+        // Nothing evaluates to bytes, so that it matters to nobody of what type they are.
+        "bytes" => ("bytes", Type::Dyn),
+        "double" => ("double", Type::Double),
+        "dyn" => ("dyn", Type::Dyn),
+        "int" => ("int", Type::Int),
+        "list" => ("list", Type::List(of(Type::Dyn))),
+        "map" => ("map", Type::Map(of(Type::Dyn), of(Type::Dyn))),
+        "null_type" => ("null_type", Type::Null),
+        "optional_type" => ("optional_type", Type::Optional(of(Type::Dyn))),
+        "string" => ("string", Type::String),
+        "type" => ("type", Type::Type(of(Type::Dyn))),
+        "uint" => ("uint", Type::Uint),
+        _ => return None,
+    })
 }

@@ -4,35 +4,64 @@ mod fold;
 use std::rc::Rc;
 
 use super::budget::{Budget, Failure, tenths};
+use super::escape::is_escaped;
 use super::fields::Part;
 use super::function::Call;
 use super::program::{Constant, Else, Match, Node, Select, What};
-use super::value::{List, Map, Text, Value};
-use crate::model::Request;
+use super::value::{Json, List, Map, Text, Value};
+use crate::model::{Request, User};
 
 /// The result of a part of an expression.
 type Evaluated<'a> = Result<Value<'a>, Failure>;
 
+/// What an expression is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Root<'a> {
+    Request(&'a Request<'a>),
+    Claims(&'a serde_json::Map<String, Json>),
+    User(&'a User),
+}
+
+impl<'a> Root<'a> {
+    const fn value(self) -> Value<'a> {
+        match self {
+            Self::Request(request) => Value::Object(Part::Request(request)),
+            Self::Claims(claims) => Value::Map(Map::Claims(claims)),
+            Self::User(user) => Value::Object(Part::User(user)),
+        }
+    }
+}
+
 /// One evaluation. It borrows from the expression and the request, allocates only for lists and
 /// texts that are made on the way, and pays for each step.
 pub(super) struct Evaluation<'a> {
-    request: &'a Request<'a>,
+    root: Root<'a>,
     budget: Budget,
     /// The variables of the macros around, outermost first.
     locals: Vec<Value<'a>>,
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) const fn new(request: &'a Request<'a>) -> Self {
-        Self { request, budget: Budget::new(), locals: Vec::new() }
+    pub(super) const fn new(root: Root<'a>) -> Self {
+        Self { root, budget: Budget::new(), locals: Vec::new() }
+    }
+
+    /// What is made of the value, from the same budget.
+    pub(super) fn converted<T>(
+        &mut self,
+        node: &'a Node,
+        convert: impl FnOnce(&Value<'a>, &mut Budget) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let value = self.value(node)?;
+        convert(&value, &mut self.budget)
     }
 
     /// The answer of a condition.
     pub(super) fn condition(&mut self, node: &'a Node) -> Result<bool, Failure> {
         match self.value(node)? {
             Value::Bool(value) => Ok(value),
-            // The check has left no other.
-            _ => Err(Failure::text("no such overload")),
+            // Of a claim nothing is known before.
+            _ => Err(Failure::NO_OVERLOAD),
         }
     }
 
@@ -45,9 +74,9 @@ impl<'a> Evaluation<'a> {
         self.budget.step()?;
         match node {
             Node::Constant(constant) => Ok(constant_value(constant)),
-            Node::Request => {
+            Node::Root => {
                 self.budget.spend(1)?;
-                Ok(Value::Object(Part::Request(self.request)))
+                Ok(self.root.value())
             }
             Node::Local(place) => {
                 self.budget.spend(1)?;
@@ -114,12 +143,7 @@ impl<'a> Evaluation<'a> {
     fn select(&mut self, select: &'a Select) -> Evaluated<'a> {
         let operand = self.value(&select.operand)?;
         self.budget.spend(1)?;
-        let found = match operand {
-            Value::Optional(None) => return Ok(Value::Optional(None)),
-            Value::Optional(Some(inner)) => find(&inner, select),
-            operand => find(&operand, select),
-        };
-        match found {
+        match found_in(&operand, select)? {
             found if select.is_optional => Ok(Value::Optional(found.map(Rc::new))),
             Some(value) => Ok(value),
             None => Err(Failure::NoSuchKey(select.name.clone())),
@@ -127,12 +151,8 @@ impl<'a> Evaluation<'a> {
     }
 
     fn has(&mut self, select: &'a Select) -> Evaluated<'a> {
-        let found = match self.value(&select.operand)? {
-            Value::Optional(None) => None,
-            Value::Optional(Some(inner)) => find(&inner, select),
-            operand => find(&operand, select),
-        };
-        Ok(Value::Bool(found.is_some()))
+        let operand = self.value(&select.operand)?;
+        Ok(Value::Bool(found_in(&operand, select)?.is_some()))
     }
 
     fn optional_else(&mut self, operands: &'a [Node; 2], wanted: Else) -> Evaluated<'a> {
@@ -140,7 +160,8 @@ impl<'a> Evaluation<'a> {
         match (self.value(left)?, wanted) {
             (Value::Optional(Some(inner)), Else::Value) => Ok(inner.as_ref().clone()),
             (Value::Optional(None), _) => self.value(right),
-            (left, _) => Ok(left),
+            (left @ Value::Optional(_), _) => Ok(left),
+            _ => Err(Failure::NO_OVERLOAD),
         }
     }
 
@@ -148,7 +169,11 @@ impl<'a> Evaluation<'a> {
     fn optional_map(&mut self, map: &'a super::program::OptionalMap) -> Evaluated<'a> {
         let target = self.value(&map.target)?;
         self.budget.spend(1)?;
-        let Value::Optional(Some(inner)) = target else { return Ok(Value::Optional(None)) };
+        let inner = match target {
+            Value::Optional(Some(inner)) => inner,
+            Value::Optional(None) => return Ok(Value::Optional(None)),
+            _ => return Err(Failure::NO_OVERLOAD),
+        };
         self.locals.push(inner.as_ref().clone());
         let value = self.value(&map.body);
         self.locals.pop();
@@ -161,7 +186,7 @@ impl<'a> Evaluation<'a> {
     fn pattern(&mut self, matching: &'a Match) -> Evaluated<'a> {
         let text = self.value(&matching.text)?;
         let limit = matching.limit.as_ref().map(|limit| self.value(limit)).transpose()?;
-        let Value::String(text) = text else { return Err(Failure::text("no such overload")) };
+        let Value::String(text) = text else { return Err(Failure::NO_OVERLOAD) };
         self.budget.scan(text.as_str().len())?;
         let size = text.as_str().chars().count();
         let quarters = u64::try_from(matching.pattern.length.div_ceil(4)).unwrap_or(u64::MAX);
@@ -177,7 +202,8 @@ impl<'a> Evaluation<'a> {
                 let limit = match limit {
                     // A negative number is no limit.
                     Some(Value::Int(limit)) => usize::try_from(limit).unwrap_or(usize::MAX),
-                    _ => usize::MAX,
+                    None => usize::MAX,
+                    Some(_) => return Err(Failure::NO_OVERLOAD),
                 };
                 // Each is paid for before the next is made: an empty pattern is found everywhere, and
                 // costs nothing.
@@ -186,7 +212,7 @@ impl<'a> Evaluation<'a> {
                     self.budget.reserve(size_of::<Value<'_>>())?;
                     values.push(self.text(found.to_owned())?);
                 }
-                Ok(Value::list(values))
+                Ok(Value::natives(values))
             }
         }
     }
@@ -207,6 +233,7 @@ fn constant_value(constant: &Constant) -> Value<'_> {
         Constant::Double(value) => Value::Double(*value),
         Constant::String(text) => Value::String(Text::Borrowed(text)),
         Constant::Strings(texts) => Value::List(List::Strings(texts)),
+        Constant::Type(name) => Value::Type(name),
     }
 }
 
@@ -218,10 +245,29 @@ fn is_constant(node: &Node) -> bool {
     }
 }
 
-fn find<'a>(operand: &Value<'a>, select: &Select) -> Option<Value<'a>> {
+/// What a selection finds, in an optional as well; nothing in nothing.
+fn found_in<'a>(operand: &Value<'a>, select: &Select) -> Result<Option<Value<'a>>, Failure> {
+    match operand {
+        // An optional of which that was not known: the result would have to be one.
+        Value::Optional(_) if !select.is_optional => Err(Failure::NO_OVERLOAD),
+        Value::Optional(None) => Ok(None),
+        Value::Optional(Some(_)) if !select.is_plain && is_escaped(&select.name) => {
+            Err(Failure::DOUBTFUL)
+        }
+        Value::Optional(Some(inner)) => find(inner, select),
+        operand => find(operand, select),
+    }
+}
+
+fn find<'a>(operand: &Value<'a>, select: &Select) -> Result<Option<Value<'a>>, Failure> {
     match (operand, select.what) {
-        (Value::Object(part), What::Field(field)) => part.get(field),
-        (Value::Map(map), What::Key) => map.get_text(&select.name),
-        _ => None,
+        (Value::Object(part), What::Field(field)) => Ok(part.get(field)),
+        (Value::Map(map), What::Key) => map.find_text(&select.name),
+        (Value::List(_), What::Key) => {
+            Err(Failure::text("unsupported index type 'string' in list"))
+        }
+        (Value::Optional(_), _) => Err(Failure::NO_OVERLOAD),
+        // What has no fields has not this one.
+        _ => Ok(None),
     }
 }

@@ -4,10 +4,10 @@ use super::types::Type;
 use super::value::{List, Map, Text, Value};
 use crate::model::{
     Attributes, FieldOperator, FieldRequirement, LabelOperator, LabelRequirement,
-    NonResourceAttributes, Request, ResourceAttributes, Selector,
+    NonResourceAttributes, Request, ResourceAttributes, Selector, User,
 };
 
-/// The object types of a request (S-ACFG-11).
+/// The object types of a request (S-ACFG-11), and the user of a token (S-OIDC-19).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Object {
     Request,
@@ -16,6 +16,8 @@ pub(super) enum Object {
     FieldSelector,
     LabelSelector,
     Requirement,
+    /// `user`
+    UserInfo,
 }
 
 /// The fields of these objects.
@@ -55,6 +57,7 @@ impl Object {
             Self::FieldSelector => "kubernetes.FieldSelectorAttributes",
             Self::LabelSelector => "kubernetes.LabelSelectorAttributes",
             Self::Requirement => "kubernetes.SelectorRequirement",
+            Self::UserInfo => "kubernetes.UserInfo",
         }
     }
 
@@ -68,10 +71,10 @@ impl Object {
             (Self::Request, "nonResourceAttributes") => {
                 (Field::NonResourceAttributes, Type::Object(Self::NonResourceAttributes))
             }
-            (Self::Request, "user") => (Field::User, Type::String),
-            (Self::Request, "uid") => (Field::Uid, Type::String),
-            (Self::Request, "groups") => (Field::Groups, strings()),
-            (Self::Request, "extra") => {
+            (Self::Request, "user") | (Self::UserInfo, "username") => (Field::User, Type::String),
+            (Self::Request | Self::UserInfo, "uid") => (Field::Uid, Type::String),
+            (Self::Request | Self::UserInfo, "groups") => (Field::Groups, strings()),
+            (Self::Request | Self::UserInfo, "extra") => {
                 (Field::Extra, Type::Map(Rc::new(Type::String), Rc::new(strings())))
             }
             (Self::ResourceAttributes, "namespace") => (Field::Namespace, Type::String),
@@ -114,6 +117,7 @@ pub(super) enum Part<'a> {
     LabelSelector(&'a [LabelRequirement]),
     FieldRequirement(&'a FieldRequirement),
     LabelRequirement(&'a LabelRequirement),
+    User(&'a User),
 }
 
 impl<'a> Part<'a> {
@@ -137,6 +141,14 @@ impl<'a> Part<'a> {
                     _ => None,
                 }
             }
+            // All are there always, empty or not.
+            Self::User(user) => match field {
+                Field::User => text(&user.name),
+                Field::Uid => text(&user.uid),
+                Field::Groups => Some(Value::List(List::Strings(&user.groups))),
+                Field::Extra => Some(Value::Map(Map::UserExtra(&user.extra))),
+                _ => None,
+            },
             Self::Resource(resource) => match field {
                 Field::Namespace => text(resource.namespace),
                 Field::Verb => text(resource.verb),

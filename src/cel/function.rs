@@ -88,6 +88,10 @@ pub(super) enum Call {
     CidrIp,
     PrefixLength,
     Masked,
+    /// `dyn`: the value as it is, of a type that nobody knows.
+    Dynamic,
+    /// `type`
+    TypeOf,
     /// The API server has it.
     Unsupported,
 }
@@ -150,6 +154,17 @@ impl Shape {
             Self::Ip => Type::Ip,
             Self::Cidr => Type::Cidr,
         }
+    }
+}
+
+impl Call {
+    /// Whether one and the same function does different things for different types, or nothing at
+    /// all for some: of something whose type is not known it is not evaluated.
+    pub(super) const fn needs_types(self) -> bool {
+        matches!(
+            self,
+            Self::IsSorted | Self::Sum | Self::SumUnsigned | Self::Min | Self::Max | Self::Sort
+        )
     }
 }
 

@@ -28,6 +28,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`claims`] has the expressions of an AuthenticationConfiguration, over the claims of a token and
+//! over a user.
+//!
 //! # Variables
 //!
 //! One: `request`.
@@ -60,7 +63,8 @@
 //! | addresses | `ip`, `isIP`, `ip.isCanonical`, `family`, `isUnspecified`, `isLoopback`, `isLinkLocalMulticast`, `isLinkLocalUnicast`, `isGlobalUnicast`, `cidr`, `isCIDR`, `containsIP`, `prefixLength`, `masked` | `containsCIDR` |
 //! | others | | URLs, quantities, semantic versions, named formats, images |
 //!
-//! Refused as well are operations on values whose type is not known before the evaluation. What
+//! Refused as well are operations on values whose type is not known before the evaluation, except
+//! over claims, where nothing else is. What
 //! the API server lacks (`math.*`, `base64.*`, `cel.bind`, `authorizer`) is an undeclared reference
 //! here as there (S-ACFG-14).
 //!
@@ -77,16 +81,16 @@
 //! interpreter is not used. It checks no types, so that a misspelt field is an error of each
 //! request instead of the load; it has no budget, and three macros in each other over 300 groups
 //! run for ten seconds; and it wants a request as maps of its own, which take longer to build than
-//! the answer may take. With the types known, an evaluator over the same tree is small.
+//! the answer may take. With the types checked, an evaluator over the same tree is small.
 //!
-//! Absent on purpose: variables of others, functions of users, and everything that needs types at
-//! evaluation.
+//! Absent on purpose: variables of others, and functions of users.
 
 mod budget;
 mod check;
 pub mod claims;
 mod condition;
 mod error;
+mod escape;
 mod evaluate;
 mod fields;
 mod function;
@@ -102,7 +106,8 @@ mod value;
 
 use std::sync::Arc;
 
-use evaluate::Evaluation;
+use check::{About, Wanted};
+use evaluate::{Evaluation, Root};
 use program::Node;
 
 pub use condition::{MatchConditions, Matched};
@@ -125,7 +130,7 @@ impl Expression {
     /// [`CompileError`], whose text is what the API server says after `Invalid value: "…": `.
     pub fn compile(text: &str) -> Result<Self, CompileError> {
         let parsed = parse::parse(text)?;
-        let node = check::check(text, &parsed)?;
+        let node = check::check(text, &parsed, About::Request, Wanted::Condition)?;
         Ok(Self { text: text.into(), node: Arc::new(node) })
     }
 
@@ -141,7 +146,7 @@ impl Expression {
     ///
     /// [`EvaluationError`] where the API server has an error instead of an answer.
     pub fn evaluate(&self, request: &Request<'_>) -> Result<bool, EvaluationError> {
-        Ok(Evaluation::new(request).condition(&self.node)?)
+        Ok(Evaluation::new(Root::Request(request)).condition(&self.node)?)
     }
 }
 

@@ -8,7 +8,8 @@ use super::syntax::FoldKind;
 #[derive(Debug)]
 pub(super) enum Node {
     Constant(Constant),
-    Request,
+    /// `request`, `claims` or `user`: what the expression is about.
+    Root,
     /// A variable of a macro, counted from the outermost.
     Local(usize),
     Select(Box<Select>),
@@ -36,6 +37,8 @@ pub(super) enum Constant {
     Double(f64),
     String(Box<str>),
     Strings(Vec<String>),
+    /// The name of a type.
+    Type(&'static str),
 }
 
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub(super) struct Select {
     pub(super) what: What,
     /// The result is optional: `.?`, or a selection on an optional.
     pub(super) is_optional: bool,
+    /// Nothing but selections from the root on: of an escaped name it is known what it means.
+    pub(super) is_plain: bool,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -946,7 +946,7 @@ mod limits {
             ("true && false", 0),
         ] {
             let expression = compiled(text);
-            let mut evaluation = Evaluation::new(&request);
+            let mut evaluation = Evaluation::new(Root::Request(&request));
             evaluation.condition(&expression.node).unwrap();
             assert_eq!(evaluation.spent(), cost, "{text}");
         }

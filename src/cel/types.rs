@@ -10,6 +10,8 @@ pub(super) enum Type {
     Error,
     /// Known only when it is evaluated.
     Dyn,
+    /// The same, of a claim: whatever it is, it is no range of a macro (S-OIDC-20).
+    Any,
     Null,
     Bool,
     Int,
@@ -22,6 +24,8 @@ pub(super) enum Type {
     Object(Object),
     Ip,
     Cidr,
+    /// A type as a value, and of what: `int` is of type `type(int)`.
+    Type(Rc<Self>),
     /// Not known yet.
     Var(usize),
 }
@@ -33,6 +37,10 @@ impl Type {
 
     pub(super) fn optional(inner: Self) -> Self {
         Self::Optional(Rc::new(inner))
+    }
+
+    pub(super) const fn is_dynamic(&self) -> bool {
+        matches!(self, Self::Dyn | Self::Any)
     }
 
     /// Whether a request's own objects are in it, of which nobody knows when they are equal.
@@ -60,6 +68,7 @@ impl fmt::Display for Type {
         match self {
             Self::Error => f.write_str("!error!"),
             Self::Dyn | Self::Var(_) => f.write_str("dyn"),
+            Self::Any => f.write_str("any"),
             Self::Null => f.write_str("null"),
             Self::Bool => f.write_str("bool"),
             Self::Int => f.write_str("int"),
@@ -72,6 +81,7 @@ impl fmt::Display for Type {
             Self::Object(object) => f.write_str(object.name()),
             Self::Ip => f.write_str("net.IP"),
             Self::Cidr => f.write_str("net.CIDR"),
+            Self::Type(of) => write!(f, "type({of})"),
         }
     }
 }
@@ -131,6 +141,7 @@ impl Bindings {
                 Type::Map(Rc::new(self.resolve(key)), Rc::new(self.resolve(value)))
             }
             Type::Optional(inner) => Type::optional(self.resolve(inner)),
+            Type::Type(of) => Type::Type(Rc::new(self.resolve(of))),
             other => other.clone(),
         }
     }
@@ -164,7 +175,11 @@ impl Bindings {
             return matches!(self.substitutes(to, *var), Substitution::Fits);
         }
         match (from, to) {
-            (Type::Error | Type::Dyn, _) | (_, Type::Error | Type::Dyn) => true,
+            (Type::Error | Type::Dyn | Type::Any, _) | (_, Type::Error | Type::Dyn | Type::Any) => {
+                true
+            }
+            // A type is a type, whatever it is one of.
+            (Type::Type(_), Type::Type(_)) => true,
             (Type::Null, Type::Null | Type::Optional(_) | Type::Object(_))
             | (Type::Null, Type::Ip | Type::Cidr) => true,
             (Type::List(from), Type::List(to)) | (Type::Optional(from), Type::Optional(to)) => {
@@ -207,7 +222,9 @@ impl Bindings {
             Type::Var(other) => {
                 *other == var || self.bound(*other).is_some_and(|bound| self.mentions(bound, var))
             }
-            Type::List(inner) | Type::Optional(inner) => self.mentions(inner, var),
+            Type::List(inner) | Type::Optional(inner) | Type::Type(inner) => {
+                self.mentions(inner, var)
+            }
             Type::Map(key, value) => self.mentions(key, var) || self.mentions(value, var),
             _ => false,
         }
@@ -227,8 +244,9 @@ pub(super) fn most_general(one: &Type, other: &Type) -> Type {
 
 fn is_wider(one: &Type, other: &Type) -> bool {
     match (one, other) {
-        (Type::Dyn | Type::Var(_), _) => true,
-        (_, Type::Dyn | Type::Var(_)) => false,
+        (Type::Dyn | Type::Any | Type::Var(_), _) => true,
+        (_, Type::Dyn | Type::Any | Type::Var(_)) => false,
+        (Type::Type(_), Type::Type(_)) => true,
         (Type::List(one), Type::List(other)) | (Type::Optional(one), Type::Optional(other)) => {
             is_wider(one, other)
         }

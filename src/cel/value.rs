@@ -1,11 +1,17 @@
+mod json;
+mod map;
+
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::budget::Effort;
 use super::fields::Part;
+use super::library::doubles::{self, Order};
 use super::library::net::Cidr;
+
+pub(super) use json::{Json, Reach, value as json_value};
+pub(super) use map::Map;
 
 /// A value during an evaluation: borrowed from the request and the expression where it can be.
 #[derive(Debug, Clone)]
@@ -22,6 +28,8 @@ pub(super) enum Value<'a> {
     Optional(Option<Rc<Value<'a>>>),
     Ip(IpAddr),
     Cidr(Cidr),
+    /// The name of a type.
+    Type(&'static str),
 }
 
 #[derive(Debug, Clone)]
@@ -34,13 +42,11 @@ pub(super) enum Text<'a> {
 pub(super) enum List<'a> {
     Strings(&'a [String]),
     Values(Rc<Vec<Value<'a>>>),
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Map<'a> {
-    Extra(&'a BTreeMap<String, Vec<String>>),
-    /// Of a literal, whose keys all differ.
-    Entries(Rc<Vec<(Value<'a>, Value<'a>)>>),
+    /// Texts that a function of texts made. For `cel-go` they are strings of Go and no values, which
+    /// shows where a list leaves the expression.
+    Natives(Rc<Vec<Value<'a>>>),
+    /// A list in a claim.
+    Json(&'a [Json], Reach),
 }
 
 impl Text<'_> {
@@ -56,7 +62,8 @@ impl<'a> List<'a> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Strings(strings) => strings.len(),
-            Self::Values(values) => values.len(),
+            Self::Values(values) | Self::Natives(values) => values.len(),
+            Self::Json(values, _) => values.len(),
         }
     }
 
@@ -65,12 +72,18 @@ impl<'a> List<'a> {
             Self::Strings(strings) => {
                 strings.get(index).map(|text| Value::String(Text::Borrowed(text)))
             }
-            Self::Values(values) => values.get(index).cloned(),
+            Self::Values(values) | Self::Natives(values) => values.get(index).cloned(),
+            Self::Json(values, reach) => values.get(index).map(|value| json_value(value, *reach)),
         }
     }
 
+    /// The elements, as a macro or a function goes through them.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Value<'a>> + '_ {
-        (0..self.len()).filter_map(|index| self.get(index))
+        let all = match self {
+            Self::Json(values, _) => Self::Json(values, Reach::Iterated),
+            other => other.clone(),
+        };
+        (0..self.len()).filter_map(move |index| all.get(index))
     }
 
     pub(super) fn contains(&self, value: &Value<'_>, effort: &mut Effort) -> bool {
@@ -80,56 +93,29 @@ impl<'a> List<'a> {
                 strings.iter().any(|own| own == text.as_str())
             }
             (Self::Strings(_), _) => false,
-            (Self::Values(values), value) => values.iter().any(|own| own.equals(value, effort)),
+            (Self::Json(values, _), Value::String(text)) => {
+                values.iter().any(|own| own.as_str() == Some(text.as_str()))
+            }
+            (Self::Values(values) | Self::Natives(values), value) => {
+                values.iter().any(|own| own.equals(value, effort))
+            }
+            (Self::Json(..), value) => self.iter().any(|own| own.equals(value, effort)),
         }
     }
 }
 
-impl<'a> Map<'a> {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Extra(extra) => extra.len(),
-            Self::Entries(entries) => entries.len(),
-        }
-    }
-
-    pub(super) fn get(&self, key: &Value<'_>) -> Option<Value<'a>> {
-        match (self, key) {
-            (Self::Extra(extra), Value::String(text)) => {
-                extra.get(text.as_str()).map(|values| Value::List(List::Strings(values)))
-            }
-            (Self::Extra(_), _) => None,
-            (Self::Entries(entries), key) => {
-                entries.iter().find(|(own, _)| own.is_same_key(key)).map(|(_, value)| value.clone())
-            }
-        }
-    }
-
-    pub(super) fn get_text(&self, key: &str) -> Option<Value<'a>> {
-        self.get(&Value::String(Text::Borrowed(key)))
-    }
-
-    /// The keys with their values, in an order of ours: the API server's differs each time.
-    pub(super) fn entries(&self) -> Vec<(Value<'a>, Value<'a>)> {
-        match self {
-            Self::Extra(extra) => {
-                let entry = |(key, values): (&'a String, &'a Vec<String>)| {
-                    (Value::String(Text::Borrowed(key)), Value::List(List::Strings(values)))
-                };
-                extra.iter().map(entry).collect()
-            }
-            Self::Entries(entries) => entries.as_ref().clone(),
-        }
-    }
-}
-
-impl Value<'_> {
+impl<'a> Value<'a> {
     pub(super) fn shared(text: impl Into<Rc<str>>) -> Self {
         Self::String(Text::Shared(text.into()))
     }
 
     pub(super) fn list(values: Vec<Self>) -> Self {
         Self::List(List::Values(Rc::new(values)))
+    }
+
+    /// A list of texts that a function of texts made.
+    pub(super) fn natives(values: Vec<Self>) -> Self {
+        Self::List(List::Natives(Rc::new(values)))
     }
 
     /// The length by which operations are charged: of what has none it is one.
@@ -142,6 +128,25 @@ impl Value<'_> {
             Self::Cidr(cidr) => net_size(cidr.address),
             _ => 1,
         }
+    }
+
+    /// What `type` says; nothing of an object, which is not asked.
+    pub(super) const fn type_name(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Null => "null_type",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Uint(_) => "uint",
+            Self::Double(_) => "double",
+            Self::String(_) => "string",
+            Self::List(_) => "list",
+            Self::Map(_) => "map",
+            Self::Optional(_) => "optional_type",
+            Self::Ip(_) => "net.IP",
+            Self::Cidr(_) => "net.CIDR",
+            Self::Type(_) => "type",
+            Self::Object(_) => return None,
+        })
     }
 
     /// Equality as CEL has it: numbers by what they are worth, and nothing equals what it cannot be
@@ -158,12 +163,7 @@ impl Value<'_> {
                 one.len() == other.len()
                     && one.iter().zip(other.iter()).all(|(one, other)| one.equals(&other, effort))
             }
-            (Self::Map(one), Value::Map(other)) => {
-                one.len() == other.len()
-                    && one.entries().iter().all(|(key, value)| {
-                        other.get(key).is_some_and(|other| value.equals(&other, effort))
-                    })
-            }
+            (Self::Map(one), Value::Map(other)) => one.equals(other, effort),
             (Self::Optional(one), Value::Optional(other)) => match (one, other) {
                 (Some(one), Some(other)) => one.equals(other, effort),
                 (None, None) => true,
@@ -171,32 +171,58 @@ impl Value<'_> {
             },
             (Self::Ip(one), Value::Ip(other)) => one == other,
             (Self::Cidr(one), Value::Cidr(other)) => one == other,
-            (one, other) if one.is_number() && other.is_number() => {
-                one.compare(other) == Some(Ordering::Equal)
-            }
+            (Self::Type(one), Value::Type(other)) => one == other,
+            (one, other) if one.is_number() && other.is_number() => match one.order(other) {
+                Some(Order::Is(order)) => order == Ordering::Equal,
+                Some(Order::Doubtful) => {
+                    effort.doubt();
+                    false
+                }
+                Some(Order::Unordered) | None => false,
+            },
             _ => false,
         }
     }
 
-    /// Keys are texts and numbers.
-    fn is_same_key(&self, other: &Value<'_>) -> bool {
-        self.compare(other) == Some(Ordering::Equal)
-    }
-
-    fn is_number(&self) -> bool {
+    const fn is_number(&self) -> bool {
         matches!(self, Self::Int(_) | Self::Uint(_) | Self::Double(_))
     }
 
-    /// The order of two values that have one; not a number has none.
+    /// How two values lie that have an order: none of different kinds has.
+    pub(super) fn order(&self, other: &Value<'_>) -> Option<Order> {
+        let reversed = |order: Order| match order {
+            Order::Is(order) => Order::Is(order.reverse()),
+            other => other,
+        };
+        Some(match (self, other) {
+            (Self::Bool(one), Value::Bool(other)) => Order::Is(one.cmp(other)),
+            (Self::String(one), Value::String(other)) => {
+                Order::Is(one.as_str().cmp(other.as_str()))
+            }
+            (Self::Int(one), Value::Int(other)) => Order::Is(one.cmp(other)),
+            (Self::Uint(one), Value::Uint(other)) => Order::Is(one.cmp(other)),
+            (Self::Double(one), Value::Double(other)) => {
+                one.partial_cmp(other).map_or(Order::Unordered, Order::Is)
+            }
+            (Self::Int(one), Value::Uint(other)) => {
+                Order::Is(i128::from(*one).cmp(&i128::from(*other)))
+            }
+            (Self::Uint(one), Value::Int(other)) => {
+                Order::Is(i128::from(*one).cmp(&i128::from(*other)))
+            }
+            (Self::Double(one), Value::Int(other)) => {
+                doubles::compare(*one, *other < 0, other.unsigned_abs())
+            }
+            (Self::Double(one), Value::Uint(other)) => doubles::compare(*one, false, *other),
+            (Self::Int(_) | Self::Uint(_), Value::Double(_)) => reversed(other.order(self)?),
+            _ => return None,
+        })
+    }
+
+    /// The order of two values that have a certain one; not a number has none.
     pub(super) fn compare(&self, other: &Value<'_>) -> Option<Ordering> {
-        match (self, other) {
-            (Self::Bool(one), Value::Bool(other)) => Some(one.cmp(other)),
-            (Self::String(one), Value::String(other)) => Some(one.as_str().cmp(other.as_str())),
-            (Self::Int(one), Value::Int(other)) => Some(one.cmp(other)),
-            (Self::Uint(one), Value::Uint(other)) => Some(one.cmp(other)),
-            (Self::Double(one), Value::Double(other)) => one.partial_cmp(other),
-            (Self::Int(one), Value::Uint(other)) => Some(i128::from(*one).cmp(&i128::from(*other))),
-            (Self::Uint(one), Value::Int(other)) => Some(i128::from(*one).cmp(&i128::from(*other))),
+        match self.order(other) {
+            Some(Order::Is(order)) => Some(order),
             _ => None,
         }
     }

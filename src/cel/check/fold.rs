@@ -46,6 +46,11 @@ impl Checker {
             Type::List(element) => (element.as_ref().clone(), Type::Error),
             Type::Map(key, value) => (key.as_ref().clone(), value.as_ref().clone()),
             Type::Error => (Type::Error, Type::Error),
+            // Not of a claim itself, whose type is another one (S-OIDC-20).
+            found @ (Type::Dyn | Type::Var(_)) if self.is_dynamic() => {
+                self.bindings.assign(&Type::Dyn, &found);
+                (Type::Dyn, Type::Dyn)
+            }
             Type::Dyn | Type::Var(_) => {
                 self.unsupported
                     .insert("a macro over something whose type is not known".to_owned());
@@ -90,6 +95,7 @@ impl Checker {
         let inner = match self.bindings.resolve(&found) {
             Type::Optional(inner) => inner.as_ref().clone(),
             Type::Error => Type::Error,
+            Type::Dyn | Type::Any | Type::Var(_) if self.is_dynamic() => Type::Dyn,
             other => self.no_overload(at, "hasValue", true, &[other]).0,
         };
         self.locals.push((name.to_owned(), inner));

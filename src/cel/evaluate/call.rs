@@ -3,7 +3,9 @@ use std::rc::Rc;
 
 use super::{Evaluated, Evaluation};
 use crate::cel::budget::{Budget, Failure, tenths};
+use crate::cel::escape::is_escaped;
 use crate::cel::function::Call;
+use crate::cel::library::doubles::{self, Order};
 use crate::cel::library::{lists, net, numbers, strings};
 use crate::cel::program::Node;
 use crate::cel::value::{List, Map, Value};
@@ -12,7 +14,7 @@ use crate::cel::value::{List, Map, Value};
 const MAX_ARGUMENTS: usize = 4;
 
 /// The arguments did not have the types that were checked.
-const NO_OVERLOAD: Failure = Failure::text("no such overload");
+const NO_OVERLOAD: Failure = Failure::NO_OVERLOAD;
 
 impl<'a> Evaluation<'a> {
     pub(super) fn call(&mut self, call: Call, args: &'a [Node]) -> Evaluated<'a> {
@@ -35,7 +37,17 @@ impl<'a> Evaluation<'a> {
             return result;
         }
         match (call, value) {
-            (Call::Size, value) => {
+            (Call::Dynamic, value) => {
+                self.budget.spend(1)?;
+                Ok(value.clone())
+            }
+            (Call::TypeOf, value) => {
+                self.budget.spend(1)?;
+                value.type_name().map(Value::Type).ok_or(NO_OVERLOAD)
+            }
+            // `claims` does not tell its size (S-OIDC-21b).
+            (Call::Size, Value::Map(Map::Claims(_))) => Err(NO_OVERLOAD),
+            (Call::Size, Value::String(_) | Value::List(_) | Value::Map(_)) => {
                 self.budget.spend(1)?;
                 if let Value::String(text) = value {
                     self.budget.scan(text.as_str().len())?;
@@ -71,7 +83,7 @@ impl<'a> Evaluation<'a> {
             }
             (Call::OptionalOfNonZero, value) => {
                 self.budget.spend(1)?;
-                Ok(Value::Optional((!is_zero(value)).then(|| Rc::new(value.clone()))))
+                Ok(Value::Optional((!is_zero(value)?).then(|| Rc::new(value.clone()))))
             }
             (Call::OptionalHasValue, Value::Optional(inner)) => {
                 self.budget.spend(1)?;
@@ -98,26 +110,27 @@ impl<'a> Evaluation<'a> {
             (Call::Less | Call::LessEquals | Call::Greater | Call::GreaterEquals, one, other) => {
                 self.order(call, one, other)
             }
-            (Call::InList, value, Value::List(list)) => {
+            // Which of both it is was not known of a claim.
+            (Call::InList | Call::InMap, value, Value::List(list)) => {
                 self.budget.spend(u64::try_from(list.len()).unwrap_or(u64::MAX))?;
                 Ok(Value::Bool(self.budget.walk(|effort| list.contains(value, effort))?))
             }
-            (Call::InMap, key, Value::Map(map)) => {
+            (Call::InList | Call::InMap, key, Value::Map(map)) => {
                 self.budget.spend(1)?;
-                Ok(Value::Bool(map.get(key).is_some()))
+                Ok(Value::Bool(map.contains(key)?))
             }
-            (Call::Index, Value::List(list), Value::Int(index)) => {
+            (Call::Index, container, index) => {
                 self.budget.spend(1)?;
-                let value = usize::try_from(*index).ok().and_then(|index| list.get(index));
-                value.ok_or_else(|| Failure::owned(format!("index out of bounds: {index}")))
-            }
-            (Call::Index, Value::Map(map), key) => {
-                self.budget.spend(1)?;
-                map.get(key).ok_or_else(|| Failure::NoSuchKey(shown(key).into()))
+                at(container, index)?.ok_or_else(|| match container {
+                    Value::List(_) => {
+                        Failure::owned(format!("index out of bounds: {}", shown(index)))
+                    }
+                    _ => Failure::NoSuchKey(shown(index).into()),
+                })
             }
             (Call::OptionalIndex, container, index) => {
                 self.budget.spend(1)?;
-                Ok(Value::Optional(optional_index(container, index).map(Rc::new)))
+                Ok(Value::Optional(optional_index(container, index)?.map(Rc::new)))
             }
             (Call::Contains | Call::StartsWith | Call::EndsWith, _, _) => {
                 contains(&mut self.budget, call, one, other)
@@ -141,10 +154,12 @@ impl<'a> Evaluation<'a> {
             (Call::ContainsIp, Value::Cidr(cidr), other) => {
                 net::contains(&mut self.budget, *cidr, other)
             }
-            (_, Value::List(list), other) => lists::of_two(&mut self.budget, call, list, other),
+            (_, Value::List(list), other) => {
+                lists::of_two(&mut self.budget, of_lists(call), list, other)
+            }
             (_, Value::String(text), other) => {
                 let rest = std::slice::from_ref(other);
-                strings::call(&mut self.budget, call, text.as_str(), rest)
+                strings::call(&mut self.budget, of_texts(call), text.as_str(), rest)
             }
             _ => Err(NO_OVERLOAD),
         }
@@ -164,8 +179,12 @@ impl<'a> Evaluation<'a> {
 
     fn order(&mut self, call: Call, one: &Value<'a>, other: &Value<'a>) -> Evaluated<'a> {
         self.budget.spend_tenths(one.size().min(other.size()))?;
-        let nan = Failure::text("NaN values cannot be ordered");
-        let order = one.compare(other).ok_or(nan)?;
+        let order = match one.order(other) {
+            Some(Order::Is(order)) => order,
+            Some(Order::Unordered) => return Err(Failure::text("NaN values cannot be ordered")),
+            Some(Order::Doubtful) => return Err(Failure::DOUBTFUL),
+            None => return Err(NO_OVERLOAD),
+        };
         Ok(Value::Bool(match call {
             Call::Less => order == Ordering::Less,
             Call::LessEquals => order != Ordering::Greater,
@@ -188,13 +207,66 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// An index into a list, a map, or an optional one; nothing where nothing is.
-fn optional_index<'a>(container: &Value<'a>, index: &Value<'a>) -> Option<Value<'a>> {
-    match (container, index) {
-        (Value::Optional(inner), index) => optional_index(inner.as_deref()?, index),
-        (Value::List(list), Value::Int(index)) => list.get(usize::try_from(*index).ok()?),
-        (Value::Map(map), key) => map.get(key),
-        _ => None,
+/// Functions of two names for one: which is meant shows when a claim has its value.
+const fn of_lists(call: Call) -> Call {
+    match call {
+        Call::IndexOf => Call::ListIndexOf,
+        Call::LastIndexOf => Call::ListLastIndexOf,
+        call => call,
+    }
+}
+
+const fn of_texts(call: Call) -> Call {
+    match call {
+        Call::ListIndexOf => Call::IndexOf,
+        Call::ListLastIndexOf => Call::LastIndexOf,
+        call => call,
+    }
+}
+
+/// An index into a list or a map; nothing where nothing is, and in what has no elements.
+fn at<'a>(container: &Value<'a>, index: &Value<'_>) -> Result<Option<Value<'a>>, Failure> {
+    match container {
+        Value::List(list) => {
+            let place = place(index)?;
+            Ok(usize::try_from(place).ok().and_then(|place| list.get(place)))
+        }
+        Value::Map(map) => map.find(index),
+        // An optional of which that was not known: the result would have to be one.
+        Value::Optional(_) => Err(NO_OVERLOAD),
+        _ => Ok(None),
+    }
+}
+
+/// A place in a list: every whole number is one, also as a double.
+fn place(index: &Value<'_>) -> Result<i64, Failure> {
+    let place = match index {
+        Value::Int(index) => Some(*index),
+        Value::Uint(index) => i64::try_from(*index).ok(),
+        Value::Double(index) => doubles::to_index(*index),
+        index => {
+            let found = index.type_name().unwrap_or("object");
+            return Err(Failure::owned(format!("unsupported index type '{found}' in list")));
+        }
+    };
+    place.ok_or_else(|| Failure::owned(format!("unsupported index value {} in list", shown(index))))
+}
+
+/// The same into an optional one, too.
+fn optional_index<'a>(
+    container: &Value<'a>,
+    index: &Value<'_>,
+) -> Result<Option<Value<'a>>, Failure> {
+    match container {
+        Value::Optional(None) => Ok(None),
+        Value::Optional(Some(inner)) => {
+            // An optional that was put together is an object of Go again, without escapes.
+            if matches!(index, Value::String(key) if is_escaped(key.as_str())) {
+                return Err(Failure::DOUBTFUL);
+            }
+            at(inner, index)
+        }
+        container => at(container, index),
     }
 }
 
@@ -228,16 +300,24 @@ fn shown(key: &Value<'_>) -> String {
     }
 }
 
-fn is_zero(value: &Value<'_>) -> bool {
-    match value {
+fn is_zero(value: &Value<'_>) -> Result<bool, Failure> {
+    Ok(match value {
         Value::Null => true,
         Value::Bool(value) => !value,
         Value::Int(value) => *value == 0,
         Value::Uint(value) => *value == 0,
         Value::Double(value) => *value == 0.0,
         Value::String(text) => text.as_str().is_empty(),
+        // The API server does not see that an empty list or object of a claim is empty, unless a
+        // macro came by.
+        Value::List(List::Json([], _)) => return Err(Failure::DOUBTFUL),
+        Value::Map(Map::Json(map, _) | Map::Claims(map)) if map.is_empty() => {
+            return Err(Failure::DOUBTFUL);
+        }
         Value::List(list) => list.len() == 0,
         Value::Map(map) => Map::len(map) == 0,
-        Value::Object(_) | Value::Optional(_) | Value::Ip(_) | Value::Cidr(_) => false,
-    }
+        Value::Object(_) | Value::Optional(_) | Value::Ip(_) | Value::Cidr(_) | Value::Type(_) => {
+            false
+        }
+    })
 }

@@ -5,7 +5,7 @@ use crate::cel::budget::{Budget, Effort, Failure, tenths};
 use crate::cel::function::Call;
 use crate::cel::value::{List, Value};
 
-const NO_OVERLOAD: Failure = Failure::text("no such overload");
+const NO_OVERLOAD: Failure = Failure::NO_OVERLOAD;
 
 type Result<'a> = std::result::Result<Value<'a>, Failure>;
 
@@ -125,6 +125,13 @@ pub(in crate::cel) fn concatenated<'a>(
     left: &List<'a>,
     right: &List<'a>,
 ) -> Result<'a> {
+    // Nothing added is the same list, and not a new one.
+    if left.len() == 0 {
+        return Ok(Value::List(right.clone()));
+    }
+    if right.len() == 0 {
+        return Ok(Value::List(left.clone()));
+    }
     let all = left.iter().chain(right.iter());
     Ok(Value::list(taken(budget, all, left.len() + right.len())?))
 }
@@ -146,8 +153,10 @@ pub(in crate::cel) fn slice<'a>(
     if last > list.len() {
         return Err(refused(&format!("list is length {}", list.len())));
     }
-    let part = (first..last).filter_map(|index| list.get(index));
-    Ok(Value::list(taken(budget, part, last - first)?))
+    let part = list.iter().skip(first).take(last - first);
+    let part = taken(budget, part, last - first)?;
+    // Newer API servers keep what kind of list it is, older ones do not.
+    Ok(if matches!(list, List::Natives(_)) { Value::natives(part) } else { Value::list(part) })
 }
 
 pub(in crate::cel) fn range<'a>(budget: &mut Budget, end: i64) -> Result<'a> {

@@ -2,6 +2,7 @@
 //!
 //! Absent on purpose: what could not be made exact (see `function::UNSUPPORTED`).
 
+pub(super) mod doubles;
 pub(super) mod lists;
 pub(super) mod net;
 pub(super) mod numbers;

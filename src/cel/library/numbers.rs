@@ -1,3 +1,4 @@
+use super::doubles;
 use crate::cel::budget::Failure;
 use crate::cel::function::Call;
 use crate::cel::value::Value;
@@ -6,7 +7,7 @@ const OVERFLOW: Failure = Failure::text("integer overflow");
 const UNSIGNED_OVERFLOW: Failure = Failure::text("unsigned integer overflow");
 const DIVISION_BY_ZERO: Failure = Failure::text("division by zero");
 const MODULUS_BY_ZERO: Failure = Failure::text("modulus by zero");
-const NO_OVERLOAD: Failure = Failure::text("no such overload");
+const NO_OVERLOAD: Failure = Failure::NO_OVERLOAD;
 
 type Number<'a> = Result<Value<'a>, Failure>;
 
@@ -68,6 +69,17 @@ pub(in crate::cel) fn convert<'a>(call: Call, value: &Value<'a>) -> Number<'a> {
         (Call::ToUint, Value::Int(value)) => {
             u64::try_from(*value).map(Value::Uint).map_err(|_| UNSIGNED_OVERFLOW)
         }
+        (Call::ToInt, Value::Double(value)) => {
+            doubles::to_int(*value).map(Value::Int).ok_or(OVERFLOW)
+        }
+        (Call::ToUint, Value::Double(value)) => {
+            doubles::to_uint(*value).map(Value::Uint).ok_or(UNSIGNED_OVERFLOW)
+        }
+        (Call::ToDouble, Value::Int(value)) => Ok(Value::Double(doubles::from_int(*value))),
+        (Call::ToDouble, Value::Uint(value)) => Ok(Value::Double(doubles::from_amount(*value))),
+        (Call::ToDouble, Value::String(text)) => {
+            doubles::parse(text.as_str()).map(Value::Double).ok_or_else(|| refused("double"))
+        }
         (Call::ToInt, Value::String(text)) => {
             text.as_str().parse().map(Value::Int).map_err(|_| refused("int"))
         }
@@ -85,12 +97,13 @@ pub(in crate::cel) fn convert<'a>(call: Call, value: &Value<'a>) -> Number<'a> {
     }
 }
 
-/// `string` of what is none; of doubles Go writes some otherwise than Rust.
+/// `string` of what is none.
 pub(in crate::cel) fn text(value: &Value<'_>) -> Option<String> {
     match value {
         Value::Bool(value) => Some(value.to_string()),
         Value::Int(value) => Some(value.to_string()),
         Value::Uint(value) => Some(value.to_string()),
+        Value::Double(value) => Some(doubles::text(*value)),
         Value::Ip(address) => Some(address.to_string()),
         Value::Cidr(cidr) => Some(cidr.to_string()),
         _ => None,

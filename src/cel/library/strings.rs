@@ -4,7 +4,7 @@ use crate::cel::budget::{Budget, Failure};
 use crate::cel::function::Call;
 use crate::cel::value::Value;
 
-const NO_OVERLOAD: Failure = Failure::text("no such overload");
+const NO_OVERLOAD: Failure = Failure::NO_OVERLOAD;
 
 /// Functions of a text and at least one more argument. Places count in characters.
 pub(in crate::cel) fn call<'a>(
@@ -121,7 +121,7 @@ fn split<'a>(
         (true, limit) => characters(text, limit),
     };
     budget.reserve(text.len() + parts.len() * size_of::<(Value<'_>, Rc<str>)>())?;
-    Ok(Value::list(parts.into_iter().map(Value::shared).collect()))
+    Ok(Value::natives(parts.into_iter().map(Value::shared).collect()))
 }
 
 fn characters(text: &str, limit: usize) -> Vec<&str> {
