@@ -130,6 +130,9 @@ mod live_node;
 #[cfg(feature = "files")]
 mod odd;
 #[cfg(test)]
+#[cfg(feature = "oidc")]
+mod oidc;
+#[cfg(test)]
 #[cfg(all(feature = "basic", feature = "cli"))]
 mod passwd;
 #[cfg(test)]

@@ -9,6 +9,7 @@ standard input does.
 
 import base64
 import hashlib
+import hmac
 import html
 import json
 import secrets
@@ -21,7 +22,7 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
 from joserfc import jws
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 ALGORITHMS = {
     "ES256": ("EC", "P-256"),
@@ -48,6 +49,11 @@ class Provider:
         self.keys = {}  # (kind, parameter) -> key
         self.published = []  # keys of the JWK set
         self.generation = 0
+        self.make_key("EC", "P-256")
+        self.reset()
+
+    def reset(self):
+        """Everything but the keys as in the beginning."""
         self.behaviour = {}  # path -> what is answered instead
         self.requests = []
         self.introspected = {}  # token -> answer
@@ -63,7 +69,6 @@ class Provider:
         self.codes = {}
         self.devices = {}
         self.refresh = {}
-        self.make_key("EC", "P-256")
 
     # ---- keys and tokens ----------------------------------------------------------------------
 
@@ -90,6 +95,14 @@ class Provider:
         head = {name: value for name, value in head.items() if value is not None}
         return jws.serialize_compact(head, payload, key, algorithms=[algorithm])
 
+    def keyed(self, claims, secret):
+        """A token with an HMAC by any key. By hand: the JOSE stack knows better than to take a public
+        key for it."""
+        payload = claims if isinstance(claims, bytes) else json.dumps(claims).encode()
+        head = json.dumps({"alg": "HS256", "kid": self.published[0].kid}).encode()
+        signed = b64(head) + "." + b64(payload)
+        return signed + "." + b64(hmac.digest(secret, signed.encode(), "sha256"))
+
     def claims(self, more, without=()):
         now = int(time.time())
         claims = {"iss": self.issuer, "aud": "kubectl", "sub": "jane", "iat": now,
@@ -110,12 +123,15 @@ class Provider:
         body = payload.encode() if payload is not None else self.claims(claims or {}, without)
         key = None
         if secret is not None:
-            key = OctKey.import_key(secret, {"kid": self.published[0].kid})
+            return {"token": self.keyed(body, secret.encode())}
         if stranger:
             kind, parameter = ALGORITHMS[alg]
             maker = ECKey if kind == "EC" else RSAKey
             key = maker.generate_key(parameter, {"kid": self.key(alg).kid}, private=True)
         return {"token": self.sign(alg, body, header, key)}
+
+    def do_reset(self):
+        self.reset()
 
     def do_rotate(self, keep=False):
         """Other keys from now on; those before stay published only if `keep`."""

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rcgen::{CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ impl Provider {
     /// Tells it something: `{"do": …}`.
     #[track_caller]
     pub(crate) fn tell(&self, command: Value) -> Value {
-        let mut pipes = self.pipes.lock().unwrap();
+        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
         let (stdin, stdout) = &mut *pipes;
         writeln!(stdin, "{command}").unwrap();
         stdin.flush().unwrap();

@@ -108,13 +108,12 @@ fn source<'a>(
     let Some(names) = member("_claim_names") else { return Ok(None) };
     let sources = member("_claim_sources").ok_or(DistributedClaimsError::NoSources)?;
     let Some(name) = names.get(claim).and_then(Value::as_str) else { return Ok(None) };
-    let source = sources
-        .get(name)
-        .ok_or_else(|| DistributedClaimsError::UnknownSource(name.to_owned()))?;
-    let text = |name: &str| source.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let source =
+        sources.get(name).ok_or_else(|| DistributedClaimsError::UnknownSource(name.to_owned()))?;
+    let text =
+        |name: &str| source.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     // Without an endpoint it is an aggregated claim, which the API server does not read either.
-    Ok(text("endpoint")
-        .map(|endpoint| Source { endpoint, access_token: text("access_token") }))
+    Ok(text("endpoint").map(|endpoint| Source { endpoint, access_token: text("access_token") }))
 }
 
 /// Puts groups that are kept elsewhere among the claims. Gives the end of the token that they came
@@ -129,8 +128,8 @@ pub(super) async fn expand(
     let Some(Source { endpoint, access_token }) = source(claims, claim)? else { return Ok(None) };
     let by = by.ok_or_else(|| DistributedClaimsError::Disabled(claim.clone()))?;
     let fetched = by.fetch(endpoint, access_token).await;
-    let text = fetched
-        .map_err(|error| DistributedClaimsError::Fetch { claim: claim.clone(), error })?;
+    let text =
+        fetched.map_err(|error| DistributedClaimsError::Fetch { claim: claim.clone(), error })?;
     let text = text.trim();
     let issuer = unverified_issuer(text).ok_or_else(|| DistributedClaimsError::NoIssuer {
         endpoint: endpoint.to_owned(),

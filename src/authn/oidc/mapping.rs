@@ -69,10 +69,9 @@ impl Username {
     pub(super) fn of(&self, claims: Claims<'_>) -> Result<String, OidcError> {
         match self {
             Self::Claim { claim, prefix } => {
-                let name = claims.text(claim).map_err(|error| OidcError::UsernameClaim {
-                    claim: claim.clone(),
-                    error,
-                })?;
+                let name = claims
+                    .text(claim)
+                    .map_err(|error| OidcError::UsernameClaim { claim: claim.clone(), error })?;
                 // An address is nobody's before its owner proved it.
                 if claim == "email" && claims.has("email_verified") {
                     let is_verified = claims.flag("email_verified");
@@ -98,10 +97,9 @@ impl Groups {
     pub(super) fn of(&self, claims: Claims<'_>) -> Result<Vec<String>, OidcError> {
         match self {
             Self::Claim { claim, prefix } => {
-                let groups = claims.texts(claim).map_err(|error| OidcError::GroupsClaim {
-                    claim: claim.clone(),
-                    error,
-                })?;
+                let groups = claims
+                    .texts(claim)
+                    .map_err(|error| OidcError::GroupsClaim { claim: claim.clone(), error })?;
                 Ok(groups.into_iter().map(|group| format!("{prefix}{group}")).collect())
             }
             Self::Expression(mapping) => {

@@ -161,11 +161,7 @@ impl Rules {
     }
 
     pub(super) fn verifier(&self) -> Verifier<'_> {
-        Verifier {
-            issuer: &self.issuer,
-            audiences: &self.audiences,
-            algorithms: &self.algorithms,
-        }
+        Verifier { issuer: &self.issuer, audiences: &self.audiences, algorithms: &self.algorithms }
     }
 }
 
@@ -197,10 +193,7 @@ enum Prefixed {
 }
 
 /// `None` when neither is set.
-fn prefixed(
-    field: &str,
-    from: &PrefixedClaimOrExpression,
-) -> Result<Option<Prefixed>, RulesError> {
+fn prefixed(field: &str, from: &PrefixedClaimOrExpression) -> Result<Option<Prefixed>, RulesError> {
     match (from.claim.as_str(), from.expression.as_str()) {
         ("", "") => Ok(None),
         (claim, "") => {

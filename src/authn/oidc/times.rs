@@ -94,8 +94,14 @@ mod tests {
                 json!("soon"),
                 r#"json: invalid number literal, trying to unmarshal "\"soon\"" into Number"#,
             ),
-            (json!(" 1"), r#"json: invalid number literal, trying to unmarshal "\" 1\"" into Number"#),
-            (json!("+1"), r#"json: invalid number literal, trying to unmarshal "\"+1\"" into Number"#),
+            (
+                json!(" 1"),
+                r#"json: invalid number literal, trying to unmarshal "\" 1\"" into Number"#,
+            ),
+            (
+                json!("+1"),
+                r#"json: invalid number literal, trying to unmarshal "\"+1\"" into Number"#,
+            ),
             (json!(""), r#"json: invalid number literal, trying to unmarshal "\"\"" into Number"#),
             (json!(null), r#"strconv.ParseFloat: parsing "": invalid syntax"#),
             (json!(1e300), "strconv.ParseInt: value out of range"),

@@ -8,11 +8,7 @@ impl Rules {
     /// What must hold for the claims, then for the user (S-OIDC-9).
     pub(super) fn check(&self, claims: Claims<'_>, user: &User) -> Result<(), OidcError> {
         self.check_required(claims)?;
-        let failed = failing(
-            &self.claim_rules,
-            |rule| rule.text(),
-            |rule| rule.evaluate(claims.0),
-        );
+        let failed = failing(&self.claim_rules, |rule| rule.text(), |rule| rule.evaluate(claims.0));
         if let Some((expression, message)) = failed.map_err(OidcError::ClaimRuleEvaluation)? {
             return Err(OidcError::ClaimRule { expression, message });
         }

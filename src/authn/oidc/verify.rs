@@ -92,7 +92,9 @@ pub enum PayloadError {
     #[error("{0}")]
     Json(JsonError),
     /// A registered claim is of another type.
-    #[error("json: cannot unmarshal {found} into Go struct field idToken.{claim} of type {expected}")]
+    #[error(
+        "json: cannot unmarshal {found} into Go struct field idToken.{claim} of type {expected}"
+    )]
     Type {
         /// Which.
         claim: &'static str,

@@ -20,7 +20,7 @@ pub(crate) use client::{Client, FetchOptions, PlainHttp};
 pub(crate) use pace::{FIRST_RETRY, doubled, jittered, unix_now};
 
 // What else the server opens connections to is held to the same rules.
-#[cfg(any(feature = "login", feature = "otel", feature = "webhook-client"))]
+#[cfg(any(feature = "login", feature = "oidc", feature = "otel", feature = "webhook-client"))]
 pub(crate) use client::chain;
 #[cfg(any(feature = "login", feature = "oidc", feature = "webhook"))]
 pub(crate) use client::check_url;

@@ -181,9 +181,8 @@ impl Jwks {
         if is_loaded {
             self.request_refresh();
         }
-        let ended = status.wait_for(|status| {
-            status.fetches > seen && (is_loaded || status.loaded_at.is_some())
-        });
+        let ended = status
+            .wait_for(|status| status.fetches > seen && (is_loaded || status.loaded_at.is_some()));
         // Too late, or the task has ended: the keys are what they are.
         let _ = tokio::time::timeout(wait, ended).await;
         self.keys()

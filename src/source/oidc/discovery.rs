@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn the_document_of_the_issuer_says_where_its_keys_are() {
-        let document = r#"{"issuer": "https://issuer.example", "jwks_uri": "https://keys.example/k"}"#;
+        let document =
+            r#"{"issuer": "https://issuer.example", "jwks_uri": "https://keys.example/k"}"#;
         assert_eq!(read(document).as_deref(), Ok("https://keys.example/k"));
     }
 
@@ -63,7 +64,9 @@ mod tests {
     fn keys_that_are_not_at_an_https_url_are_refused() {
         let absent = "the discovery document must have an https URL in `jwks_uri`";
         assert_eq!(read(r#"{"issuer": "https://issuer.example"}"#), Err(absent.to_owned()));
-        for uri in ["http://keys.example", "http://127.0.0.1/k", "/keys", "ftp://a/k", "https://u@a/k"] {
+        for uri in
+            ["http://keys.example", "http://127.0.0.1/k", "/keys", "ftp://a/k", "https://u@a/k"]
+        {
             let document = format!(r#"{{"issuer": "{ISSUER}", "jwks_uri": "{uri}"}}"#);
             let error = read(&document).unwrap_err();
             assert!(error.starts_with("`jwks_uri` of the discovery document: "), "{error}");

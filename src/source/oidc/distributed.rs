@@ -14,9 +14,7 @@ use super::options::{IssuerOptions, Options};
 use crate::authn::AuthnError;
 use crate::authn::oidc::{DistributedClaims, Fetching, KeysOfIssuer, ProviderKeys};
 use crate::crypto::jws::MAX_TOKEN_BYTES;
-use crate::source::fetch::{
-    Client, FetchConfigError, FetchOptions, PlainHttp, check_url,
-};
+use crate::source::fetch::{Client, FetchConfigError, FetchOptions, PlainHttp, check_url};
 
 /// Whether groups that an issuer keeps elsewhere are fetched (S-OIDC-22). The endpoint is what a
 /// verified token of the issuer says, so that whoever enables this lets the issuer choose where this

@@ -11,9 +11,7 @@ use super::options::IssuerOptions;
 use crate::authn::UnixSeconds;
 use crate::authn::oidc::{ProviderKeys, Refreshing};
 use crate::crypto::KeySet;
-use crate::source::fetch::{
-    Client, FetchConfigError, FetchOptions, PlainHttp, jittered, unix_now,
-};
+use crate::source::fetch::{Client, FetchConfigError, FetchOptions, PlainHttp, jittered, unix_now};
 use crate::source::jwks::{Jwks, JwksConfig, JwksStatus, Listener};
 
 /// How fetching from an issuer goes.

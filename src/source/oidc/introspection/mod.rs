@@ -91,8 +91,8 @@ impl Introspection {
         let _token = self.tokens.try_acquire().map_err(|_| IntrospectionFailure::Busy)?;
         let seconds = self.config.timeout.as_secs();
         let answer = tokio::time::timeout(self.config.timeout, self.ask(attempt.token)).await;
-        let answer = answer
-            .map_err(|_| IntrospectionFailure::Fetch(FetchError::Timeout { seconds }))??;
+        let answer =
+            answer.map_err(|_| IntrospectionFailure::Fetch(FetchError::Timeout { seconds }))??;
         let answer = object_without_duplicates(&answer).map_err(IntrospectionFailure::Json)?;
         Ok(self.config.rules.check(&answer, attempt.now)?)
     }

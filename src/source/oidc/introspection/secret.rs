@@ -36,7 +36,8 @@ impl ClientSecret {
     pub(super) async fn header(&self) -> HeaderValue {
         if self.is_due() {
             let content = tokio::fs::read(&self.file).await;
-            if let Some(header) = content.ok().and_then(|content| header(&self.client_id, content)) {
+            if let Some(header) = content.ok().and_then(|content| header(&self.client_id, content))
+            {
                 self.known().0 = header;
             }
         }
