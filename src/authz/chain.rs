@@ -1,13 +1,30 @@
 //! Several authorizers, asked in order.
 
+mod principal;
+mod replaced;
+mod walk;
+
+#[cfg(feature = "conditional-authorization")]
+use std::cell::OnceCell;
+#[cfg(feature = "conditional-authorization")]
+use std::iter;
 use std::sync::Arc;
 
 #[cfg(feature = "conditional-authorization")]
 use super::Conditional;
-use super::{Authorizer, Resolved, Rules, SuperUser};
+#[cfg(feature = "live-groups")]
+use super::GroupResolver;
+#[cfg(feature = "conditional-authorization")]
+use super::LIVE_GROUPS;
+use super::{Asker, Authorizer, Rules, SuperUser};
 #[cfg(feature = "conditional-authorization")]
 use crate::api::authorization::ConditionalMode;
-use crate::model::{Attributes, Decision, Explain, Request, Step, User, Verdict, groups};
+use crate::model::{Decision, Explain, Request, Step, User, Verdict, groups};
+
+pub use principal::ChainPrincipal;
+pub use walk::{LinkAnswer, Walk};
+
+use replaced::without_groups;
 
 /// Authorizers in order: the first that allows or denies decides (S-CHAIN-1).
 ///
@@ -37,6 +54,8 @@ pub struct Chain {
     no_super_user: bool,
     on_failure: OnFailure,
     slow_runner: Option<SlowRunner>,
+    #[cfg(feature = "live-groups")]
+    live_groups: Option<GroupResolver>,
 }
 
 /// Calls what it is given, once, where waiting holds up nobody else.
@@ -67,12 +86,15 @@ struct Member {
 impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<&str> = self.names().collect();
-        f.debug_struct("Chain")
+        let mut chain = f.debug_struct("Chain");
+        chain
             .field("gates", &self.gates().collect::<Vec<_>>())
             .field("members", &names)
             .field("no_super_user", &self.no_super_user)
-            .field("on_failure", &self.on_failure)
-            .finish()
+            .field("on_failure", &self.on_failure);
+        #[cfg(feature = "live-groups")]
+        chain.field("live_groups", &self.live_groups);
+        chain.finish()
     }
 }
 
@@ -211,9 +233,14 @@ impl Chain {
         user: &User,
         namespace: &str,
     ) -> impl Iterator<Item = (&str, Rules)> {
-        self.members
-            .iter()
-            .map(move |member| (&*member.name, member.authorizer.rules_for(user, namespace)))
+        let asker = self.asker(user);
+        self.members.iter().map(move |member| {
+            let rules = match &asker {
+                Ok(user) => member.authorizer.rules_for(user, namespace),
+                Err(error) => Rules::incomplete(error.to_string()),
+            };
+            (&*member.name, rules)
+        })
     }
 
     fn ends_walk(&self, member: &Member) -> bool {
@@ -290,6 +317,22 @@ impl Chain {
         (self.gates.len()..).zip(&self.members)
     }
 
+    /// What the built-in step and the members say.
+    fn beyond_gates<'a>(&'a self, request: &'a Request<'a>, mut said: Said) -> Verdict<'a> {
+        if self.is_super_user(request.user) {
+            return Verdict::deferred(Decision::Allow, &SuperUser, request).by_link(SUPER_USER);
+        }
+        let ask = |_, member: &'a Member| self.ask(member, || member.authorizer.authorize(request));
+        first_to_decide(self, self.indexed_members(), ask, &mut said).unwrap_or_else(|| {
+            let undecided = if said.slow.is_empty() {
+                Verdict::deferred(Decision::NoOpinion, self, request)
+            } else {
+                Verdict::no_opinion(self.reason_with(said.slow, ask))
+            };
+            undecided.with_errors(said.errors)
+        })
+    }
+
     /// The collected reason when some must not be asked again: what those said is known.
     fn reason_with<'a>(
         &'a self,
@@ -307,35 +350,6 @@ impl Chain {
 
     fn is_super_user(&self, user: &User) -> bool {
         !self.no_super_user && user.is_member(groups::MASTERS)
-    }
-
-    /// Resolves a user once, for callers that decide often for one identity.
-    ///
-    /// ```
-    /// use portcullis::authz::{AlwaysDeny, Chain};
-    /// use portcullis::model::{Attributes, ResourceAttributes, User};
-    ///
-    /// let chain = Chain::new().with("AlwaysDeny", AlwaysDeny);
-    /// let root = chain.principal(&User::new("root").with_groups(["system:masters"]).into());
-    /// let get = Attributes::Resource(ResourceAttributes::new("get", "secrets"));
-    /// assert!(root.authorize(&get).is_allowed());
-    /// assert!(!chain.principal(&User::new("jane").into()).authorize(&get).is_allowed());
-    /// ```
-    #[must_use]
-    pub fn principal(&self, user: &Arc<User>) -> ChainPrincipal {
-        let resolve = |member: &Member| match member.authorizer.resolve(user) {
-            Some(resolved) => resolved,
-            None => Box::new(Unresolved {
-                authorizer: Arc::clone(&member.authorizer),
-                user: Arc::clone(user),
-            }),
-        };
-        ChainPrincipal {
-            chain: self.clone(),
-            user: Arc::clone(user),
-            is_super_user: self.is_super_user(user),
-            met: self.links().map(resolve).collect(),
-        }
     }
 }
 
@@ -357,7 +371,7 @@ struct Said {
 }
 
 /// The first that decides.
-fn walk<'a>(
+fn first_to_decide<'a>(
     chain: &'a Chain,
     members: impl Iterator<Item = (usize, &'a Member)>,
     ask: impl Fn(usize, &'a Member) -> Verdict<'a>,
@@ -387,78 +401,6 @@ fn joined(reasons: impl Iterator<Item = String>) -> String {
     reasons.join("\n")
 }
 
-/// How a link answered.
-#[derive(Debug, Clone)]
-pub struct LinkAnswer<'a> {
-    /// The name of the link; `system:masters` for the built-in step.
-    pub name: &'a str,
-    /// Its own answer.
-    pub verdict: Verdict<'a>,
-}
-
-/// A request on its way through a chain.
-#[derive(Debug, Clone)]
-pub struct Walk<'a> {
-    /// Who was asked, in order: the last one decided, if anybody did.
-    pub answers: Vec<LinkAnswer<'a>>,
-    /// The names of those who were not asked any more.
-    pub unasked: Vec<&'a str>,
-    /// What it came to, as [`Chain::authorize`](Authorizer::authorize) answers.
-    pub verdict: Verdict<'a>,
-}
-
-impl Chain {
-    /// Answers one request and keeps what every link said on the way. Each is asked once.
-    ///
-    /// ```
-    /// use portcullis::authz::{AlwaysAllow, AlwaysDeny, Chain};
-    /// use portcullis::model::{Request, User};
-    ///
-    /// let chain = Chain::new().with("AlwaysDeny", AlwaysDeny).with("AlwaysAllow", AlwaysAllow);
-    /// let jane = User::new("jane");
-    /// let request = Request::non_resource(&jane, "get", "/");
-    /// let walk = chain.walk(&request);
-    /// assert_eq!(walk.answers[1].verdict.reason(), "Everything is forbidden.");
-    /// assert_eq!(walk.verdict.link(), Some("AlwaysAllow"));
-    /// ```
-    #[must_use]
-    pub fn walk<'a>(&'a self, request: &'a Request<'a>) -> Walk<'a> {
-        let (mut answers, mut unasked) = (Vec::new(), Vec::new());
-        let mut decided: Option<Verdict<'a>> = None;
-        let mut errors = Vec::new();
-        let step = (!self.no_super_user).then_some(None);
-        let links = self.gates.iter().map(Some).chain(step).chain(self.members.iter().map(Some));
-        for link in links {
-            let name = link.map_or(SUPER_USER, |member| &*member.name);
-            if decided.is_some() {
-                unasked.push(name);
-                continue;
-            }
-            let verdict = match link {
-                Some(member) => self.ask(member, || member.authorizer.authorize(request)),
-                None => SUPER_USER_STEP.authorize(request),
-            };
-            let ends_walk = link.is_some_and(|member| self.ends_walk(member));
-            decided = match verdict.decision {
-                Decision::Allow | Decision::Deny => Some(verdict.clone().by_link(name)),
-                Decision::NoOpinion if ends_walk && !verdict.errors.is_empty() => {
-                    Some(Verdict::deny("").with_errors(verdict.errors.clone()).by_link(name))
-                }
-                Decision::NoOpinion => {
-                    errors.extend(verdict.errors.iter().cloned());
-                    None
-                }
-            };
-            answers.push(LinkAnswer { name, verdict });
-        }
-        let verdict = decided.unwrap_or_else(|| {
-            let reasons = answers.iter().map(|answer| answer.verdict.reason().into_owned());
-            Verdict::no_opinion(joined(reasons)).with_errors(errors)
-        });
-        Walk { answers, unasked, verdict }
-    }
-}
-
 /// What the built-in step is called where links are named.
 const SUPER_USER: &str = groups::MASTERS;
 
@@ -468,20 +410,20 @@ impl Authorizer for Chain {
     fn authorize<'a>(&'a self, request: &'a Request<'a>) -> Verdict<'a> {
         let ask = |_, member: &'a Member| self.ask(member, || member.authorizer.authorize(request));
         let mut said = Said::default();
-        if let Some(verdict) = walk(self, self.closed_gates(request.user), ask, &mut said) {
+        if let Some(verdict) =
+            first_to_decide(self, self.closed_gates(request.user), ask, &mut said)
+        {
             return verdict;
         }
-        if self.is_super_user(request.user) {
-            return Verdict::deferred(Decision::Allow, &SuperUser, request).by_link(SUPER_USER);
+        match self.asker(request.user) {
+            Ok(Asker::Presented(_)) => self.beyond_gates(request, said),
+            Ok(Asker::Replaced(user)) => {
+                let replaced = Request { user: &user, attributes: request.attributes };
+                let verdict = self.beyond_gates(&replaced, said);
+                self.kept(verdict, request.user, &request.attributes, &user)
+            }
+            Err(error) => without_groups(&error),
         }
-        walk(self, self.indexed_members(), ask, &mut said).unwrap_or_else(|| {
-            let undecided = if said.slow.is_empty() {
-                Verdict::deferred(Decision::NoOpinion, self, request)
-            } else {
-                Verdict::no_opinion(self.reason_with(said.slow, ask))
-            };
-            undecided.with_errors(said.errors)
-        })
     }
 
     /// The union of S-COND-7, which nobody is asked for whose answers depend on nothing.
@@ -491,14 +433,24 @@ impl Authorizer for Chain {
         if mode == ConditionalMode::Unsupported {
             return self.authorize(request).into();
         }
-        let ask = |member: &Member| {
+        let ask = |member: &Member, request: &Request<'_>| {
             (member.name.to_string(), self.ask_conditionally(member, request, mode))
         };
-        let gates = self.closed_gates(request.user).map(|(_, gate)| ask(gate));
-        let step = self
-            .is_super_user(request.user)
-            .then(|| (SUPER_USER.to_owned(), SUPER_USER_STEP.authorize(request).into()));
-        Conditional::of_union(gates.chain(step).chain(self.members.iter().map(ask)))
+        let gates = self.closed_gates(request.user).map(|(_, gate)| ask(gate, request));
+        // Nobody needs the groups of somebody whom a gate has refused.
+        let asker = OnceCell::new();
+        let asker = || asker.get_or_init(|| self.asker(request.user)).as_ref();
+        let unknown = iter::once_with(|| asker().err().map(without_groups)).flatten();
+        let unknown = unknown.map(|verdict| (LIVE_GROUPS.to_owned(), verdict.into()));
+        let about = |user| Request { user, attributes: request.attributes };
+        let step = iter::once_with(|| asker().ok().filter(|user| self.is_super_user(user)));
+        let step = step
+            .flatten()
+            .map(|user| (SUPER_USER.to_owned(), SUPER_USER_STEP.authorize(&about(user)).into()));
+        let members = self.members.iter();
+        let members =
+            members.filter_map(|member| asker().ok().map(|user| ask(member, &about(user))));
+        Conditional::of_union(gates.chain(unknown).chain(step).chain(members))
     }
 
     /// Lists concatenated in order (S-CHAIN-4).
@@ -522,94 +474,6 @@ impl Explain for Chain {
 
     fn path(&self, _: &Request<'_>, _: Decision) -> Vec<Step> {
         Vec::new()
-    }
-}
-
-/// A user whom every member of a chain has met.
-///
-/// Answers as the chain did when it was made; take a new one when the policy has changed. A
-/// [`RevocationGate`](super::RevocationGate) asks the newest list all the same.
-pub struct ChainPrincipal {
-    chain: Chain,
-    user: Arc<User>,
-    is_super_user: bool,
-    /// The gates, then the members.
-    met: Box<[Box<dyn Resolved>]>,
-}
-
-impl std::fmt::Debug for ChainPrincipal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChainPrincipal").field("user", &self.user.name).finish_non_exhaustive()
-    }
-}
-
-impl ChainPrincipal {
-    /// Whom it stands for.
-    #[must_use]
-    pub fn user(&self) -> &User {
-        &self.user
-    }
-
-    /// Answers one request of the user.
-    pub fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
-        let chain = &self.chain;
-        let mut said = Said::default();
-        // There is one that has met the user for each link.
-        let ask = |index: usize, member: &Member| match self.met.get(index) {
-            Some(met) => chain.ask(member, || met.authorize(attributes)),
-            None => Verdict::no_opinion(""),
-        };
-        if let Some(verdict) = walk(chain, chain.closed_gates(&self.user), ask, &mut said) {
-            return verdict;
-        }
-        if self.is_super_user {
-            return Verdict::deferred_for(Decision::Allow, &SuperUser, &self.user, attributes)
-                .by_link(SUPER_USER);
-        }
-        walk(chain, chain.indexed_members(), ask, &mut said).unwrap_or_else(|| {
-            let undecided = if said.slow.is_empty() {
-                Verdict::deferred_for(Decision::NoOpinion, chain, &self.user, attributes)
-            } else {
-                Verdict::no_opinion(chain.reason_with(said.slow, ask))
-            };
-            undecided.with_errors(said.errors)
-        })
-    }
-}
-
-/// An authorizer that gains nothing from meeting its user beforehand.
-struct Unresolved {
-    authorizer: Arc<dyn Authorizer>,
-    user: Arc<User>,
-}
-
-impl Resolved for Unresolved {
-    fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Verdict<'a> {
-        // The verdict outlives a request made here, so whoever wants its reason asks again.
-        let request = Request { user: &self.user, attributes: *attributes };
-        let verdict = self.authorizer.authorize(&request);
-        if self.authorizer.is_slow() {
-            // Not to be asked twice; what has its reason ready takes it along.
-            let (decision, errors) = (verdict.decision, verdict.errors.clone());
-            return verdict
-                .into_text()
-                .unwrap_or_else(|| Verdict::new(decision, "").with_errors(errors));
-        }
-        let Verdict { decision, errors, .. } = verdict;
-        Verdict::deferred_for(decision, self, &self.user, attributes).with_errors(errors)
-    }
-}
-
-// An authorizer that has changed its mind has no reason for what it had answered.
-impl Explain for Unresolved {
-    fn reason(&self, request: &Request<'_>, decision: Decision) -> String {
-        let verdict = self.authorizer.authorize(request);
-        if verdict.decision == decision { verdict.reason().into_owned() } else { String::new() }
-    }
-
-    fn path(&self, request: &Request<'_>, decision: Decision) -> Vec<Step> {
-        let verdict = self.authorizer.authorize(request);
-        if verdict.decision == decision { verdict.path() } else { Vec::new() }
     }
 }
 

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "abac")]
 pub mod abac;
+mod asker;
 mod chain;
 #[cfg(feature = "conditional-authorization")]
 pub mod conditions;
@@ -27,7 +28,10 @@ use std::sync::Arc;
 pub(crate) use conditions::Conditional;
 #[cfg(all(feature = "conditional-authorization", feature = "structured-chain"))]
 pub(crate) use conditions::WireError;
+#[cfg(feature = "live-groups")]
+pub(crate) use live_groups::{GroupResolver, LiveGroupsError};
 
+pub use asker::{Asker, GroupsUnknown, LIVE_GROUPS};
 pub use chain::{Chain, ChainPrincipal, LinkAnswer, OnFailure, SlowRunner, Walk};
 pub use revocation::RevocationGate;
 pub use trivial::{AlwaysAllow, AlwaysDeny, SuperUser};

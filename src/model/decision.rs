@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Attributes, Moment, Request, Step, User};
 
@@ -102,6 +103,7 @@ pub struct Verdict<'a> {
     reason: Reason<'a>,
     link: Option<&'a str>,
     moment: Option<Moment>,
+    asked_as: Option<Arc<User>>,
     /// Errors of authorizers. With anything but [`Decision::Allow`] they mean that the answer is
     /// not a plain no (S-CHAIN-6): the API server answers 500, not 403.
     pub errors: Vec<String>,
@@ -111,7 +113,7 @@ impl<'a> Verdict<'a> {
     /// An answer with a ready reason.
     pub fn new(decision: Decision, reason: impl Into<Cow<'a, str>>) -> Self {
         let reason = Reason::Text(reason.into());
-        Self { decision, reason, link: None, moment: None, errors: Vec::new() }
+        Self { decision, reason, link: None, moment: None, asked_as: None, errors: Vec::new() }
     }
 
     /// A yes.
@@ -146,7 +148,7 @@ impl<'a> Verdict<'a> {
         attributes: &'a Attributes<'a>,
     ) -> Self {
         let reason = Reason::Deferred { by, user, attributes };
-        Self { decision, reason, link: None, moment: None, errors: Vec::new() }
+        Self { decision, reason, link: None, moment: None, asked_as: None, errors: Vec::new() }
     }
 
     /// The same answer with an error beside it.
@@ -180,6 +182,20 @@ impl<'a> Verdict<'a> {
         self.moment
     }
 
+    /// The same answer, found for this user in the place of the one who asked: it is the same one, in
+    /// other groups. Reason and path are written of this one.
+    pub fn asked_as(mut self, user: Arc<User>) -> Self {
+        self.asked_as = Some(user);
+        self
+    }
+
+    /// The user for whom the answer was found, where that is not the one who asked, word for word: one
+    /// whose groups were replaced before anybody was asked.
+    #[must_use]
+    pub const fn replaced_user(&self) -> Option<&Arc<User>> {
+        self.asked_as.as_ref()
+    }
+
     /// The name of the link of a chain that decided; `None` when none did, or nobody asked a chain.
     #[must_use]
     pub const fn link(&self) -> Option<&'a str> {
@@ -190,11 +206,11 @@ impl<'a> Verdict<'a> {
     /// that is yet to be written is `None`; ask again for it.
     #[must_use]
     pub fn into_text<'b>(self) -> Option<Verdict<'b>> {
-        let Self { decision, reason, moment, errors, .. } = self;
+        let Self { decision, reason, moment, asked_as, errors, .. } = self;
         match reason {
             Reason::Text(text) => {
                 let reason = Reason::Text(Cow::Owned(text.into_owned()));
-                Some(Verdict { decision, reason, link: None, moment, errors })
+                Some(Verdict { decision, reason, link: None, moment, asked_as, errors })
             }
             Reason::Deferred { .. } => None,
         }
@@ -212,7 +228,7 @@ impl<'a> Verdict<'a> {
         match &self.reason {
             Reason::Text(text) => Cow::Borrowed(text),
             Reason::Deferred { by, user, attributes } => {
-                let request = Request { user, attributes: **attributes };
+                let request = self.request(user, attributes);
                 Cow::Owned(match self.moment {
                     Some(moment) => by.reason_at(&request, self.decision, moment),
                     None => by.reason(&request, self.decision),
@@ -228,7 +244,7 @@ impl<'a> Verdict<'a> {
         match &self.reason {
             Reason::Text(_) => Vec::new(),
             Reason::Deferred { by, user, attributes } => {
-                let request = Request { user, attributes: **attributes };
+                let request = self.request(user, attributes);
                 match self.moment {
                     Some(moment) => by.path_at(&request, self.decision, moment),
                     None => by.path(&request, self.decision),
@@ -245,9 +261,14 @@ impl<'a> Verdict<'a> {
         match (&self.reason, self.moment) {
             // Who asked no clock looked at nothing that ends.
             (Reason::Deferred { by, user, attributes }, Some(moment)) if self.is_allowed() => {
-                by.grant_ends(&Request { user, attributes: **attributes }, moment)
+                by.grant_ends(&self.request(user, attributes), moment)
             }
             _ => None,
         }
+    }
+
+    /// The question that was answered.
+    fn request<'b>(&'b self, user: &'b User, attributes: &Attributes<'b>) -> Request<'b> {
+        Request { user: self.asked_as.as_deref().unwrap_or(user), attributes: *attributes }
     }
 }

@@ -11,6 +11,7 @@ mod origin;
 mod request;
 mod revocation;
 mod selector;
+mod stopwatch;
 mod user;
 pub(crate) mod utc;
 
@@ -24,4 +25,5 @@ pub use revocation::{
     SharedRevocations,
 };
 pub use selector::{FieldOperator, FieldRequirement, LabelOperator, LabelRequirement, Selector};
+pub use stopwatch::Stopwatch;
 pub use user::{ServiceAccountName, ServiceAccountNameError, User, groups, names};

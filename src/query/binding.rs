@@ -232,7 +232,9 @@ pub fn may_bind(
         namespace,
         ..ResourceAttributes::new("create", resource)
     };
-    if !snapshot.authorize(&Request::resource(requester, create)).is_allowed() {
+    // Without the groups of now nothing is allowed, and nothing is held.
+    let asker = snapshot.chain().asker(requester).ok();
+    if asker.is_none() || !snapshot.authorize(&Request::resource(requester, create)).is_allowed() {
         let scope = if namespace.is_empty() {
             "at the cluster scope".to_owned()
         } else {
@@ -244,6 +246,7 @@ pub fn may_bind(
              API group \"{GROUP}\" {scope}"
         )));
     }
+    let requester = asker.as_deref().unwrap_or(requester);
     let mut held = Vec::new();
     let mut errors = Vec::new();
     for binding in snapshot.rbac().iter().flat_map(|rbac| rbac.bindings_for(requester, namespace)) {

@@ -57,6 +57,14 @@ pub fn rules<'s>(
     resources: &ResourceTable,
 ) -> Listing<'s> {
     let mut listing = Listing::default();
+    // What is listed is that of the groups of now, where somebody replaces them.
+    let asker = match snapshot.chain().asker(user) {
+        Ok(asker) => asker,
+        Err(error) => {
+            return Listing { incomplete: true, errors: vec![error.to_string()], ..listing };
+        }
+    };
+    let user: &User = &asker;
     let mut links = snapshot.links().iter();
     for (authorizer, rules) in snapshot.chain().rules_by_member(user, namespace) {
         let policy =

@@ -24,6 +24,9 @@ pub struct WhoCan<'s> {
     /// Authorizers that cannot list whom they allow, and may deny what others allow: with any of
     /// them the answer is incomplete.
     pub incomplete: Vec<&'s str>,
+    /// Who tells who is in these groups, where credentials do not: the name of a source of live groups.
+    /// Users who are named `system:…` are in the groups of their credentials all the same.
+    pub groups_from: Option<&'s str>,
     /// Bindings that grant it at another time: they have ended, or are to begin.
     pub dormant: Vec<BindingRef<'s>>,
 }
@@ -224,7 +227,7 @@ pub fn who_can<'s>(
     attributes: &Attributes<'_>,
     resources: &ResourceTable,
 ) -> WhoCan<'s> {
-    let mut who = WhoCan::default();
+    let mut who = WhoCan { groups_from: snapshot.chain().groups_from(), ..WhoCan::default() };
     if snapshot.super_user() == SuperUserStep::Include {
         who.rows.push(Row { grant: Grant::SuperUser, mark: None });
     }

@@ -267,6 +267,10 @@ pub(super) fn build_chain(config: &Config, engines: &Engines) -> Result<Chain, C
     if let Some(runner) = &config.slow_runner {
         chain = chain.with_slow_runner(Arc::clone(runner));
     }
+    #[cfg(feature = "live-groups")]
+    if let Some(groups) = &config.live_groups {
+        chain = chain.with_live_groups(groups.clone());
+    }
     if let Some(revocations) = &config.revocations {
         chain = chain.with_gate("Revocation", RevocationGate::new(revocations.clone()));
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use crate::api::mode::Mode;
 #[cfg(feature = "abac")]
 use crate::authz::abac;
+#[cfg(feature = "live-groups")]
+use crate::authz::live_groups::GroupResolver;
 #[cfg(feature = "node")]
 use crate::authz::node;
 #[cfg(feature = "rbac")]
@@ -150,6 +152,10 @@ pub struct Config {
     pub revocations: Option<SharedRevocations>,
     /// How links are asked that may take their time. Default: like all others.
     pub slow_runner: Option<SlowRunner>,
+    /// Who replaces the groups of users by those of now, before anybody but the list of revoked
+    /// certificates is asked. Default: nobody.
+    #[cfg(feature = "live-groups")]
+    pub live_groups: Option<GroupResolver>,
     /// What the Node authorizer does beyond the defaults of Kubernetes 1.36.
     #[cfg(feature = "node")]
     pub node: node::Gates,
@@ -214,6 +220,16 @@ impl Config {
     #[must_use]
     pub fn with_slow_runner(mut self, runner: SlowRunner) -> Self {
         self.slow_runner = Some(runner);
+        self
+    }
+
+    /// The same, with the groups of users replaced by those of now: see
+    /// [`live_groups`](crate::authz::live_groups). Give the same resolver, or a clone of it, to each policy
+    /// that follows another: what it keeps is about users, not about policies.
+    #[cfg(feature = "live-groups")]
+    #[must_use]
+    pub fn with_live_groups(mut self, groups: GroupResolver) -> Self {
+        self.live_groups = Some(groups);
         self
     }
 

@@ -54,6 +54,8 @@ pub mod fetch;
 mod files;
 #[cfg(feature = "node")]
 mod graph;
+#[cfg(feature = "live-groups")]
+pub mod group_file;
 pub mod hierarchy;
 mod json;
 #[cfg(feature = "jwks")]

@@ -197,6 +197,9 @@ pub fn nearest<'s>(
     if snapshot.authorize(request).decision != Decision::NoOpinion {
         return Vec::new();
     }
+    // Bindings are those of the groups that were asked about.
+    let Ok(asker) = snapshot.chain().asker(request.user) else { return Vec::new() };
+    let request = &Request { user: &asker, attributes: request.attributes };
     let mut misses = at_another_time(policy, request);
     misses.extend(own(policy, request));
     misses.extend(elsewhere(policy, request, resources));
