@@ -121,6 +121,9 @@ mod keys;
 #[cfg(all(feature = "cli", feature = "ledger"))]
 mod kubeconfig;
 #[cfg(test)]
+#[cfg(feature = "ldap")]
+mod ldap;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod live;
 #[cfg(test)]

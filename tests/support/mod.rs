@@ -4,6 +4,8 @@
 pub(crate) mod oidc_provider;
 #[cfg(all(feature = "kerberos", unix))]
 pub(crate) mod kdc;
+#[cfg(feature = "ldap")]
+pub(crate) mod slapd;
 #[cfg(feature = "webhook")]
 pub(crate) mod tls;
 #[cfg(feature = "rbac")]

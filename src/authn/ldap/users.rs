@@ -72,6 +72,18 @@ impl LdapUsers {
         Ok(Self { config, directory, clock, graph, in_chain, has_in_chain: OnceCell::new() })
     }
 
+    /// The name in logs and metrics.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.config.name
+    }
+
+    /// How long a login or a look-up takes at most.
+    #[must_use]
+    pub const fn budget(&self) -> std::time::Duration {
+        self.config.budget
+    }
+
     /// Checks a name and a password.
     ///
     /// # Errors

@@ -17,6 +17,8 @@
 //!
 //! Absent on purpose: the machine's own root certificates, SASL but EXTERNAL, LDAP over a socket file.
 
+#[cfg(feature = "live-groups")]
+mod blocking;
 mod connection;
 mod decode;
 mod error;
@@ -27,6 +29,8 @@ mod pool;
 mod server;
 mod tls;
 
+#[cfg(feature = "live-groups")]
+pub use blocking::BlockingGroups;
 pub use error::PoolError;
 pub use health::ServerStatus;
 pub use options::{ClientCertificate, Encryption, PoolOptions, Service};
