@@ -6,6 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use portcullis::cel::claims::{ClaimRule, Mapping, Output, UserRule};
 use portcullis::cel::{Expression, MatchConditions, Matched};
 use portcullis::model::{Request, ResourceAttributes, User};
 
@@ -84,5 +85,52 @@ fn limit(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, compile, evaluate, limit);
+/// What a login costs: a mapping of the name, two rules over the claims, and one over the user.
+fn token(criterion: &mut Criterion) {
+    let token = serde_json::json!({
+        "iss": "https://issuer.example.org",
+        "sub": "248289761001",
+        "aud": ["kubernetes"],
+        "exp": 1_795_458_246,
+        "iat": 1_795_454_646,
+        "email": "jane@example.org",
+        "email_verified": true,
+        "hd": "example.org",
+        "groups": ["developers", "oncall", "platform"],
+    });
+    let claims = token.as_object().unwrap();
+    let name = Mapping::compile("'oidc:' + claims.email").unwrap();
+    let verified = ClaimRule::compile("claims.?email_verified.orValue(true) == true").unwrap();
+    let domain = ClaimRule::compile("claims.hd == 'example.org'").unwrap();
+    let groups = Mapping::compile("dyn(claims.groups).map(g, 'oidc:' + g)").unwrap();
+    let user = user();
+    let rule = UserRule::compile("!user.username.startsWith('system:')").unwrap();
+
+    assert_eq!(name.evaluate(claims), Ok(Output::String("oidc:jane@example.org".to_owned())));
+    assert_eq!(verified.evaluate(claims), Ok(true));
+    assert_eq!(domain.evaluate(claims), Ok(true));
+    assert!(matches!(groups.evaluate(claims), Ok(Output::List(all)) if all.len() == 3));
+    assert_eq!(rule.evaluate(&user), Ok(true));
+
+    criterion.bench_function("cel/claims/name", |bencher| {
+        bencher.iter(|| name.evaluate(black_box(claims)));
+    });
+    criterion.bench_function("cel/claims/rule", |bencher| {
+        bencher.iter(|| domain.evaluate(black_box(claims)));
+    });
+    criterion.bench_function("cel/claims/name and two rules", |bencher| {
+        bencher.iter(|| {
+            let claims = black_box(claims);
+            (name.evaluate(claims), verified.evaluate(claims), domain.evaluate(claims))
+        });
+    });
+    criterion.bench_function("cel/claims/three groups", |bencher| {
+        bencher.iter(|| groups.evaluate(black_box(claims)));
+    });
+    criterion.bench_function("cel/claims/user", |bencher| {
+        bencher.iter(|| rule.evaluate(black_box(&user)));
+    });
+}
+
+criterion_group!(benches, compile, evaluate, limit, token);
 criterion_main!(benches);

@@ -28,6 +28,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`claims`] has the expressions of an AuthenticationConfiguration, over the claims of a token and
+//! over a user.
+//!
 //! # Variables
 //!
 //! One: `request`.
@@ -60,7 +63,8 @@
 //! | addresses | `ip`, `isIP`, `ip.isCanonical`, `family`, `isUnspecified`, `isLoopback`, `isLinkLocalMulticast`, `isLinkLocalUnicast`, `isGlobalUnicast`, `cidr`, `isCIDR`, `containsIP`, `prefixLength`, `masked` | `containsCIDR` |
 //! | others | | URLs, quantities, semantic versions, named formats, images |
 //!
-//! Refused as well are operations on values whose type is not known before the evaluation. What
+//! Refused as well are operations on values whose type is not known before the evaluation, except
+//! over claims, where nothing else is. What
 //! the API server lacks (`math.*`, `base64.*`, `cel.bind`, `authorizer`) is an undeclared reference
 //! here as there (S-ACFG-14).
 //!
@@ -77,10 +81,9 @@
 //! interpreter is not used. It checks no types, so that a misspelt field is an error of each
 //! request instead of the load; it has no budget, and three macros in each other over 300 groups
 //! run for ten seconds; and it wants a request as maps of its own, which take longer to build than
-//! the answer may take. With the types known, an evaluator over the same tree is small.
+//! the answer may take. With the types checked, an evaluator over the same tree is small.
 //!
-//! Absent on purpose: variables of others, functions of users, and everything that needs types at
-//! evaluation.
+//! Absent on purpose: variables of others, and functions of users.
 
 mod budget;
 mod check;

@@ -183,7 +183,8 @@ impl Checker {
             _ => false,
         };
         if is_refused && types.iter().any(Type::holds_object) {
-            self.unsupported.insert(format!("`{name}` on objects of the request"));
+            let whose = if self.about == About::User { "user" } else { "request" };
+            self.unsupported.insert(format!("`{name}` on objects of the {whose}"));
         }
     }
 
