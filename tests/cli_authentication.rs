@@ -111,7 +111,7 @@ fn flags_are_looked_at_with_the_chain_and_with_the_file_beside_them() {
     assert_eq!(beside("--authentication-config=authn.yaml").code, 0);
     let ran = beside("--anonymous-auth=false");
     assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.out.contains("keycloak.yaml:45: "), "{ran:?}");
+    assert!(ran.out.contains("keycloak.yaml:42: "), "{ran:?}");
     assert!(ran.out.contains("--anonymous-auth flag cannot be set"), "{ran:?}");
     let ran = beside("--service-account-issuer=https://login.example.com/realms/staff");
     assert_eq!(ran.code, 1, "{ran:?}");
@@ -130,4 +130,7 @@ fn a_build_that_cannot_read_it_says_what_to_build() {
     let ran = check(&["--apiserver-flags", &flags]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.err.contains("not looked at by this build"), "{ran:?}");
+    let flags = write(folder.path(), "flags", "--authorization-mode=RBAC");
+    let ran = check(&["--apiserver-flags", &flags]);
+    assert!(ran.code == 0 && !ran.err.contains("this build"), "{ran:?}");
 }

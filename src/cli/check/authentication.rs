@@ -127,6 +127,7 @@ mod with_oidc {
 #[cfg(not(feature = "oidc"))]
 mod without_oidc {
     use super::*;
+    use crate::cli::load::read_file;
 
     pub(in crate::cli::check) fn look(
         args: &CheckArgs,
@@ -140,10 +141,15 @@ mod without_oidc {
         }
         if let Some(file) = &args.apiserver_flags {
             let file: &Path = file;
-            speaker.note(format!(
-                "`{}`: --oidc-* and --authentication-config are not looked at by this build; {BUILD}",
-                file.display()
-            ));
+            let bytes = read_file(file)?;
+            let text = String::from_utf8_lossy(&bytes);
+            if text.contains("--oidc-") || text.contains("--authentication-config") {
+                speaker.warn(format!(
+                    "`{}`: --oidc-* and --authentication-config are not looked at by this build; \
+                     {BUILD}",
+                    file.display()
+                ));
+            }
         }
         Ok(Vec::new())
     }
