@@ -21,6 +21,8 @@ mod expiry;
 mod explain;
 #[cfg(feature = "webhook")]
 mod init;
+#[cfg(all(feature = "kerberos", feature = "webhook", unix))]
+mod keytab;
 #[cfg(any(feature = "ledger", feature = "login"))]
 mod kubeconfig;
 mod load;

@@ -15,6 +15,7 @@ use super::load::{FetchedKeys, FollowedRevocations};
 use super::reload::Live;
 use super::reply::Reply;
 use super::server::{Phase, ReloadableTls};
+use crate::source::oidc::Started;
 
 /// What people and probes look at: `/livez`, `/readyz`, `/metrics` and, where a candidate policy is
 /// tried, `/shadow`. To be served apart from the reviews: it is plain and open.
@@ -64,7 +65,11 @@ fn write_certificate(text: &mut String, not_after: i64, now: Timestamp) -> std::
 
 async fn readyz(State(operations): State<Operations>) -> (StatusCode, String) {
     let phase = *operations.phase.borrow();
-    let is_whole = operations.live.serving().loaded.fetched.iter().all(FetchedKeys::is_loaded);
+    let is_whole = {
+        let loaded = &operations.live.serving().loaded;
+        loaded.fetched.iter().all(FetchedKeys::is_loaded)
+            && loaded.organisation.all_issuers().all(Started::is_ready)
+    };
     let (status, first) = match (phase, is_whole) {
         (Phase::Serving, true) => (StatusCode::OK, "ready\n"),
         (Phase::Serving, false) => {
@@ -111,6 +116,16 @@ fn describe(live: &Live, text: &mut String) -> std::fmt::Result {
         let error = keys.status().last_error.map(|error| error.to_string());
         let error = error.unwrap_or_else(|| "no answer yet".to_owned());
         writeln!(text, "keys of {}: none yet: {}", keys.url(), error.trim_end())?;
+    }
+    for issuer in serving.loaded.organisation.all_issuers().filter(|issuer| !issuer.is_ready()) {
+        writeln!(text, "issuer {}: no keys yet", issuer.issuer())?;
+    }
+    for (directory, status) in serving.loaded.organisation.directories() {
+        for server in status.iter().filter(|server| server.failures > 0) {
+            let error = server.last_error.as_deref().unwrap_or_default();
+            let (url, failures) = (&server.url, server.failures);
+            writeln!(text, "directory {directory}: {url}: {failures} failures: {error}")?;
+        }
     }
     for problem in &serving.loaded.shadow_problems {
         writeln!(text, "shadow: no candidate is tried: {problem}")?;

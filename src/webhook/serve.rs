@@ -209,10 +209,10 @@ impl Server {
                     tracing::error!(%error, "the revocation list is not followed; restart the server");
                 }
             })
-            .with_tls(revision, move |bytes| Ok(tls.reload(&files(&bytes))?));
+            .with_tls(revision, move |bytes| Ok(tls.reload(&bytes.files())?));
         if let Some((tls, revision)) = login_tls {
             reloader = reloader.with_tls_of(read_login_tls, revision, move |bytes| {
-                Ok(tls.reload(&files(&bytes))?)
+                Ok(tls.reload(&bytes.files())?)
             });
         }
         let reloading = tokio::spawn(Arc::new(reloader).run(std::future::pending()));
@@ -258,6 +258,14 @@ fn take_over(app: &Arc<App>, serving: &Serving) -> io::Result<()> {
             }
         });
     }
+    for issuer in loaded.organisation.all_issuers() {
+        let app = Arc::downgrade(app);
+        issuer.on_change(move || {
+            if let Some(app) = app.upgrade() {
+                app.tokens().flush();
+            }
+        });
+    }
     app.publish(Arc::clone(&loaded.policy.snapshot), serving.generation);
     app.tokens().replace(loaded.counted_tokens(app.metrics()));
     loaded.count(app.metrics());
@@ -295,32 +303,16 @@ fn tls(config: &ServerConfig) -> Result<(Arc<ReloadableTls>, Revision), ServeErr
         }
         None => ClientAuth::None,
     };
-    Ok((Arc::new(ReloadableTls::new(&files(&bytes), clients)?), bytes.revision))
+    Ok((Arc::new(ReloadableTls::new(&bytes.files(), clients)?), bytes.revision))
 }
 
-/// Whoever logs in by a password has no certificate; one that is shown must be a good one even so.
 fn login_tls(config: &ServerConfig) -> Result<(Arc<ReloadableTls>, Revision), ServeError> {
     let bytes = read_login_tls(config)?;
     for warning in &bytes.warnings {
         tracing::warn!("{warning}");
     }
-    let clients = match &bytes.client_ca {
-        Some(_) => ClientAuth::RequiredExcept {
-            allowed: Vec::new(),
-            open: vec!["/login".to_owned(), "/login/refresh".to_owned()],
-        },
-        None => ClientAuth::None,
-    };
-    let tls = ReloadableTls::new(&files(&bytes), clients).map_err(ServeError::LoginTls)?;
+    let tls = load::tls::login_tls(&bytes).map_err(ServeError::LoginTls)?;
     Ok((Arc::new(tls), bytes.revision))
-}
-
-fn files(bytes: &TlsBytes) -> TlsFiles<'_> {
-    TlsFiles {
-        certificate: &bytes.certificate,
-        key: &bytes.key,
-        client_ca: bytes.client_ca.as_deref(),
-    }
 }
 
 /// The key that is configured, or one that ends with this process.

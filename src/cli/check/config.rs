@@ -86,6 +86,11 @@ pub(super) fn run(
     if let Err(error) = fs::metadata(file) {
         return Err(Failure::Read { path: file.display().to_string(), error });
     }
+    // One that cannot be read is told about below.
+    #[cfg(all(feature = "kerberos", unix))]
+    if let Ok(draft) = load::Draft::read(file) {
+        crate::cli::keytab::ensure(draft.config())?;
+    }
     let Checked { loaded, problems, warnings, .. } = load::check(file);
     let errors = problems.iter().map(|problem| (Level::Error, problem));
     let findings: Vec<(Level, &Problem)> =

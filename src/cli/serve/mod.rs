@@ -66,6 +66,8 @@ fn start(
 ) -> Result<Exit, Failure> {
     // The log begins before anything else can be said.
     let draft = Draft::read(config).map_err(ServeError::Config)?;
+    #[cfg(all(feature = "kerberos", unix))]
+    super::keytab::ensure(draft.config())?;
     let log = &draft.config().log;
     telemetry::init(log.level.as_str(), log.format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

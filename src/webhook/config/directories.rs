@@ -313,7 +313,7 @@ fn groups(field: Field<'_>) -> Option<Groups> {
         field.within(field.duration()?, &(Duration::ZERO..=Duration::from_secs(3_600)), bounds)
     });
     object.finish();
-    let mut groups = Groups::new(base?, filter?).ok()?;
+    let mut groups = Groups::new(base?, filter?);
     groups.scope = scope?;
     if let Some(name) = name {
         groups.name = name?;

@@ -1,8 +1,10 @@
 use std::path::Path;
 
 use super::digest_key::read_digest_key;
-use super::tls::{TlsBytes, read_tls};
+use super::material::with_causes;
+use super::tls::{TlsBytes, login_tls, read_login_tls, read_tls};
 use super::{Draft, Loaded, Outcome};
+use crate::model::Origin;
 use crate::webhook::config::{ConfigError, ListenConfig, Problem};
 use crate::webhook::server::{ClientAuth, ReloadableTls, TlsFiles};
 use crate::webhook::traces;
@@ -58,6 +60,18 @@ pub fn check(file: &Path) -> Checked {
             problems.extend(tls(&listen, &bytes));
         }
         Err(error) => problems.extend_from_slice(error.problems()),
+    }
+    if draft.config().login.is_some() {
+        match read_login_tls(draft.config()) {
+            Ok(mut bytes) => {
+                warnings.append(&mut bytes.warnings);
+                if let Err(error) = login_tls(&bytes) {
+                    let origin = Origin::named(file.display().to_string());
+                    problems.push(Problem::new(origin, "login.tls", with_causes(&error)));
+                }
+            }
+            Err(error) => problems.extend_from_slice(error.problems()),
+        }
     }
     // What fetches keys needs a runtime to be set up, and this one never runs: nothing is fetched.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use super::material::{Material, with_causes};
 use super::organisation::Organisation;
 use crate::authz::live_groups::{GroupResolver, LiveGroups};
@@ -67,7 +69,7 @@ pub(super) fn load(
                 }
                 return None;
             };
-            match BlockingGroups::new(Arc::clone(&loaded.users)) {
+            match BlockingGroups::new(Arc::clone(&loaded.users), Handle::try_current().ok()) {
                 Ok(groups) => Arc::new(groups),
                 Err(error) => {
                     problems.push(problem(with_causes(&error)));

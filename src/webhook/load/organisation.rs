@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use super::material::{Material, with_causes};
 use crate::api::authentication_config::AuthenticationConfiguration;
 use crate::authn::ldap::LdapUsers;
+use crate::model::Clock;
 use crate::source::authentication_config;
-use crate::source::ldap::{ClientCertificate, Encryption, Pool, PoolOptions, Service};
+use crate::source::ldap::{ClientCertificate, Encryption, Pool, PoolOptions, ServerStatus, Service};
 use crate::source::oidc::{self, Distributed, Options, Started};
 use crate::webhook::config::{
     AuthenticatorConfig, DirectoryConfig, DirectorySecurity, JwtConfig, LoginMethodConfig, Problem,
@@ -31,7 +32,7 @@ pub(in crate::webhook) struct Organisation {
 #[derive(Clone)]
 pub(in crate::webhook) struct LoadedDirectory {
     config: DirectoryConfig,
-    pub(super) pool: Arc<Pool>,
+    pool: Arc<Pool>,
     pub(super) users: Arc<LdapUsers>,
 }
 
@@ -109,7 +110,8 @@ impl Organisation {
         }
         let pool = Pool::new(options(config)).map_err(|error| with_causes(&error))?;
         let pool = Arc::new(pool);
-        let users = LdapUsers::new(config.ldap.clone(), Arc::<Pool>::clone(&pool));
+        let clock = Arc::new(|| Clock::system().now().seconds());
+        let users = LdapUsers::new(config.ldap.clone(), Arc::<Pool>::clone(&pool), clock);
         let users = Arc::new(users.map_err(|error| with_causes(&error))?);
         Ok(LoadedDirectory { config: config.clone(), pool, users })
     }
@@ -142,6 +144,14 @@ impl Organisation {
             Some((entry.issuer.url.clone(), first.clone()))
         });
         ids.collect()
+    }
+
+    /// How the servers of each directory do.
+    pub(in crate::webhook) fn directories(
+        &self,
+    ) -> impl Iterator<Item = (&str, Vec<ServerStatus>)> {
+        let status = |directory: &LoadedDirectory| directory.pool.status();
+        self.directories.iter().map(move |it| (it.config.name.as_str(), status(it)))
     }
 
     /// All issuers.

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::Revision;
 use super::material::{Digest, read_file, unreadable};
 use crate::webhook::config::{ConfigError, NamedPath, Problem, ServerConfig, TlsConfig};
+use crate::webhook::server::{ClientAuth, ReloadableTls, TlsError, TlsFiles};
 
 /// What the listener needs, as the files have it: PEM.
 pub struct TlsBytes {
@@ -29,6 +30,30 @@ impl fmt::Debug for TlsBytes {
             .field("warnings", &self.warnings)
             .finish_non_exhaustive()
     }
+}
+
+impl TlsBytes {
+    /// The same as TLS takes it.
+    pub(in crate::webhook) fn files(&self) -> TlsFiles<'_> {
+        TlsFiles {
+            certificate: &self.certificate,
+            key: &self.key,
+            client_ca: self.client_ca.as_deref(),
+        }
+    }
+}
+
+/// The TLS of the login listener. Whoever logs in by a password has no certificate; one that is shown
+/// must be a good one even so.
+pub(in crate::webhook) fn login_tls(bytes: &TlsBytes) -> Result<ReloadableTls, TlsError> {
+    let clients = match &bytes.client_ca {
+        Some(_) => ClientAuth::RequiredExcept {
+            allowed: Vec::new(),
+            open: vec!["/login".to_owned(), "/login/refresh".to_owned()],
+        },
+        None => ClientAuth::None,
+    };
+    ReloadableTls::new(&bytes.files(), clients)
 }
 
 /// Reads the files of the review listener.

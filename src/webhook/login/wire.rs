@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::request::SigningRequest;
 
 /// The `apiVersion` of everything that is said at the door.
-pub const API_VERSION: &str = "login.portcullis.dev/v1alpha1";
+pub(super) const API_VERSION: &str = "login.portcullis.dev/v1alpha1";
 /// The `kind` of a login.
-pub const KIND: &str = "LoginRequest";
+pub(super) const KIND: &str = "LoginRequest";
 /// The `kind` of what `GET /login` answers.
-pub const METHODS_KIND: &str = "LoginMethods";
+pub(super) const METHODS_KIND: &str = "LoginMethods";
 
 /// What somebody wants who proves who they are.
 #[derive(Debug)]
