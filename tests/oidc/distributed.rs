@@ -73,8 +73,7 @@ fn an_issuer_that_cannot_be_discovered_is_not_believed() {
         let endpoint = serve(provider, "/groups", json!({"groups": "dev", "iss": nobody}));
         let text = refusal(&started, &token(provider, &endpoint, json!({}))).await;
         let expected = format!(
-            "{PREFIX}verifying untrusted issuer {nobody} failed: `{nobody}` must be https; http is \
-             for 127.0.0.1 and [::1] only"
+            "{PREFIX}verifying untrusted issuer {nobody} failed: not an https URL without a user name"
         );
         assert_eq!(text, expected);
     });
@@ -121,9 +120,9 @@ fn an_endpoint_is_https_is_not_left_for_another_and_answers_little_and_soon() {
         let fetching = format!("{PREFIX}while getting distributed claim \"groups\": ");
         let at = |path: &str| format!("{}{path}", provider.issuer);
         for (endpoint, expected) in [
-            ("http://127.0.0.1:9/g".to_owned(), "`http://127.0.0.1:9/g` must be https"),
-            ("file:///etc/passwd".to_owned(), "`file:///etc/passwd` must be a URL"),
-            ("https://u:p@localhost/".to_owned(), "`https://u:p@localhost/` must be a URL"),
+            ("http://127.0.0.1:9/g".to_owned(), "not an https URL"),
+            ("file:///etc/passwd".to_owned(), "not an https URL"),
+            ("https://u:p@localhost/".to_owned(), "not an https URL"),
             ("https://localhost:1/".to_owned(), "no connection: "),
             (at("/nothing"), "the server answers with HTTP status 404"),
             (at("/redirect"), "the server answers with a redirect (302)"),

@@ -3,7 +3,7 @@
     oidc_provider.py CERTIFICATE KEY
 
 It serves HTTPS on a free port of 127.0.0.1 and is told what to do by lines of JSON on standard input,
-each of which it answers with one line. The first line that it writes names the port. It ends when
+each of which it answers with one line. The first line that it writes names its issuer. It ends when
 standard input does.
 """
 
@@ -419,7 +419,7 @@ def main():
     port = server.server_address[1]
     provider.issuer = f"https://localhost:{port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(json.dumps({"port": port, "issuer": provider.issuer}), flush=True)
+    print(json.dumps({"issuer": provider.issuer}), flush=True)
     for line in sys.stdin:
         try:
             answer = provider.told(line)

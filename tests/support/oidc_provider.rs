@@ -20,9 +20,8 @@ pub(crate) struct Provider {
     /// The authority of its certificate, PEM.
     pub(crate) ca: String,
     /// The authority in a file.
+    #[cfg_attr(not(feature = "login"), expect(dead_code, reason = "for commands that read files"))]
     pub(crate) ca_file: PathBuf,
-    /// The port on 127.0.0.1.
-    pub(crate) port: u16,
     pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
     child: Child,
     _folder: tempfile::TempDir,
@@ -59,7 +58,6 @@ impl Provider {
             issuer: first["issuer"].as_str().unwrap().to_owned(),
             ca,
             ca_file: at("ca.pem"),
-            port: first["port"].as_u64().unwrap().try_into().unwrap(),
             pipes: Mutex::new((stdin, stdout)),
             child,
             _folder: folder,

@@ -14,7 +14,7 @@ use super::options::{IssuerOptions, Options};
 use crate::authn::AuthnError;
 use crate::authn::oidc::{DistributedClaims, Fetching, KeysOfIssuer, ProviderKeys};
 use crate::crypto::jws::MAX_TOKEN_BYTES;
-use crate::source::fetch::{Client, FetchConfigError, FetchOptions, PlainHttp, check_url};
+use crate::source::fetch::{Client, FetchConfigError, FetchOptions, PlainHttp};
 
 /// Whether groups that an issuer keeps elsewhere are fetched (S-OIDC-22). The endpoint is what a
 /// verified token of the issuer says, so that whoever enables this lets the issuer choose where this
@@ -84,8 +84,8 @@ impl Fetcher {
 
     /// An https URL to a host that may be asked.
     fn check(&self, url: &str) -> Result<Uri, DistributedError> {
-        check_https(url).map_err(DistributedError::Url)?;
-        let uri = check_url(url).map_err(DistributedError::Url)?;
+        check_https(url).map_err(|_| DistributedError::Url)?;
+        let uri: Uri = url.parse().map_err(|_| DistributedError::Url)?;
         let host = uri.host().unwrap_or_default();
         let is_allowed = match &self.allowed {
             Distributed::Off => false,
@@ -103,8 +103,7 @@ impl Fetcher {
             header.set_sensitive(true);
             request = request.header(AUTHORIZATION, header);
         }
-        let wrong = || DistributedError::Url(FetchConfigError::Url { url: url.to_owned() });
-        let request = request.body(Full::default()).map_err(|_| wrong())?;
+        let request = request.body(Full::default()).map_err(|_| DistributedError::Url)?;
         let _fetching = self.fetches.try_acquire().map_err(|_| DistributedError::Busy)?;
         let answer = self.client.send(request).await?;
         String::from_utf8(answer.into()).map_err(|_| DistributedError::NotText)
@@ -137,7 +136,7 @@ impl Fetcher {
         }
         let mut named = IssuerOptions::new(url).with_options(self.options.clone());
         named.ca_bundle.clone_from(&self.ca_bundle);
-        let issuer = Arc::new(Issuer::start(named).map_err(DistributedError::Url)?);
+        let issuer = Arc::new(Issuer::start(named).map_err(DistributedError::Issuer)?);
         others.insert(url.to_owned(), Arc::clone(&issuer));
         Ok(issuer)
     }

@@ -62,9 +62,13 @@ pub enum DistributedError {
     /// There was no answer, or none of use.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// The endpoint, or the issuer of what it answered, is no https URL.
-    #[error("{0}")]
-    Url(FetchConfigError),
+    /// The endpoint, or the issuer of what it answered, is no https URL. Not repeated, since it may
+    /// hold a password.
+    #[error("not an https URL without a user name")]
+    Url,
+    /// The issuer of what an endpoint answered cannot be fetched from.
+    #[error(transparent)]
+    Issuer(FetchConfigError),
     /// The host is none of those that may be asked.
     #[error("the host `{0}` is none of those that distributed claims may come from")]
     Host(String),

@@ -111,6 +111,26 @@ mod tests {
         assert_eq!(format!("{header:?}"), "Sensitive");
     }
 
+    #[tokio::test]
+    async fn a_file_is_read_again_when_it_is_due_and_one_that_is_gone_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "one\n").unwrap();
+        let secret = ClientSecret::read("a", file.clone()).unwrap();
+        let later = || secret.known().1 = Instant::now().checked_sub(FRESH).unwrap();
+        let (one, two) = (header("a", b"one".to_vec()), header("a", b"two".to_vec()));
+        std::fs::write(&file, "two\n").unwrap();
+        assert_eq!(Some(secret.header().await), one);
+        later();
+        assert_eq!(Some(secret.header().await), two);
+        std::fs::write(&file, "").unwrap();
+        later();
+        assert_eq!(Some(secret.header().await), two);
+        std::fs::remove_file(&file).unwrap();
+        later();
+        assert_eq!(Some(secret.header().await), two);
+    }
+
     #[test]
     fn a_file_without_one_line_of_text_holds_no_secret() {
         for content in [&b""[..], b"\n", b"\r\n", b"a\nb", b"a\n\n", b"\xff"] {
