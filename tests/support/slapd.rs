@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -113,6 +113,7 @@ pub(crate) struct Setup<'a> {
 
 pub(crate) struct Slapd {
     child: Child,
+    id: String,
     folder: TempDir,
     pub(crate) port: u16,
     pub(crate) tls_port: u16,
@@ -132,29 +133,29 @@ impl Slapd {
         fs::write(&conf, configuration(pki, setup, folder.path())).unwrap();
         add(&conf, &format!("{COMMON}\n{}", setup.ldif));
         let (port, tls_port) = (free_port(), free_port());
-        let child = spawn(&conf, &folder.path().join("log"), port, tls_port);
-        let mut slapd = Self { child, folder, port, tls_port };
+        let (child, id) = spawn(&conf, &folder.path().join("log"), port, tls_port);
+        let mut slapd = Self { child, id, folder, port, tls_port };
         slapd.wait();
         Some(slapd)
     }
 
     /// Ends it, without a word to anybody.
     pub(crate) fn kill(&mut self) {
-        let _ = self.child.kill();
+        // The shell reads the end of its input, and ends the server.
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 
     /// Starts it again on the same ports.
     pub(crate) fn restart(&mut self) {
         let conf = self.folder.path().join("slapd.conf");
-        self.child = spawn(&conf, &self.folder.path().join("log"), self.port, self.tls_port);
+        (self.child, self.id) = spawn(&conf, &self.folder.path().join("log"), self.port, self.tls_port);
         self.wait();
     }
 
     /// Stops it so that connections stay open and nothing answers, or lets it go on.
     pub(crate) fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &self.id]).status().unwrap().success());
     }
 
     pub(crate) fn url(&self) -> String {
@@ -191,8 +192,6 @@ impl Slapd {
         let began = Instant::now();
         for port in [self.port, self.tls_port] {
             while TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).is_err() {
-                let status = self.child.try_wait().unwrap();
-                assert!(status.is_none(), "slapd ended: {}", self.log());
                 assert!(began.elapsed() < Duration::from_secs(20), "slapd: {}", self.log());
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -241,6 +240,16 @@ fn configuration(pki: &Pki, setup: &Setup<'_>, folder: &Path) -> String {
     format!(
         "{schema}modulepath /usr/lib/ldap\nmoduleload back_mdb.so\nmoduleload memberof.so\n\
          moduleload ppolicy.so\npidfile {folder}/pid\nargsfile {folder}/args\nloglevel stats\n\
+         attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' \
+         SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )\n\
+         attributetype ( 1.2.840.113556.1.4.159 NAME 'accountExpires' \
+         SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 SINGLE-VALUE )\n\
+         attributetype ( 1.2.840.113556.1.4.662 NAME 'lockoutTime' \
+         SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 SINGLE-VALUE )\n\
+         attributetype ( 2.16.840.1.113730.3.1.610 NAME 'nsAccountLock' \
+         SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 SINGLE-VALUE )\n\
+         objectclass ( 1.3.6.1.4.1.99999.1 NAME 'foreignAccount' SUP top AUXILIARY \
+         MAY ( userAccountControl $ accountExpires $ lockoutTime $ nsAccountLock ) )\n\
          TLSCACertificateFile {ca}\nTLSCertificateFile {certificate}\n\
          TLSCertificateKeyFile {key}\nTLSVerifyClient try\n{global}\n\
          authz-regexp \"^cn=client$\" \"{SERVICE_DN}\"\n\
@@ -275,20 +284,32 @@ fn add(conf: &Path, ldif: &str) {
     assert!(output.status.success(), "slapadd: {text}");
 }
 
-fn spawn(conf: &Path, log: &Path, port: u16, tls_port: u16) -> Child {
+/// The server, and its process id. A shell beside it ends it when this process goes away, however it
+/// does: what is in a static is never dropped.
+fn spawn(conf: &Path, log: &Path, port: u16, tls_port: u16) -> (Child, String) {
     let log = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-    let urls = format!(
-        "ldap://127.0.0.1:{port}/ ldaps://127.0.0.1:{tls_port}/ ldaps://[::1]:{tls_port}/"
-    );
+    let mut urls = format!("ldap://127.0.0.1:{port}/ ldaps://127.0.0.1:{tls_port}/");
+    if has_ipv6() {
+        write!(urls, " ldaps://[::1]:{tls_port}/").unwrap();
+    }
     // `-d` keeps it in the foreground and logs to standard error.
-    Command::new("/usr/sbin/slapd")
-        .args(["-d", "stats", "-h", &urls, "-f"])
+    const SCRIPT: &str = "/usr/sbin/slapd -d stats -h \"$1\" -f \"$2\" </dev/null >/dev/null & \
+        echo $!; read line; kill -9 $!";
+    let mut child = Command::new("sh")
+        .args(["-c", SCRIPT, "sh", &urls])
         .arg(conf)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .stderr(log)
         .spawn()
-        .unwrap()
+        .unwrap();
+    let mut id = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut id).unwrap();
+    (child, id.trim().to_owned())
+}
+
+pub(crate) fn has_ipv6() -> bool {
+    TcpListener::bind(("::1", 0)).is_ok()
 }
 
 fn free_port() -> u16 {

@@ -116,6 +116,9 @@ pub struct Groups {
     /// The attribute of a group that holds the DNs of its members; `None` if there is none. Default:
     /// `member`. Also what nested groups are followed by.
     pub member: Option<Attribute>,
+    /// Whether users are looked for among the members of groups. Default: yes. Without it `member` is
+    /// for groups in groups alone, and `member_of` says which groups a user is in: one search less.
+    pub asks_members: bool,
     /// The attribute of a user that holds the DNs of its groups; `None`, the default, if it is not to
     /// be used. Where the DN says the name of the group, its entry is not read, so that `filter` does
     /// not apply to it; `base` does.
@@ -148,6 +151,7 @@ impl Groups {
             filter,
             name: Attribute::known("cn"),
             member: Some(Attribute::known("member")),
+            asks_members: true,
             member_of: None,
             member_uid: None,
             nested: Nested::Off,
@@ -160,11 +164,15 @@ impl Groups {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        if self.member.is_none() && self.member_of.is_none() && self.member_uid.is_none() {
+        let asks_members = self.asks_members && self.member.is_some();
+        if !asks_members && self.member_of.is_none() && self.member_uid.is_none() {
             return Err(ConfigError::NoMembership);
         }
         if self.member.is_none() && self.nested != Nested::Off {
             return Err(ConfigError::NestedWithoutMember);
+        }
+        if !asks_members && matches!(self.nested, Nested::InChain | Nested::Detect { .. }) {
+            return Err(ConfigError::InChainWithoutMembers);
         }
         let mut zero = vec![
             ("max_groups", self.max_groups == 0),
@@ -318,6 +326,9 @@ pub enum ConfigError {
     /// Groups in groups are found by `member`.
     #[error("nested groups need `member`, by which groups hold groups")]
     NestedWithoutMember,
+    /// The rule asks for users among the members of groups.
+    #[error("the in-chain rule asks for users by `member`; let it, or follow groups breadth first")]
+    InChainWithoutMembers,
     /// A search comes before the bind, so it cannot be made as the user.
     #[error("a search for users needs a service account; only a direct bind can read as the user")]
     SearchAsUser,

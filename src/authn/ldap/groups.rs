@@ -71,7 +71,7 @@ impl GroupFinder<'_> {
     /// The groups that an entry is in directly; by the rule, all of them.
     async fn direct(&self, entry: &Entry) -> Result<Vec<Membership>, LdapError> {
         let mut ways = Vec::new();
-        if let Some(member) = &self.config.member {
+        if self.config.asks_members && let Some(member) = &self.config.member {
             ways.push(match &self.follow {
                 Follow::InChain(rule) => Filter::by_rule(member, rule, entry.dn.as_bytes()),
                 _ => Filter::equal(member, entry.dn.as_bytes()),
