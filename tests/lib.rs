@@ -130,6 +130,9 @@ mod live;
 #[cfg(feature = "node")]
 mod live_node;
 #[cfg(test)]
+#[cfg(all(feature = "login", unix))]
+mod login;
+#[cfg(test)]
 #[cfg(feature = "files")]
 mod odd;
 #[cfg(test)]
