@@ -11,6 +11,7 @@ mod decisions;
 mod dev;
 mod drain;
 mod kit;
+mod login;
 mod process;
 mod reload;
 mod reviews;

@@ -6,7 +6,7 @@ use super::tls::{TlsBytes, login_tls, read_login_tls, read_tls};
 use super::{Draft, Loaded, Outcome};
 use crate::model::Origin;
 use crate::webhook::config::{ConfigError, ListenConfig, Problem};
-use crate::webhook::server::{ClientAuth, ReloadableTls, TlsFiles};
+use crate::webhook::server::{ClientAuth, ReloadableTls};
 use crate::webhook::traces;
 
 /// What a configuration comes to, without serving it.
@@ -96,16 +96,11 @@ pub fn check(file: &Path) -> Checked {
 
 /// Why the listener would refuse its files.
 fn tls(listen: &ListenConfig, bytes: &TlsBytes) -> Option<Problem> {
-    let files = TlsFiles {
-        certificate: &bytes.certificate,
-        key: &bytes.key,
-        client_ca: bytes.client_ca.as_deref(),
-    };
     let clients = match &bytes.client_ca {
         Some(_) => ClientAuth::Required { allowed: Vec::new() },
         None => ClientAuth::None,
     };
-    let error = ReloadableTls::new(&files, clients).err()?;
+    let error = ReloadableTls::new(&bytes.files(), clients).err()?;
     let origin = listen.tls.certificate_file.origin.clone();
     Some(Problem::new(origin, "listen.tls", super::material::with_causes(&error)))
 }
