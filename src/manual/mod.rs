@@ -1,6 +1,7 @@
 //! Longer texts: how it works inside, and why the defaults are what they are. No code.
 
 pub mod architecture;
+pub mod authentication;
 pub mod authorizers;
 pub mod certificates;
 pub mod defaults;

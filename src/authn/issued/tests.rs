@@ -319,3 +319,42 @@ fn the_authenticator_is_called_issued_and_answers_at_once() {
         r#"IssuedTokens { issuer: "https://portcullis", audiences: ["api"], .. }"#,
     );
 }
+
+#[test]
+fn a_revoked_token_is_refused_by_id_and_by_user_and_one_of_later_is_not() {
+    use crate::model::{Revocation, RevocationEntry, SharedRevocations};
+
+    let key = key();
+    let list = SharedRevocations::default();
+    let tokens = tokens(&[&key]).with_revocations(list.clone());
+    let revoke = |what| {
+        let entry = RevocationEntry { what, at: NOW, reason: String::new(), by: String::new() };
+        list.publish([entry].into_iter().collect());
+    };
+    let token = with_claims(&key, json!({}));
+    assert!(verify_at(&tokens, &token, NOW).unwrap().is_some());
+    revoke(Revocation::Token { id: "another".into() });
+    assert!(verify_at(&tokens, &token, NOW).unwrap().is_some());
+    revoke(Revocation::Token { id: "id".into() });
+    assert!(matches!(verify_at(&tokens, &token, NOW), Err(IssuedTokenError::Revoked(_))));
+    revoke(Revocation::User { name: "jane".to_owned(), issued_before: NOW + 1 });
+    assert!(matches!(verify_at(&tokens, &token, NOW), Err(IssuedTokenError::Revoked(_))));
+    revoke(Revocation::User { name: "jane".to_owned(), issued_before: NOW });
+    assert!(verify_at(&tokens, &token, NOW).unwrap().is_some());
+}
+
+#[test]
+fn a_token_of_a_login_says_so_and_another_does_not() {
+    let key = key();
+    let session = Session { since: NOW, refreshable_until: NOW + 60, method: "ldap".to_owned() };
+    let of_login = issuer(&key).issue_in(&jane(), &[], NOW, None, Some(session.clone())).unwrap();
+    let attempt = |token| Attempt { token, audiences: &[], now: NOW };
+    let known = tokens(&[&key]);
+    let (found, read) = known.verify_session(attempt(of_login.expose_secret())).unwrap().unwrap();
+    assert_eq!((found.user.name.as_str(), read), ("jane", Some(session)));
+    let other = issue(&key);
+    assert_eq!(known.verify_session(attempt(other.expose_secret())).unwrap().unwrap().1, None);
+    // Half a session is none.
+    let half = with_claims(&key, json!({"auth_time": NOW}));
+    assert!(known.verify_session(attempt(&half)).is_err());
+}

@@ -424,3 +424,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_token_on_the_list_is_refused_by_its_id_whoever_issued_it_and_another_is_not() {
+    let list = list([Revocation::Token { id: "t-1".into() }]);
+    let revoked = with_ids("jane", &[], ["JTI=t-1"]);
+    let refused = list.of_user(&revoked).unwrap();
+    assert_eq!(refused.by, RevokedBy::Token("t-1"));
+    assert_eq!(refused.to_string(), "token \"t-1\" was revoked at 1970-01-01T00:01:40Z: why");
+    assert!(list.of_user(&with_ids("jane", &[], ["JTI=t-2"])).is_none());
+    assert!(list.of_user(&with_ids("jane", &[], ["jti=t-1"])).is_none());
+    assert_eq!(list.len(), 1);
+}
+
+#[test]
+fn tokens_of_a_user_are_refused_when_they_are_known_to_be_older_and_only_then() {
+    let list = list([user("jane", 100), group("night", 100)]);
+    let jane = with_ids("jane", &["dev"], ["JTI=t-1"]);
+    assert!(list.of_token("t-1", &jane, 99).is_some());
+    assert!(list.of_token("t-1", &jane, 100).is_none());
+    let joe = with_ids("joe", &["night"], ["JTI=t-2"]);
+    assert!(list.of_token("t-2", &joe, 99).is_some());
+    assert!(list.of_token("t-2", &joe, 100).is_none());
+    // An authorizer does not know when the token was issued, so the entry is none of its business.
+    assert!(list.of_user(&jane).is_none());
+}

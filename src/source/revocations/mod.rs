@@ -1,4 +1,4 @@
-//! Which certificates does a file take back, and who hears of it when?
+//! Which certificates and tokens does a file take back, and who hears of it when?
 //!
 //! The file is one of lines, only ever appended to. The first is a header, each other one an entry:
 //!
@@ -6,6 +6,7 @@
 //! {"apiVersion":"portcullis.dev/v1alpha1","kind":"RevocationList"}
 //! {"kind":"Certificate","fingerprint":"ab12…","at":"2026-11-26T08:00:00Z","reason":"keyCompromise","by":"ops"}
 //! {"kind":"Serial","issuer":"MBUxEz…=","serial":"1f00","at":"2026-11-26T08:00:00Z"}
+//! {"kind":"Token","id":"2dK1…","at":"2026-11-26T08:00:00Z"}
 //! {"kind":"User","name":"jane","issuedBefore":"2026-11-26T08:00:00Z","at":"2026-11-26T08:00:00Z"}
 //! {"kind":"Group","name":"dev","issuedBefore":"2026-11-26T08:00:00Z","at":"2026-11-26T08:00:00Z"}
 //! {"kind":"Issued","fingerprint":"cd34…","at":"2026-11-26T09:00:00Z"}

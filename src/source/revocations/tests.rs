@@ -98,6 +98,7 @@ fn every_kind_of_entry_is_read_back_as_it_was_written() {
         Revocation::Certificate { fingerprint },
         Revocation::Serial { issuer: [0x30, 1, 2, 3].into(), serial: [1, 0, 255].into() },
         Revocation::Serial { issuer: [0x30, 0].into(), serial: [].into() },
+        Revocation::Token { id: "2dK1-_".into() },
         Revocation::User { name: name(), issued_before: -1 },
         Revocation::Group { name: name(), issued_before: 1_795_680_000 },
         Revocation::Issued { fingerprint, at: 7 },
@@ -108,7 +109,7 @@ fn every_kind_of_entry_is_read_back_as_it_was_written() {
     file.append(&entries[..2]).unwrap();
     file.append(&entries[2..]).unwrap();
     assert_eq!(file.entries().unwrap(), entries);
-    assert_eq!(file.read().unwrap().len(), 5);
+    assert_eq!(file.read().unwrap().len(), 6);
 }
 
 #[test]
