@@ -216,6 +216,9 @@ fn a_secret_that_is_none_and_a_plain_endpoint_stop_the_start() {
         fs::write(&empty.secret_file, "\n").unwrap();
         let error = Introspection::new(empty).unwrap_err();
         assert!(matches!(error, IntrospectionConfigError::NoSecret { .. }), "{error}");
+        let mut nobody = config(provider, &folder);
+        nobody.client_id.clear();
+        assert_eq!(Introspection::new(nobody).unwrap_err(), IntrospectionConfigError::NoClientId);
         let mut plain = config(provider, &folder);
         plain.url = "http://127.0.0.1:1/introspect".to_owned();
         let error = Introspection::new(plain).unwrap_err();

@@ -54,7 +54,8 @@
 //! # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
 //! # let std::task::Poll::Ready(done) = std::future::Future::poll(task.as_mut(), &mut context)
 //! #     else { panic!() };
-//! # done
+//! # done?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod authenticator;

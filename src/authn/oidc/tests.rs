@@ -646,16 +646,9 @@ fn s_oidc_22_sources_that_are_not_there_are_refused() {
 
 #[test]
 fn entries_without_issuer_audience_or_user_name_do_not_compile() {
-    let field = |edit: fn(&mut JwtAuthenticator)| {
-        let mut config = config();
-        edit(&mut config);
-        Rules::compile(&config).unwrap_err().to_string()
-    };
-    for (edit, text) in [
-        (
-            (|config| config.issuer.url.clear()) as fn(&mut JwtAuthenticator),
-            "`issuer.url` must be set",
-        ),
+    type Edit = fn(&mut JwtAuthenticator);
+    let cases: [(Edit, &str); 6] = [
+        (|config| config.issuer.url.clear(), "`issuer.url` must be set"),
         (|config| config.issuer.audiences.clear(), "`issuer.audiences` must be set"),
         (|config| config.issuer.audiences.push(String::new()), "`issuer.audiences` must be set"),
         (
@@ -670,8 +663,11 @@ fn entries_without_issuer_audience_or_user_name_do_not_compile() {
             |config| config.claim_validation_rules.push(ClaimValidationRule::default()),
             "`claimValidationRules[0]` must be set",
         ),
-    ] {
-        assert_eq!(field(edit), text);
+    ];
+    for (edit, text) in cases {
+        let mut config = config();
+        edit(&mut config);
+        assert_eq!(Rules::compile(&config).unwrap_err().to_string(), text);
     }
 }
 

@@ -11,6 +11,9 @@ pub enum IntrospectionConfigError {
     /// The URL, the authorities or a limit cannot work.
     #[error(transparent)]
     Fetch(#[from] FetchConfigError),
+    /// Nobody is named who asks.
+    #[error("name the id of the client that asks the introspection endpoint")]
+    NoClientId,
     /// The file of the secret cannot be read.
     #[error("the client secret `{}` cannot be read: {error}", .path.display())]
     Unreadable {

@@ -48,12 +48,11 @@ impl Introspection {
     /// When the configuration cannot work, or the secret cannot be read.
     pub fn new(config: IntrospectionConfig) -> Result<Self, IntrospectionConfigError> {
         check_https(&config.url)?;
-        for (name, is_zero) in
-            [("concurrency", config.concurrency == 0), ("client_id", config.client_id.is_empty())]
-        {
-            if is_zero {
-                return Err(FetchConfigError::Zero(name).into());
-            }
+        if config.concurrency == 0 {
+            return Err(FetchConfigError::Zero("concurrency").into());
+        }
+        if config.client_id.is_empty() {
+            return Err(IntrospectionConfigError::NoClientId);
         }
         let client = Client::new(&FetchOptions {
             url: &config.url,
