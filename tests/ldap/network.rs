@@ -151,8 +151,7 @@ async fn the_service_account_s_password_is_read_again_for_each_connection() {
     let path = password_file(&pki, "changing", "old");
     let mut options = plain(&pki, &[slapd.url()]);
     options.max_age = Duration::from_nanos(1);
-    options.service =
-        Service::Simple { dn: SERVICE_DN.to_owned(), password_file: path.clone() };
+    options.service = Service::Simple { dn: SERVICE_DN.to_owned(), password_file: path.clone() };
     let users = users(search_config(), options);
     let error = log_in(&users, "jane", "pw-jane").await.unwrap_err();
     let LdapError::Directory(DirectoryError::Service { code: 49, .. }) = &error else {

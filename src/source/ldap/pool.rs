@@ -293,11 +293,7 @@ impl Shared {
     }
 
     /// Tries a password, on whatever server answers in time.
-    async fn bind(
-        self: &Arc<Self>,
-        dn: &str,
-        password: &Secret,
-    ) -> Result<Bound, DirectoryError> {
+    async fn bind(self: &Arc<Self>, dn: &str, password: &Secret) -> Result<Bound, DirectoryError> {
         let deadline = Instant::now() + self.options.budget;
         let permit = self.bind_gate.enter(deadline).await?;
         loop {
