@@ -73,6 +73,7 @@ impl Pki {
             SanType::IpAddress([127, 0, 0, 1].into()),
             SanType::IpAddress(std::net::Ipv6Addr::LOCALHOST.into()),
         ];
+        write("service-password", SERVICE_PASSWORD);
         for (name, names) in [("server", names), ("client", Vec::new())] {
             let key = KeyPair::generate().unwrap();
             let mut params = CertificateParams::default();

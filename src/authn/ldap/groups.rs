@@ -224,9 +224,11 @@ fn attribute(
     found: &[Entry],
     parents: &[Membership],
 ) -> Option<Vec<Vec<Membership>>> {
-    let mut places = HashMap::new();
+    let mut exact = HashMap::new();
+    let mut folded = HashMap::new();
     for (place, child) in children.iter().enumerate() {
-        if places.insert(fold(child), place).is_some() {
+        exact.insert(&**child, place);
+        if folded.insert(fold(child), place).is_some() {
             return None;
         }
     }
@@ -238,7 +240,8 @@ fn attribute(
         let mut is_told = false;
         for value in entry.values(member.as_str()) {
             let Ok(text) = std::str::from_utf8(value) else { continue };
-            let Some(place) = places.get(&fold(text)) else { continue };
+            let place = exact.get(text).or_else(|| folded.get(&fold(text)));
+            let Some(place) = place else { continue };
             of_each.get_mut(*place)?.push(parent.clone());
             is_told = true;
         }
