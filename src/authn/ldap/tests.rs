@@ -55,7 +55,7 @@ fn memory(entries: impl IntoIterator<Item = Entry>) -> Memory {
 
 fn users(config: LdapConfig, memory: Memory) -> (LdapUsers, Arc<Memory>) {
     let memory = Arc::new(memory);
-    let directory: Arc<dyn Directory> = Arc::clone(&memory) as Arc<dyn Directory>;
+    let directory: Arc<dyn Directory> = memory.clone();
     (LdapUsers::new(config, directory, Arc::new(|| NOW)).unwrap(), memory)
 }
 
@@ -400,7 +400,7 @@ async fn a_known_graph_costs_one_search_and_is_forgotten_in_time() {
         let now = Arc::clone(&now);
         Arc::new(move || now.load(std::sync::atomic::Ordering::Relaxed))
     };
-    let users = LdapUsers::new(config, Arc::clone(&memory) as Arc<dyn Directory>, clock).unwrap();
+    let users = LdapUsers::new(config, memory.clone(), clock).unwrap();
     let count = async |expected: usize| {
         let before = memory.searches();
         let found = users.look_up(&User::new("jane")).await.unwrap().unwrap();
