@@ -13,6 +13,7 @@ use portcullis::api::authorization::IncomingReview;
 use portcullis::api::certificates::{self, CertificateSigningRequest, Condition};
 use portcullis::api::decision_line::DecisionLine;
 use portcullis::api::kubeconfig::{Cluster, Credentials, Entries, Kubeconfig, Material, Named};
+use portcullis::authn::ldap::{Dn, DnTemplate, Filter, FilterTemplate};
 use portcullis::authn::request_header::{RequestHeaderAuthenticator, RequestHeaderConfig};
 use portcullis::authn::token_file::{CsvTokens, HashedTokens};
 use portcullis::authn::x509::X509Authenticator;
@@ -56,6 +57,7 @@ pub(crate) const TARGETS: &[Target] = &[
     ("jwk_set", jwk_set),
     ("jws", jws),
     ("kubeconfig", kubeconfig),
+    ("ldap_names", ldap_names),
     ("ledger_file", ledger_file),
     ("public_key_pem", public_key_pem),
     ("policy_objects", policy_objects),
@@ -93,6 +95,23 @@ pub(crate) fn jwk_set(bytes: &[u8]) {
 pub(crate) fn jws(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = Compact::parse(text);
+    }
+}
+
+/// A filter template, a DN template and a name, a line each: what the name is put into stays the tree
+/// that it was.
+pub(crate) fn ldap_names(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut lines = text.splitn(3, '\n');
+    let mut next = || lines.next().unwrap_or_default();
+    let (filter, dn, name) = (next(), next(), next());
+    if let Ok(template) = filter.parse::<FilterTemplate>() {
+        let filled = template.fill(name);
+        assert!(filled.to_string().parse::<Filter>().as_ref() == Ok(&filled), "{filled}");
+    }
+    if let Ok(template) = dn.parse::<DnTemplate>() {
+        let filled = template.fill(name);
+        assert!(filled.to_string().parse::<Dn>().as_ref() == Ok(&filled), "{filled}");
     }
 }
 

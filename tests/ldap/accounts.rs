@@ -7,7 +7,8 @@ use super::*;
 pub(super) fn people() -> String {
     let today = now() / 86_400;
     let ticks = |unix: i64| (unix + 11_644_473_600) * 10_000_000;
-    let foreign = |uid: &str, line: &str| person(uid, &format!("objectClass: foreignAccount\n{line}"));
+    let foreign =
+        |uid: &str, line: &str| person(uid, &format!("objectClass: foreignAccount\n{line}"));
     [
         foreign("ad-open", "userAccountControl: 512\n"),
         foreign("ad-disabled", "userAccountControl: 514\n"),

@@ -33,10 +33,13 @@ pub(super) fn odd_people() -> String {
     }
     text.push('\n');
     // And one that this group is in.
-    text.push_str(&group("outer", &[format!("cn={},ou=groups,{BASE}", {
-        let hex: String = ODD_NAMES[0].bytes().map(|byte| format!("\\{byte:02x}")).collect();
-        hex
-    })]));
+    text.push_str(&group(
+        "outer",
+        &[format!("cn={},ou=groups,{BASE}", {
+            let hex: String = ODD_NAMES[0].bytes().map(|byte| format!("\\{byte:02x}")).collect();
+            hex
+        })],
+    ));
     text
 }
 

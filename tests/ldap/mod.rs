@@ -5,6 +5,7 @@ mod groups;
 mod injection;
 mod network;
 mod outage;
+mod wire;
 
 use std::fs;
 use std::path::PathBuf;
@@ -67,8 +68,7 @@ fn password_file(pki: &Pki, name: &str, password: &str) -> PathBuf {
 }
 
 fn service(pki: &Pki) -> Service {
-    let password_file = password_file(pki, "service-password", SERVICE_PASSWORD);
-    Service::Simple { dn: SERVICE_DN.to_owned(), password_file }
+    Service::Simple { dn: SERVICE_DN.to_owned(), password_file: pki.file("service-password") }
 }
 
 /// Options for plain text, quick to give up.

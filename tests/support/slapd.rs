@@ -73,6 +73,7 @@ impl Pki {
             SanType::IpAddress([127, 0, 0, 1].into()),
             SanType::IpAddress(std::net::Ipv6Addr::LOCALHOST.into()),
         ];
+        write("service-password", SERVICE_PASSWORD);
         for (name, names) in [("server", names), ("client", Vec::new())] {
             let key = KeyPair::generate().unwrap();
             let mut params = CertificateParams::default();
@@ -149,7 +150,8 @@ impl Slapd {
     /// Starts it again on the same ports.
     pub(crate) fn restart(&mut self) {
         let conf = self.folder.path().join("slapd.conf");
-        (self.child, self.id) = spawn(&conf, &self.folder.path().join("log"), self.port, self.tls_port);
+        (self.child, self.id) =
+            spawn(&conf, &self.folder.path().join("log"), self.port, self.tls_port);
         self.wait();
     }
 
@@ -209,7 +211,7 @@ impl Drop for Slapd {
 pub(crate) fn person(uid: &str, more: &str) -> String {
     format!(
         "dn: uid={uid},ou=people,{BASE}\nobjectClass: inetOrgPerson\nobjectClass: shadowAccount\n\
-         uid: {uid}\ncn: {uid}\nsn: {uid}\nuserPassword: pw-{uid}\n{more}\n"
+         {more}uid: {uid}\ncn: {uid}\nsn: {uid}\nuserPassword: pw-{uid}\n\n"
     )
 }
 
@@ -223,8 +225,7 @@ pub(crate) fn group_dn(name: &str) -> String {
 
 /// A group of members by DN.
 pub(crate) fn group(name: &str, members: &[String]) -> String {
-    let mut text =
-        format!("dn: {}\nobjectClass: groupOfNames\ncn: {name}\n", group_dn(name));
+    let mut text = format!("dn: {}\nobjectClass: groupOfNames\ncn: {name}\n", group_dn(name));
     for member in members {
         writeln!(text, "member: {member}").unwrap();
     }

@@ -137,7 +137,10 @@ impl Accounts {
             }
             lock = self.policy_lock(entry, now)?.or(lock);
         }
-        if self.shadow && let Some(days) = number(entry, SHADOW_EXPIRE)? && days >= 0 {
+        if self.shadow
+            && let Some(days) = number(entry, SHADOW_EXPIRE)?
+            && days >= 0
+        {
             // shadow(5): the day on which it ends is a day without it.
             let end = days.saturating_mul(86_400);
             if end <= now {

@@ -38,8 +38,9 @@ pub(super) fn judge(bound: &Bound) -> Result<(), Refusal> {
     match bound.code {
         0 => Ok(()),
         // invalidCredentials
-        49 => Err(active_directory(&bound.message)
-            .map_or(Refusal::WrongPassword, Refusal::Account)),
+        49 => {
+            Err(active_directory(&bound.message).map_or(Refusal::WrongPassword, Refusal::Account))
+        }
         // inappropriateAuthentication (the entry has no password), noSuchObject
         48 | 32 => Err(Refusal::WrongPassword),
         // constraintViolation, unwillingToPerform: how 389 Directory Server and others tell locks
@@ -175,7 +176,9 @@ mod tests {
     #[test]
     fn active_directory_says_in_the_message_what_is_wrong() {
         let message = |code: &str| {
-            format!("80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {code}, v4563\0")
+            format!(
+                "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {code}, v4563\0"
+            )
         };
         assert_eq!(judge(&bound(49, &message("52e"), None)), Err(Refusal::WrongPassword));
         let attribute = "bind answer";

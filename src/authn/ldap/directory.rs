@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::filter::{Attribute, Filter};
+use super::filter::Filter;
 
 /// Something asked of a directory, which may need waiting for.
 pub type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, DirectoryError>> + Send + 'a>>;
@@ -38,9 +38,9 @@ pub struct Search {
     pub limit: usize,
     /// How many entries at a time (RFC 2696); `None` for all at once.
     pub page_size: Option<u16>,
-    /// Only these values of these attributes are of interest (RFC 3876); empty: all of all. A
-    /// directory that does not know this answers with all.
-    pub only_values: Vec<(Attribute, Vec<u8>)>,
+    /// Only values that one of these simple filters matches are of interest, of whatever attribute
+    /// (RFC 3876); empty: all of all. A directory that does not know this answers with all.
+    pub only_values: Vec<Filter>,
 }
 
 impl Search {

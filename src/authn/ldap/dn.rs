@@ -193,7 +193,9 @@ impl FromStr for Dn {
 }
 
 /// A value, what ended it, and what follows.
-fn value(mut rest: &[u8]) -> Result<(Vec<u8>, Option<u8>, &[u8]), &'static str> {
+type Value<'a> = (Vec<u8>, Option<u8>, &'a [u8]);
+
+fn value(mut rest: &[u8]) -> Result<Value<'_>, &'static str> {
     while let Some(after) = rest.strip_prefix(b" ") {
         rest = after;
     }

@@ -92,9 +92,7 @@ pub enum LdapError {
         depth: usize,
     },
     /// The directory gave a part of the values.
-    #[error(
-        "the directory gives a part of `{attribute}` only; find groups by `member` instead"
-    )]
+    #[error("the directory gives a part of `{attribute}` only; find groups by `member` instead")]
     CutValues {
         /// The attribute.
         attribute: String,

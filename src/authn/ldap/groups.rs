@@ -71,7 +71,9 @@ impl GroupFinder<'_> {
     /// The groups that an entry is in directly; by the rule, all of them.
     async fn direct(&self, entry: &Entry) -> Result<Vec<Membership>, LdapError> {
         let mut ways = Vec::new();
-        if self.config.asks_members && let Some(member) = &self.config.member {
+        if self.config.asks_members
+            && let Some(member) = &self.config.member
+        {
             ways.push(match &self.follow {
                 Follow::InChain(rule) => Filter::by_rule(member, rule, entry.dn.as_bytes()),
                 _ => Filter::equal(member, entry.dn.as_bytes()),
@@ -155,12 +157,15 @@ impl GroupFinder<'_> {
         member: &Attribute,
         children: &[Arc<str>],
     ) -> Result<Vec<Membership>, LdapError> {
-        let ways = children.iter().map(|dn| Filter::equal(member, dn.as_bytes())).collect();
-        // Of several, the members tell which it is: only these, since there may be thousands.
-        let only_values = match children {
-            [_] => Vec::new(),
-            _ => children.iter().map(|dn| (member.clone(), dn.as_bytes().to_vec())).collect(),
-        };
+        let ways: Vec<Filter> =
+            children.iter().map(|dn| Filter::equal(member, dn.as_bytes())).collect();
+        // Of several, the members tell which it is: only these, since there may be thousands. What is
+        // not asked for is not there, so the name is asked for, too.
+        let mut only_values = Vec::new();
+        if children.len() > 1 {
+            only_values.extend(ways.iter().cloned());
+            only_values.push(Filter::Present(self.config.name.clone()));
+        }
         let found = self.search(Filter::any(ways), only_values).await?;
         let parents: Vec<Membership> = found.iter().map(|group| self.membership(group)).collect();
         if let [child] = children {
@@ -178,11 +183,11 @@ impl GroupFinder<'_> {
     async fn search(
         &self,
         ways: Filter,
-        only_values: Vec<(Attribute, Vec<u8>)>,
+        only_values: Vec<Filter>,
     ) -> Result<Vec<Entry>, LdapError> {
         let mut attributes = vec![self.config.name.to_string()];
-        if let Some((member, _)) = only_values.first() {
-            attributes.push(member.to_string());
+        if !only_values.is_empty() {
+            attributes.extend(self.config.member.iter().map(ToString::to_string));
         }
         let search = Search {
             base: self.config.base.to_string(),
@@ -219,9 +224,11 @@ fn attribute(
     found: &[Entry],
     parents: &[Membership],
 ) -> Option<Vec<Vec<Membership>>> {
-    let mut places = HashMap::new();
+    let mut exact = HashMap::new();
+    let mut folded = HashMap::new();
     for (place, child) in children.iter().enumerate() {
-        if places.insert(fold(child), place).is_some() {
+        exact.insert(&**child, place);
+        if folded.insert(fold(child), place).is_some() {
             return None;
         }
     }
@@ -233,7 +240,8 @@ fn attribute(
         let mut is_told = false;
         for value in entry.values(member.as_str()) {
             let Ok(text) = std::str::from_utf8(value) else { continue };
-            let Some(place) = places.get(&fold(text)) else { continue };
+            let place = exact.get(text).or_else(|| folded.get(&fold(text)));
+            let Some(place) = place else { continue };
             of_each.get_mut(*place)?.push(parent.clone());
             is_told = true;
         }

@@ -89,11 +89,7 @@ impl AttributeMapping {
     }
 
     fn no_username(&self, name: &str, count: usize) -> LdapError {
-        LdapError::NoUsername {
-            name: name.to_owned(),
-            attribute: self.username.to_string(),
-            count,
-        }
+        LdapError::NoUsername { name: name.to_owned(), attribute: self.username.to_string(), count }
     }
 }
 

@@ -55,7 +55,7 @@ fn memory(entries: impl IntoIterator<Item = Entry>) -> Memory {
 
 fn users(config: LdapConfig, memory: Memory) -> (LdapUsers, Arc<Memory>) {
     let memory = Arc::new(memory);
-    let directory: Arc<dyn Directory> = Arc::clone(&memory) as Arc<dyn Directory>;
+    let directory: Arc<dyn Directory> = memory.clone();
     (LdapUsers::new(config, directory, Arc::new(|| NOW)).unwrap(), memory)
 }
 
@@ -164,10 +164,10 @@ async fn trap_t3_extra_attributes_a_limit_of_entries_and_of_time_are_there() {
     let user = log_in(&users, "jane", "pw").await.unwrap().unwrap();
     assert_eq!((user.name.as_str(), user.uid.as_str()), ("ldap:jane", "u1"));
     assert_eq!(user.groups, ["ldap:dev"]);
-    assert_eq!(user.extra.into_iter().collect::<Vec<_>>(), [(
-        "mail".to_owned(),
-        vec!["jane@example.org".to_owned()]
-    )]);
+    assert_eq!(
+        user.extra.into_iter().collect::<Vec<_>>(),
+        [("mail".to_owned(), vec!["jane@example.org".to_owned()])]
+    );
     let asked = memory.asked.lock().unwrap();
     assert!(asked.iter().all(|search| search.limit > 0), "{asked:?}");
 }
@@ -187,11 +187,8 @@ async fn a_user_name_must_be_one_text_and_not_reserved() {
     for (values, count) in [(vec![], 0), (vec!["a", "b"], 2), (vec!["a\nb"], 0)] {
         let entry = Entry::new(JANE).with("mail", ["jane"]).with("uid", values);
         let (users, _) = users(config(), memory([entry]));
-        let error = LdapError::NoUsername {
-            name: "jane".to_owned(),
-            attribute: "uid".to_owned(),
-            count,
-        };
+        let error =
+            LdapError::NoUsername { name: "jane".to_owned(), attribute: "uid".to_owned(), count };
         assert_eq!(log_in(&users, "jane", "pw").await, Err(error));
     }
     let entry = Entry::new(JANE).with("uid", ["system:admin"]);
@@ -269,12 +266,15 @@ async fn a_login_ends_when_the_account_does() {
 
 #[tokio::test]
 async fn groups_by_member_of_and_by_values_count_and_those_elsewhere_do_not() {
-    let entry = jane().with("memberOf", [
-        group_dn("dev").as_str(),
-        "cn=evil,ou=people,dc=example,dc=org",
-        "cn=ops, OU=Groups ,dc=example,dc=org",
-        "no dn",
-    ]);
+    let entry = jane().with(
+        "memberOf",
+        [
+            group_dn("dev").as_str(),
+            "cn=evil,ou=people,dc=example,dc=org",
+            "cn=ops, OU=Groups ,dc=example,dc=org",
+            "no dn",
+        ],
+    );
     let config = || {
         with_groups(|groups| {
             groups.member = None;
@@ -400,7 +400,7 @@ async fn a_known_graph_costs_one_search_and_is_forgotten_in_time() {
         let now = Arc::clone(&now);
         Arc::new(move || now.load(std::sync::atomic::Ordering::Relaxed))
     };
-    let users = LdapUsers::new(config, Arc::clone(&memory) as Arc<dyn Directory>, clock).unwrap();
+    let users = LdapUsers::new(config, memory.clone(), clock).unwrap();
     let count = async |expected: usize| {
         let before = memory.searches();
         let found = users.look_up(&User::new("jane")).await.unwrap().unwrap();
@@ -604,9 +604,8 @@ fn dns_are_read_and_written_and_others_are_refused() {
 
 #[test]
 fn a_dn_is_within_a_base_whatever_its_case_and_not_within_one_that_looks_alike() {
-    let is_within = |dn: &str, base: &str| {
-        dn.parse::<Dn>().unwrap().is_within(&base.parse().unwrap())
-    };
+    let is_within =
+        |dn: &str, base: &str| dn.parse::<Dn>().unwrap().is_within(&base.parse().unwrap());
     assert!(is_within("CN=a,OU=Groups,DC=org", "ou=groups,dc=org"));
     assert!(is_within("ou=groups,dc=org", "ou=groups, dc=org"));
     assert!(is_within("cn=a", ""));

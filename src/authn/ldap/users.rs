@@ -63,10 +63,10 @@ impl LdapUsers {
         clock: Clock,
     ) -> Result<Self, ConfigError> {
         config.check()?;
-        let (capacity, remember) =
-            config.groups.as_ref().map_or((1, std::time::Duration::ZERO), |groups| {
-                (groups.capacity, groups.remember)
-            });
+        let (capacity, remember) = config
+            .groups
+            .as_ref()
+            .map_or((1, std::time::Duration::ZERO), |groups| (groups.capacity, groups.remember));
         let in_chain = Attribute::known(IN_CHAIN);
         let graph = GroupGraph::new(capacity, remember);
         Ok(Self { config, directory, clock, graph, in_chain, has_in_chain: OnceCell::new() })
@@ -297,8 +297,7 @@ impl LdapUsers {
             Users::Search(UserSearch { base, scope, filter }) => {
                 let filter =
                     lookup.unwrap_or_else(|| Filter::And(vec![filter.fill(name), exact()]));
-                Search::for_one(base.to_string(), *scope, filter)
-                    .with_attributes(self.attributes())
+                Search::for_one(base.to_string(), *scope, filter).with_attributes(self.attributes())
             }
             Users::Direct(DirectBind { dn, filter }) => {
                 let matching = lookup.unwrap_or_else(exact);

@@ -229,9 +229,7 @@ fn controls(search: &Search, cookie: Vec<u8>) -> Vec<RawControl> {
     }
     if !search.only_values.is_empty() {
         // RFC 3876 section 2: filters of single values in parentheses of their own.
-        let items = search.only_values.iter();
-        let items: String =
-            items.map(|(name, value)| Filter::equal(name, value.as_slice()).to_string()).collect();
+        let items: String = search.only_values.iter().map(ToString::to_string).collect();
         controls.push(MatchedValues::new(format!("({items})")));
     }
     controls

@@ -30,6 +30,8 @@ struct Shared {
     idle: Mutex<VecDeque<Connection>>,
     service_gate: Gate,
     bind_gate: Gate,
+    /// The service account's password as its file last held a good one.
+    password: Mutex<Option<Arc<Secret>>>,
 }
 
 struct Server {
@@ -56,11 +58,12 @@ impl Pool {
         {
             return Err(PoolError::NoClientCertificate);
         }
-        service_password(&options.service)?;
+        let password = Mutex::new(service_password(&options.service)?);
         let gate = |inside| Gate::new(inside, options.waiters, options.budget);
         let (service_gate, bind_gate) = (gate(options.connections), gate(options.binds));
         let idle = Mutex::default();
-        Ok(Self(Arc::new(Shared { options, servers, idle, service_gate, bind_gate })))
+        let shared = Shared { options, servers, idle, service_gate, bind_gate, password };
+        Ok(Self(Arc::new(shared)))
     }
 
     /// Whether a server answers the service account now.
@@ -116,7 +119,7 @@ fn server(url: &str, options: &PoolOptions) -> Result<Server, PoolError> {
 }
 
 /// The password of the service account as its file holds it now. Never empty: that would be no login.
-fn service_password(service: &Service) -> Result<Option<Secret>, PoolError> {
+fn service_password(service: &Service) -> Result<Option<Arc<Secret>>, PoolError> {
     let Service::Simple { password_file, .. } = service else { return Ok(None) };
     let wrong = || PoolError::Content {
         path: password_file.clone(),
@@ -128,7 +131,7 @@ fn service_password(service: &Service) -> Result<Option<Secret>, PoolError> {
     if line.is_empty() || line.contains(['\n', '\0']) {
         return Err(wrong());
     }
-    let password = Secret::new(line.to_owned());
+    let password = Arc::new(Secret::new(line.to_owned()));
     // The copy that was read is wiped, too.
     drop(Secret::new(text));
     Ok(Some(password))
@@ -137,6 +140,20 @@ fn service_password(service: &Service) -> Result<Option<Secret>, PoolError> {
 impl Shared {
     fn idle(&self) -> MutexGuard<'_, VecDeque<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The password as its file holds it now; that of before if the file is broken, as it is while
+    /// somebody writes it.
+    fn password(&self) -> Option<Arc<Secret>> {
+        let read = service_password(&self.options.service);
+        let mut known = self.password.lock().unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Ok(password) => known.clone_from(&password),
+            Err(error) => {
+                tracing::warn!(%error, "service account's password not reloaded, the known one serves");
+            }
+        }
+        known.clone()
     }
 
     /// A search as the service account: on whatever server answers in time.
@@ -258,9 +275,8 @@ impl Shared {
                     Connection::open(&server.address, server.tls.as_ref(), index).await?;
                 if as_service {
                     let service = &self.options.service;
-                    let password = service_password(service)
-                        .map_err(|error| Failure::Server(error.to_string()))?;
-                    connection.bind_service(service, password.as_ref()).await?;
+                    let password = self.password();
+                    connection.bind_service(service, password.as_deref()).await?;
                 }
                 Ok(connection)
             };
@@ -293,11 +309,7 @@ impl Shared {
     }
 
     /// Tries a password, on whatever server answers in time.
-    async fn bind(
-        self: &Arc<Self>,
-        dn: &str,
-        password: &Secret,
-    ) -> Result<Bound, DirectoryError> {
+    async fn bind(self: &Arc<Self>, dn: &str, password: &Secret) -> Result<Bound, DirectoryError> {
         let deadline = Instant::now() + self.options.budget;
         let permit = self.bind_gate.enter(deadline).await?;
         loop {

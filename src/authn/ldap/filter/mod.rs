@@ -173,10 +173,17 @@ struct Escaped<'a>(&'a [u8]);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0 {
-            match byte {
-                b'*' | b'(' | b')' | b'\\' | 0..=0x1f | 0x7f..=0xff => write!(f, "\\{byte:02x}")?,
-                _ => write!(f, "{}", char::from(*byte))?,
+        let must = |byte: &u8| matches!(byte, b'*' | b'(' | b')' | b'\\' | 0..=0x1f | 0x7f..=0xff);
+        let mut rest = self.0;
+        // In runs: filters of many DNs are mostly of bytes that are written as they are.
+        while !rest.is_empty() {
+            let run = rest.iter().position(must).unwrap_or(rest.len());
+            let (plain, after) = rest.split_at_checked(run).unwrap_or((rest, &[]));
+            f.write_str(std::str::from_utf8(plain).map_err(|_| fmt::Error)?)?;
+            rest = after;
+            if let Some((byte, after)) = rest.split_first() {
+                write!(f, "\\{byte:02x}")?;
+                rest = after;
             }
         }
         Ok(())

@@ -169,8 +169,14 @@ impl Parser<'_> {
                 0 => return Err("a NUL must be written `\\00`"),
                 b'\\' => {
                     self.at += 1;
-                    let high = self.next().and_then(hex).ok_or("`\\` must be followed by two hexadecimal digits")?;
-                    let low = self.next().and_then(hex).ok_or("`\\` must be followed by two hexadecimal digits")?;
+                    let high = self
+                        .next()
+                        .and_then(hex)
+                        .ok_or("`\\` must be followed by two hexadecimal digits")?;
+                    let low = self
+                        .next()
+                        .and_then(hex)
+                        .ok_or("`\\` must be followed by two hexadecimal digits")?;
                     value.push(high << 4 | low);
                 }
                 byte => {
