@@ -17,8 +17,11 @@ const ARGON2ID: &str =
 const BCRYPT: &str = "$2a$04$UuTkLRZZ6QofpDOlMz32MuuxEHA43WOemOYHPz6.SjsVsyO1tDU96";
 /// `Hello world!` of the specification of SHA-crypt, as OpenSSL writes it.
 const SHA256: &str = "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5";
-const SHA512: &str = "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJuesI68u4OTLi\
-                      BFdcbYEdFCoEOfaS35inz1";
+const SHA512: &str = concat!(
+    "$6$saltstring$",
+    "svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjn",
+    "QJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+);
 
 fn hash(text: &str) -> PasswordHash {
     PasswordHash::parse(text).unwrap()

@@ -243,7 +243,7 @@ fn an_attack_without_end_costs_a_new_source_a_minute_and_nobody_takes_its_turn()
     world.succeed("jane", THERE, 1_360);
     // And it is over soon after the attack is: ten failures beyond, at 30 s each.
     assert_eq!(world.refused("jane", "203.0.113.1", 1_360).0, ThrottleScope::User);
-    assert_eq!(world.refused("jane", "203.0.113.2", 1_360 + 300).0, ThrottleScope::User);
+    assert_eq!(world.refused("jane", "203.0.113.2", 1_360 + 240).0, ThrottleScope::User);
     world.succeed("jane", "203.0.113.3", 1_360 + 330);
 }
 
@@ -306,7 +306,7 @@ fn names_that_somebody_makes_up_fill_nothing_and_push_out_no_lock() {
     for _ in 0..5 {
         world.fail("jane", HERE, 1_000);
     }
-    for index in 0..10_000_u32 {
+    for index in 0..2_000_u32 {
         let [_, a, b, c] = index.to_be_bytes();
         let long = "x".repeat(256);
         world.fail(&format!("{long}{index}"), &format!("10.{a}.{b}.{c}"), 1_001);
