@@ -276,6 +276,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "token-file")]
     #[test]
     fn what_is_written_is_read_back() {
         for text in ["", "a", " a", "a,b", "say \"hi\"", "two\nlines", "\"", ",", "cr\rhere"] {

@@ -39,7 +39,7 @@ pub struct PasswordFile {
 
 enum Users {
     Hashed { entries: HashMap<Box<str>, Hashed>, decoy: Arc<PasswordHash> },
-    Plain { key: ProcessKey, entries: HashMap<Box<str>, Plain> },
+    Plain { key: Box<ProcessKey>, entries: HashMap<Box<str>, Plain> },
 }
 
 struct Hashed {
@@ -160,7 +160,7 @@ impl PasswordFile {
         let mut notices =
             vec![PasswordFileNotice::Plain { path: path.to_owned(), count: entries.len() }];
         notices.append(&mut others);
-        Ok((Self { users: Users::Plain { key, entries } }, notices))
+        Ok((Self { users: Users::Plain { key: Box::new(key), entries } }, notices))
     }
 
     /// Whose name and password this is, on the thread of the caller, which is held up for as long as a hash

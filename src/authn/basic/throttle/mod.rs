@@ -225,6 +225,7 @@ impl State {
         let (mut failures, mut in_flight, mut due) = (0, 0, None);
         if let Some(pair) = self.pairs.get(&keys.pair) {
             if let Some(until) = pair.locked_until(now, config) {
+                self.pairs.touch(&keys.pair);
                 return wait(ThrottleScope::Pair, seconds(until));
             }
             (failures, in_flight, due) = (pair.failures(now, config), pair.in_flight, pair.due);

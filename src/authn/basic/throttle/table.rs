@@ -37,6 +37,13 @@ impl<R: Record> Table<R> {
         self.records.get(key).map(|(record, _)| record)
     }
 
+    /// A record was of use, and is passed over as often as a new one.
+    pub(super) fn touch(&mut self, key: &Digest) {
+        if let Some((record, chances)) = self.records.get_mut(key) {
+            *chances = record.weight();
+        }
+    }
+
     /// Changes the record of a key, which is made if there is none.
     pub(super) fn change<T>(
         &mut self,
