@@ -53,6 +53,8 @@ mod golden_abac;
 #[cfg(feature = "full")]
 mod golden_chain;
 #[cfg(test)]
+mod golden_impersonation;
+#[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_k8s;
 #[cfg(test)]
@@ -114,6 +116,9 @@ mod kubeconfig;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod live;
+#[cfg(test)]
+#[cfg(all(feature = "live-groups", feature = "rbac"))]
+mod live_groups;
 #[cfg(test)]
 #[cfg(feature = "node")]
 mod live_node;
