@@ -15,6 +15,7 @@ mod check;
 mod describe;
 mod exit;
 mod explain;
+mod impersonation;
 #[cfg(feature = "webhook")]
 mod init;
 #[cfg(feature = "ledger")]
