@@ -30,6 +30,9 @@ mod cli;
 mod cli_grants;
 #[cfg(test)]
 #[cfg(feature = "cli")]
+mod cli_impersonation;
+#[cfg(test)]
+#[cfg(feature = "cli")]
 mod cli_node;
 #[cfg(test)]
 #[cfg(feature = "cli")]
