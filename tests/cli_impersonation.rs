@@ -36,7 +36,9 @@ fn a_gateway_lists_as_a_developer_and_both_are_asked_about() {
     assert!(lines.next().unwrap().contains("yes"));
     assert_eq!(
         lines.next(),
-        Some("gateway may act as jane (impersonate:user-info), in the groups dev, system:authenticated"),
+        Some(
+            "gateway may act as jane (impersonate:user-info), in the groups dev, system:authenticated"
+        ),
     );
     for question in [
         "impersonate-on:user-info:list pods -n shop ",
@@ -64,7 +66,8 @@ fn what_the_other_may_not_do_is_a_no_although_the_gateway_may_act_as_them() {
 
 #[test]
 fn who_may_not_act_as_another_is_refused_in_the_words_of_the_api_server() {
-    let ran = run("can-i list pods -n shop --as jane --as-group ops --by gateway -o json --explain", &[]);
+    let ran =
+        run("can-i list pods -n shop --as jane --as-group ops --by gateway -o json --explain", &[]);
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
     let answer = json(&ran);
     assert_eq!(answer["decision"], "deny");
@@ -85,7 +88,8 @@ fn who_may_not_act_as_another_is_refused_in_the_words_of_the_api_server() {
 
 #[test]
 fn the_classic_permission_counts_with_the_gate_on_and_off_and_a_constrained_one_only_with_it_on() {
-    let desk = "can-i list pods -n shop --as jane --as-group dev --by tom --by-group help-desk -o json";
+    let desk =
+        "can-i list pods -n shop --as jane --as-group dev --by tom --by-group help-desk -o json";
     let gateway = "can-i list pods -n shop --as jane --as-group dev --by gateway -o json";
     let off = &["--no-constrained-impersonation"][..];
     for (line, more, code, mode) in [
@@ -95,7 +99,11 @@ fn the_classic_permission_counts_with_the_gate_on_and_off_and_a_constrained_one_
         (gateway, off, 1, Value::Null),
     ] {
         let ran = run(line, more);
-        assert_eq!((ran.code, &json(&ran)["impersonation"]["mode"]), (code, &mode), "{line} {more:?}");
+        assert_eq!(
+            (ran.code, &json(&ran)["impersonation"]["mode"]),
+            (code, &mode),
+            "{line} {more:?}"
+        );
     }
 }
 
@@ -134,9 +142,8 @@ fn live_groups_replace_those_of_the_question_and_explain_says_so() {
 
     let jane = with("can-i list pods -n shop --as jane --as-group old --explain");
     assert_eq!(jane.code, 0, "{}{}", jane.out, jane.err);
-    let told = format!(
-        "groups replaced by those of `{file}`: dev, system:authenticated; gone: old"
-    );
+    let told =
+        format!("groups replaced by those of `{file}`: dev, system:authenticated; gone: old");
     assert!(jane.out.contains(&told), "{}", jane.out);
     // Those of the question do not help.
     for line in [
@@ -160,7 +167,11 @@ fn live_groups_replace_those_of_the_question_and_explain_says_so() {
     std::fs::write(file, "jane: [system:masters]\n").unwrap();
     let refused = with("can-i list pods -n shop --as jane");
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("group `system:masters` is one of the cluster's own"), "{}", refused.err);
+    assert!(
+        refused.err.contains("group `system:masters` is one of the cluster's own"),
+        "{}",
+        refused.err
+    );
 }
 
 #[cfg(feature = "live-groups")]
