@@ -36,6 +36,9 @@ mod cli_authentication;
 mod cli_grants;
 #[cfg(test)]
 #[cfg(feature = "cli")]
+mod cli_impersonation;
+#[cfg(test)]
+#[cfg(feature = "cli")]
 mod cli_node;
 #[cfg(test)]
 #[cfg(feature = "cli")]
@@ -58,6 +61,8 @@ mod golden_abac;
 #[cfg(test)]
 #[cfg(feature = "full")]
 mod golden_chain;
+#[cfg(test)]
+mod golden_impersonation;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod golden_k8s;
@@ -126,6 +131,9 @@ mod ldap;
 #[cfg(test)]
 #[cfg(feature = "rbac")]
 mod live;
+#[cfg(test)]
+#[cfg(all(feature = "live-groups", feature = "rbac"))]
+mod live_groups;
 #[cfg(test)]
 #[cfg(feature = "node")]
 mod live_node;

@@ -93,6 +93,15 @@ pub(crate) struct PolicyArgs {
     /// SubnamespaceAnchor objects are read, too.
     #[arg(long, value_name = "labels|FILE")]
     pub(crate) hierarchy: Option<HierarchyFrom>,
+    /// Replace the groups of users by those of now, before anybody is asked: by a YAML or JSON file of
+    /// lines `user: [group, …]`
+    ///
+    /// So does a server with live groups. Of the groups that the question names only
+    /// system:authenticated stays, and a user who is not in the file is in no other group. Users whose
+    /// names begin with system: are left as they are.
+    #[cfg(feature = "live-groups")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) live_groups: Option<PathBuf>,
     #[arg(skip)]
     asked_at: Arc<Mutex<Option<Moment>>>,
 }

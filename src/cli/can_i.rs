@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeArgs};
 use super::describe;
 use super::exit::{Exit, Failure};
+use super::impersonation::{ByArgs, Impersonation, Judged};
 use super::load::{self, World};
 use super::output::answer::{Asked, NearMiss, write_line, write_nearest, write_path, write_walk};
 use super::output::{PathStep, object};
@@ -39,6 +40,9 @@ Examples:
   # May the kubelet of node n1 read that Secret, as in a cluster with the usual modes?
   portcullis can-i get secrets/tls -n shop --as-node n1 --mode Node,RBAC -f dump/ --explain
 
+  # May the gateway act as jane to list pods, and may jane? Show everything that is asked
+  portcullis can-i list pods -n shop --as jane --as-group dev --by gateway --explain -f dump/
+
   # What may the pod do at all?
   portcullis can-i --list -n shop --as-pod shop/web -f dump/
 
@@ -60,12 +64,14 @@ pub(crate) struct CanIArgs {
     #[arg(long)]
     explain: bool,
     /// List all that is allowed in the namespace instead of answering one question
-    #[arg(long, conflicts_with_all = ["verb", "target", "subresource", "explain"])]
+    #[arg(long, conflicts_with_all = ["verb", "target", "subresource", "explain", "user_by"])]
     list: bool,
     #[command(flatten)]
     scope: ScopeArgs,
     #[command(flatten)]
     subject: SubjectArgs,
+    #[command(flatten)]
+    by: ByArgs,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -91,6 +97,9 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_by: Option<&'a str>,
     path: Vec<PathStep>,
+    /// With --by: whether that user may act as this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    impersonation: Option<Impersonation<'a>>,
     /// When this yes ends, if it rests on grants that end.
     #[serde(skip_serializing_if = "Option::is_none")]
     grant_ends: Option<String>,
@@ -121,6 +130,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         args.target.words()?;
     }
     args.subject.check()?;
+    args.by.check()?;
     let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
     let user = args.subject.user(&world.inventory, speaker)?;
     describe::asker(&world, &user, speaker);
@@ -129,9 +139,14 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     }
     let table = load::resources(&args.names, &world.inventory)?;
     let spec = args.target.spec(&args.scope, &table, speaker)?;
-    let spec = asked_by(spec, &user);
-    let question = PreparedReview::of_valid(&spec)
-        .map_err(|errors| Failure::usage(format!("the question is invalid: {errors}")))?;
+    let mut spec = asked_by(spec, &user);
+    let judged = args.by.judge(&world, &args.subject, &user, &prepared(&spec)?.attributes())?;
+    match judged.as_ref().map(Judged::user) {
+        Some(Some(user)) => spec = asked_by(spec, user),
+        Some(None) => return refused(args, &world, judged.as_ref(), &spec, out),
+        None => {}
+    }
+    let question = prepared(&spec)?;
     let request = question.request();
     describe::namespace(&world, request.attributes.namespace(), speaker);
     // Some links are not to be asked twice, so that the walk is the only time.
@@ -153,6 +168,7 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
                 incomplete,
                 decided_by: verdict.link(),
                 path: verdict.path().into_iter().map(PathStep::from).collect(),
+                impersonation: judged.as_ref().map(|judged| judged.document(args.explain)),
                 grant_ends: verdict.grant_ends().map(|end| end.to_string()),
                 walk: if args.explain { asked_in_turn(&walk) } else { Vec::new() },
                 nearest: nearest.iter().map(NearMiss::from).collect(),
@@ -163,10 +179,15 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         Format::Name => writeln!(out, "{}", word(verdict.decision))?,
         Format::Table | Format::Wide => {
             write_line(out, verdict.is_allowed(), &status.reason, &status.evaluation_error)?;
+            if let Some(judged) = &judged {
+                judged.write(args.explain, out)?;
+            }
             if args.explain || format == Format::Wide {
                 write_path(out, verdict)?;
                 // A chain of one link has no turns.
-                if args.explain && world.snapshot.links().len() > 1 {
+                let chain = world.snapshot.chain();
+                let has_turns = world.snapshot.links().len() > 1 || chain.groups_from().is_some();
+                if args.explain && has_turns {
                     write_walk(out, &asked_in_turn(&walk))?;
                 }
                 write_nearest(out, is_explained, &nearest)?;
@@ -188,6 +209,54 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
         (true, false) => Exit::Yes,
         (false, false) => Exit::No,
     })
+}
+
+fn prepared(spec: &SubjectAccessReviewSpec) -> Result<PreparedReview, Failure> {
+    PreparedReview::of_valid(spec)
+        .map_err(|errors| Failure::usage(format!("the question is invalid: {errors}")))
+}
+
+/// Who may not act as another has nothing done as that one: so it is a denial.
+fn refused(
+    args: &CanIArgs,
+    world: &World,
+    judged: Option<&Judged>,
+    spec: &SubjectAccessReviewSpec,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let message = judged.map_or("", Judged::message);
+    let incomplete = judged.is_some_and(|judged| judged.is_incomplete(world));
+    match args.output.output {
+        format @ (Format::Json | Format::Yaml) => {
+            let answer = Answer {
+                decision: word(Decision::Deny),
+                reason: message.to_owned(),
+                evaluation_error: String::new(),
+                incomplete,
+                decided_by: None,
+                path: Vec::new(),
+                impersonation: judged.map(|judged| judged.document(args.explain)),
+                grant_ends: None,
+                walk: Vec::new(),
+                nearest: Vec::new(),
+                spec,
+            };
+            object(out, format, &answer)?;
+        }
+        Format::Name => writeln!(out, "{}", word(Decision::Deny))?,
+        Format::Table | Format::Wide => {
+            write_line(out, false, message, "")?;
+            if let Some(judged) = judged {
+                judged.write(args.explain, out)?;
+            }
+        }
+    }
+    if !incomplete {
+        return Ok(Exit::No);
+    }
+    let speaker = Speaker::new(args.loudness.quiet, args.loudness.verbose);
+    speaker.doubt("the answer may be incomplete: what was skipped or failed could change it");
+    Ok(Exit::Incomplete)
 }
 
 fn asked_in_turn(walk: &Walk<'_>) -> Vec<Asked> {
@@ -231,5 +300,7 @@ pub(super) fn is_incomplete(world: &World, verdict: &Verdict<'_>, request: &Requ
 fn asked_by(mut spec: SubjectAccessReviewSpec, user: &User) -> SubjectAccessReviewSpec {
     spec.user.clone_from(&user.name);
     spec.groups.clone_from(&user.groups);
+    spec.uid.clone_from(&user.uid);
+    spec.extra.clone_from(&user.extra);
     spec
 }

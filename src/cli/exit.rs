@@ -65,6 +65,10 @@ pub(crate) enum Failure {
     /// The file of groups cannot be read.
     #[error(transparent)]
     Groups(#[from] GroupsError),
+    /// The file of live groups cannot be used.
+    #[cfg(feature = "live-groups")]
+    #[error(transparent)]
+    LiveGroups(#[from] portcullis::source::group_file::GroupFileReadError),
     /// The policy does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),

@@ -1,16 +1,22 @@
 //! From flags to a compiled policy.
 
 use std::path::Path;
+#[cfg(feature = "live-groups")]
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portcullis::api::inventory::Inventory;
 use portcullis::api::rbac::Kind;
 use portcullis::api::resources::{ResourceInfo, ResourceTable, discovery};
 use portcullis::authz::abac;
+#[cfg(feature = "live-groups")]
+use portcullis::authz::live_groups::{GroupResolver, LiveGroupsOptions};
 use portcullis::authz::node::Gates;
 use portcullis::model::{Request, groups};
 use portcullis::query::Groups;
 use portcullis::snapshot::{self, Config, Link, Mode, Snapshot, SuperUserStep};
+#[cfg(feature = "live-groups")]
+use portcullis::source::group_file;
 use portcullis::source::hierarchy::{self, Hierarchy};
 use portcullis::source::{self, Input, LoadOptions, Loaded, Notice, Report, Skipped};
 
@@ -163,6 +169,11 @@ pub(crate) fn read(
     }
     if let Some(clock) = args.clock() {
         config = config.with_grant_times(clock);
+    }
+    #[cfg(feature = "live-groups")]
+    if let Some(path) = &args.live_groups {
+        let file = Arc::new(group_file::load(path)?);
+        config = config.with_live_groups(GroupResolver::new(file, LiveGroupsOptions::default()));
     }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();

@@ -19,6 +19,7 @@ mod exit;
 #[cfg(any(feature = "basic", feature = "token-file"))]
 mod expiry;
 mod explain;
+mod impersonation;
 #[cfg(feature = "webhook")]
 mod init;
 #[cfg(all(feature = "kerberos", feature = "webhook", unix))]

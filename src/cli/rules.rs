@@ -43,7 +43,7 @@ pub(crate) struct RulesArgs {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["user", "groups", "as_sa", "as_pod", "as_node", "directory", "all_namespaces"]
+        conflicts_with_all = ["user", "groups", "as_uid", "as_user_extra", "as_sa", "as_pod", "as_node", "directory", "all_namespaces"]
     )]
     queries: Option<PathBuf>,
     #[command(flatten)]
@@ -124,7 +124,10 @@ pub(super) fn list(
             DEFAULT_NAMESPACE
         }
     };
-    if user.is_member(portcullis::model::groups::MASTERS) {
+    // What is shown besides is that of the groups of now.
+    let asker = world.snapshot.chain().asker(user);
+    let shown = asker.as_deref().unwrap_or(user);
+    if shown.is_member(portcullis::model::groups::MASTERS) {
         speaker.note(
             "members of system:masters are allowed everything before any mode is asked; \
              no list of rules shows that",
@@ -137,7 +140,7 @@ pub(super) fn list(
         Format::Table | Format::Wide => write_table(out, &status)?,
         Format::Name => return Err(Failure::usage("a list of rules has no -o name")),
     }
-    let bindings = world.snapshot.rbac().map(|policy| policy.bindings_for(user, namespace));
+    let bindings = world.snapshot.rbac().map(|policy| policy.bindings_for(shown, namespace));
     let ends: Vec<String> = bindings.iter().flatten().filter_map(end_of).collect();
     speaker.each(10, ends.iter(), |speaker, text| speaker.note(text));
     if status.incomplete || !status.evaluation_error.is_empty() {

@@ -7,6 +7,7 @@ use portcullis::api::inventory::{Inventory, PodIdentity};
 use portcullis::model::{User, names};
 
 use super::exit::Failure;
+use super::impersonation;
 use super::load;
 use super::speak::Speaker;
 
@@ -23,6 +24,12 @@ pub(crate) struct SubjectArgs {
     /// A group of the user (repeatable)
     #[arg(long = "as-group", value_name = "GROUP")]
     pub(crate) groups: Vec<String>,
+    /// The uid of the user
+    #[arg(long, value_name = "UID")]
+    as_uid: Option<String>,
+    /// An extra value of the user (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = impersonation::extra)]
+    as_user_extra: Vec<(String, String)>,
     /// The service account NAME of namespace NS, with its groups
     #[arg(long, value_name = "NS/NAME", conflicts_with = "user")]
     pub(crate) as_sa: Option<String>,
@@ -59,9 +66,23 @@ impl SubjectArgs {
 
     /// The user, with the groups that impersonation yields (S-IMP-6).
     pub(crate) fn user(&self, inventory: &Inventory, speaker: Speaker) -> Result<User, Failure> {
+        let mut user = self.named(inventory, speaker)?;
+        user.uid = self.as_uid.clone().unwrap_or_default();
+        for (key, value) in &self.as_user_extra {
+            user.extra.entry(key.clone()).or_default().push(value.clone());
+        }
+        Ok(user)
+    }
+
+    /// The groups in which the file of --groups lists somebody.
+    pub(crate) fn listed(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let directory = load::groups(self.directory.as_deref())?;
+        Ok(directory.groups_of(name).map(str::to_owned).collect())
+    }
+
+    fn named(&self, inventory: &Inventory, speaker: Speaker) -> Result<User, Failure> {
         if let Some(name) = &self.user {
-            let directory = load::groups(self.directory.as_deref())?;
-            let listed = directory.groups_of(name).map(str::to_owned);
+            let listed = self.listed(name)?;
             return Ok(User::impersonated(name, self.groups.iter().cloned().chain(listed)));
         }
         if let Some(node) = &self.as_node {

@@ -107,6 +107,12 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
         Format::Table => who::write(&found, directory.as_ref(), false, out)?,
         Format::Wide => who::write(&found, directory.as_ref(), true, out)?,
     }
+    if let Some(from) = found.groups_from {
+        speaker.note(format!(
+            "who is in these groups is told by `{from}`, not by certificates and tokens; only users named \
+             system:… are in other groups of the cluster's own than system:authenticated"
+        ));
+    }
     let errors: BTreeSet<&String> = found.errors.iter().collect();
     speaker.each(10, errors.into_iter(), |speaker, text| speaker.warn(text));
     let dormant = found.dormant.iter().map(|binding| {

@@ -96,20 +96,15 @@ impl ChainPrincipal {
             Ok(Asker::Replaced(_)) => chain.beyond_gates_met(met, attributes, said),
             #[cfg(feature = "live-groups")]
             Ok(Asker::Replaced(user)) => {
-                let last = self.replaced.load();
-                let verdict = match last.as_deref().filter(|last| Arc::ptr_eq(&last.user, &user)) {
-                    Some(last) => {
-                        let verdict = chain.beyond_gates_met(last, attributes, said);
-                        chain.kept(verdict, &met.user, attributes, &user)
-                    }
-                    None => {
-                        let now = Arc::new(chain.meet(&user));
-                        self.replaced.store(Some(Arc::clone(&now)));
-                        let verdict = chain.beyond_gates_met(&now, attributes, said);
-                        chain.kept(verdict, &met.user, attributes, &user)
-                    }
-                };
-                verdict
+                let last = self.replaced.load_full();
+                let last = last.filter(|last| Arc::ptr_eq(&last.user, &user));
+                let now = last.unwrap_or_else(|| {
+                    let now = Arc::new(chain.meet(&user));
+                    self.replaced.store(Some(Arc::clone(&now)));
+                    now
+                });
+                let verdict = chain.beyond_gates_met(&now, attributes, said);
+                chain.kept(verdict, &met.user, attributes, &user)
             }
             Err(error) => without_groups(&error),
         }

@@ -138,6 +138,9 @@ pub(crate) struct Answer<'a> {
     errors: &'a [String],
     /// Whether something that could matter was skipped.
     incomplete: bool,
+    /// Who tells who is in the groups, where credentials do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups_from: Option<&'a str>,
     spec: &'a SubjectAccessReviewSpec,
 }
 
@@ -198,6 +201,7 @@ impl<'a> Answer<'a> {
             subjects: found.rows.iter().map(entry).collect(),
             errors: &found.errors,
             incomplete: is_doubtful || !found.incomplete.is_empty(),
+            groups_from: found.groups_from,
             spec,
         }
     }
