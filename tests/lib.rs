@@ -106,6 +106,9 @@ mod jwks;
 #[cfg(all(feature = "issued-token", feature = "service-account"))]
 mod jwt_attacks;
 #[cfg(test)]
+#[cfg(all(feature = "kerberos", unix))]
+mod kerberos;
+#[cfg(test)]
 #[cfg(feature = "authn")]
 mod keys;
 #[cfg(test)]

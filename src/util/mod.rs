@@ -8,7 +8,7 @@ pub(crate) mod gojson;
 pub(crate) mod goquote;
 #[cfg(feature = "rbac")]
 pub(crate) mod intern;
-#[cfg(any(feature = "token-cache", feature = "token-file"))]
+#[cfg(any(feature = "kerberos", feature = "token-cache", feature = "token-file"))]
 pub(crate) mod keyed;
 pub(crate) mod nearest;
 #[cfg(any(feature = "node", feature = "rbac"))]

@@ -1,5 +1,7 @@
 //! What several test modules need.
 
+#[cfg(all(feature = "kerberos", unix))]
+pub(crate) mod kdc;
 #[cfg(any(feature = "login", feature = "oidc"))]
 pub(crate) mod oidc_provider;
 #[cfg(feature = "webhook")]
