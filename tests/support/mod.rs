@@ -6,6 +6,10 @@ pub(crate) mod oidc_provider;
 pub(crate) mod kdc;
 #[cfg(feature = "ldap")]
 pub(crate) mod slapd;
+#[cfg(all(feature = "kerberos", unix))]
+pub(crate) mod kdc;
+#[cfg(any(feature = "login", feature = "oidc"))]
+pub(crate) mod oidc_provider;
 #[cfg(feature = "webhook")]
 pub(crate) mod tls;
 #[cfg(feature = "rbac")]

@@ -1,7 +1,10 @@
 //! Whoever sits at the terminal.
 
+#[cfg(unix)]
 use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader, Read, Write};
+#[cfg(unix)]
+use std::io::BufReader;
+use std::io::{self, BufRead, Read, Write};
 use std::path::PathBuf;
 
 use portcullis::authn::Secret;

@@ -27,8 +27,8 @@ pub(super) const PATH: &str = "/callback";
 
 /// How long somebody who connects may take to say what they want.
 const HEAD: Duration = Duration::from_secs(10);
-/// How long the page may take to reach the browser.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the page may take to reach the browser, which is on this machine.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// How many connections are served at once; browsers open a few ahead of time.
 const MOST_CONNECTIONS: usize = 32;
 

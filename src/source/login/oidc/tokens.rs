@@ -74,10 +74,14 @@ impl Provider<'_> {
     ) -> Result<Bytes, GrantError> {
         let mut form = Serializer::new(String::new());
         form.extend_pairs(fields);
-        form.append_pair("client_id", &self.client.id);
+        // One proof, not two (RFC 6749 §2.3).
         let authorization = match &self.client.secret {
-            None => None,
+            None => {
+                form.append_pair("client_id", &self.client.id);
+                None
+            }
             Some(secret) if self.takes_secret_in_body() => {
+                form.append_pair("client_id", &self.client.id);
                 form.append_pair("client_secret", secret.expose_secret());
                 None
             }
