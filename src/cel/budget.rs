@@ -40,6 +40,12 @@ impl Effort {
         self.steps > 0
     }
 
+    /// Whether so many more steps may be done.
+    pub(super) fn steps(&mut self, count: usize) -> bool {
+        self.steps = self.steps.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        self.steps > 0
+    }
+
     /// What was found may be otherwise in the API server, and is not used.
     pub(super) const fn doubt(&mut self) {
         self.is_exact = false;

@@ -151,7 +151,7 @@ impl Checker {
         match (root, type_name(name)) {
             (Some(root), _) => (root, Node::Root),
             (None, Some((name, of))) if self.is_dynamic() => {
-                (Type::Type(Rc::new(of)), Node::Constant(Constant::Type(name)))
+                (Type::Meta(Rc::new(of)), Node::Constant(Constant::Type(name)))
             }
             (None, Some(_)) => self.unsupported(format!("the type `{name}` as a value")),
             (None, None) => self.undeclared(at, name),
@@ -299,7 +299,7 @@ fn type_name(name: &str) -> Option<(&'static str, Type)> {
         "null_type" => ("null_type", Type::Null),
         "optional_type" => ("optional_type", Type::Optional(of(Type::Dyn))),
         "string" => ("string", Type::String),
-        "type" => ("type", Type::Type(of(Type::Dyn))),
+        "type" => ("type", Type::Meta(of(Type::Dyn))),
         "uint" => ("uint", Type::Uint),
         _ => return None,
     })

@@ -25,7 +25,7 @@ pub(super) enum Type {
     Ip,
     Cidr,
     /// A type as a value, and of what: `int` is of type `type(int)`.
-    Type(Rc<Self>),
+    Meta(Rc<Self>),
     /// Not known yet.
     Var(usize),
 }
@@ -81,7 +81,7 @@ impl fmt::Display for Type {
             Self::Object(object) => f.write_str(object.name()),
             Self::Ip => f.write_str("net.IP"),
             Self::Cidr => f.write_str("net.CIDR"),
-            Self::Type(of) => write!(f, "type({of})"),
+            Self::Meta(of) => write!(f, "type({of})"),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Bindings {
                 Type::Map(Rc::new(self.resolve(key)), Rc::new(self.resolve(value)))
             }
             Type::Optional(inner) => Type::optional(self.resolve(inner)),
-            Type::Type(of) => Type::Type(Rc::new(self.resolve(of))),
+            Type::Meta(of) => Type::Meta(Rc::new(self.resolve(of))),
             other => other.clone(),
         }
     }
@@ -179,7 +179,7 @@ impl Bindings {
                 true
             }
             // A type is a type, whatever it is one of.
-            (Type::Type(_), Type::Type(_)) => true,
+            (Type::Meta(_), Type::Meta(_)) => true,
             (Type::Null, Type::Null | Type::Optional(_) | Type::Object(_))
             | (Type::Null, Type::Ip | Type::Cidr) => true,
             (Type::List(from), Type::List(to)) | (Type::Optional(from), Type::Optional(to)) => {
@@ -222,7 +222,7 @@ impl Bindings {
             Type::Var(other) => {
                 *other == var || self.bound(*other).is_some_and(|bound| self.mentions(bound, var))
             }
-            Type::List(inner) | Type::Optional(inner) | Type::Type(inner) => {
+            Type::List(inner) | Type::Optional(inner) | Type::Meta(inner) => {
                 self.mentions(inner, var)
             }
             Type::Map(key, value) => self.mentions(key, var) || self.mentions(value, var),
@@ -246,7 +246,7 @@ fn is_wider(one: &Type, other: &Type) -> bool {
     match (one, other) {
         (Type::Dyn | Type::Any | Type::Var(_), _) => true,
         (_, Type::Dyn | Type::Any | Type::Var(_)) => false,
-        (Type::Type(_), Type::Type(_)) => true,
+        (Type::Meta(_), Type::Meta(_)) => true,
         (Type::List(one), Type::List(other)) | (Type::Optional(one), Type::Optional(other)) => {
             is_wider(one, other)
         }

@@ -79,11 +79,16 @@ impl<'a> List<'a> {
 
     /// The elements, as a macro or a function goes through them.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Value<'a>> + '_ {
-        let all = match self {
+        let all = self.iterated();
+        (0..self.len()).filter_map(move |index| all.get(index))
+    }
+
+    /// The same list as what it is made of, of which it is not certain how escapes are read.
+    pub(super) fn iterated(&self) -> Self {
+        match self {
             Self::Json(values, _) => Self::Json(values, Reach::Iterated),
             other => other.clone(),
-        };
-        (0..self.len()).filter_map(move |index| all.get(index))
+        }
     }
 
     pub(super) fn contains(&self, value: &Value<'_>, effort: &mut Effort) -> bool {

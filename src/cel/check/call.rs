@@ -20,7 +20,7 @@ impl Checker {
             && self.is_dynamic()
         {
             let (found, node) = self.expr(of);
-            let found = Type::Type(Rc::new(self.bindings.resolve(&found)));
+            let found = Type::Meta(Rc::new(self.bindings.resolve(&found)));
             return (found, Node::Call(Call::TypeOf, vec![node]));
         }
         let mut checked: Vec<(Type, Node)> = args.iter().map(|arg| self.operand(arg)).collect();

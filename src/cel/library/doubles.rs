@@ -62,7 +62,7 @@ pub(in crate::cel) fn to_int(value: f64) -> Option<i64> {
     reason = "the standard library has no other way; the range is checked"
 )]
 pub(in crate::cel) fn to_uint(value: f64) -> Option<u64> {
-    (value >= 0.0 && value < TWO_TO_64).then_some(value as u64)
+    (0.0..TWO_TO_64).contains(&value).then_some(value as u64)
 }
 
 /// A place in a list; none for what is no whole number.

@@ -127,10 +127,10 @@ pub(in crate::cel) fn concatenated<'a>(
 ) -> Result<'a> {
     // Nothing added is the same list, and not a new one.
     if left.len() == 0 {
-        return Ok(Value::List(right.clone()));
+        return Ok(Value::List(right.iterated()));
     }
     if right.len() == 0 {
-        return Ok(Value::List(left.clone()));
+        return Ok(Value::List(left.iterated()));
     }
     let all = left.iter().chain(right.iter());
     Ok(Value::list(taken(budget, all, left.len() + right.len())?))

@@ -96,6 +96,7 @@ impl<'a> Map<'a> {
 
     pub(super) fn equals(&self, other: &Map<'_>, effort: &mut Effort) -> bool {
         self.len() == other.len()
+            && effort.steps(self.len())
             && self.entries().iter().all(|(key, value)| {
                 // The API server looks for the key as a selection does, in some of them.
                 let is_text_escaped = |text: &Text<'_>| is_escaped(text.as_str());
