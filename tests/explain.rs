@@ -266,6 +266,7 @@ mod round_trip {
                     reason: &reason,
                     link: verdict.link().unwrap_or_default(),
                     moment: verdict.moment(),
+                    asked_as: verdict.replaced_user(),
                     errors: &verdict.errors,
                     snapshot: &live,
                     generation: 1,

@@ -84,7 +84,9 @@ pub enum IssueRefusal {
     )]
     NoRules(String),
     /// A key that is too weak, or of a kind that clients do not have.
-    #[error("a key of kind {0} is not certified; take ECDSA P-256, Ed25519, or RSA from 2048 bits on")]
+    #[error(
+        "a key of kind {0} is not certified; take ECDSA P-256, Ed25519, or RSA from 2048 bits on"
+    )]
     Key(String),
     /// The policy.
     #[error(transparent)]

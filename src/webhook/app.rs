@@ -188,6 +188,7 @@ impl App {
                 reason: seen.reason,
                 link: seen.verdict.link().unwrap_or_default(),
                 moment: seen.verdict.moment(),
+                asked_as: seen.verdict.replaced_user(),
                 errors: &seen.verdict.errors,
                 snapshot,
                 generation: *generation,

@@ -12,7 +12,7 @@ use super::config::{ConfigError, DecisionLogConfig, LogTarget, ServerConfig};
 use super::decision_log::{DecisionLog, DecisionLogError, DecisionSink, LogOptions};
 use super::digest::{DigestKey, DigestKeyError};
 use super::load::digest_key::read_digest_key;
-use super::load::tls::{TlsBytes, read_login_tls, read_tls};
+use super::load::tls::{read_login_tls, read_tls};
 use super::load::{self, Revision};
 use super::login::logins;
 use super::metrics::Metrics;
@@ -22,7 +22,7 @@ use super::router::reviews;
 use super::sample::{Rate, RateError};
 use super::server::{
     self, AllowedClient, ClientAuth, Drained, Exposure, Limits, ListenerError, ReloadableTls,
-    TlsError, TlsFiles,
+    TlsError,
 };
 use super::shadow::{Shadow, ShadowOptions};
 use super::traces::Traces;

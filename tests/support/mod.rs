@@ -1,15 +1,11 @@
 //! What several test modules need.
 
-#[cfg(any(feature = "login", feature = "oidc"))]
-pub(crate) mod oidc_provider;
 #[cfg(all(feature = "kerberos", unix))]
 pub(crate) mod kdc;
+#[cfg(any(feature = "login", feature = "oidc"))]
+pub(crate) mod oidc_provider;
 #[cfg(feature = "ldap")]
 pub(crate) mod slapd;
-#[cfg(all(feature = "kerberos", unix))]
-pub(crate) mod kdc;
-#[cfg(any(feature = "login", feature = "oidc"))]
-pub(crate) mod oidc_provider;
 #[cfg(feature = "webhook")]
 pub(crate) mod tls;
 #[cfg(feature = "rbac")]

@@ -193,7 +193,12 @@ async fn a_password_is_worth_a_token_that_the_api_server_is_told_whose_it_is() {
     // One letter off is nobody's.
     let forged = format!("{}x", &token[..token.len() - 1]);
     assert_ne!(door.review(&forged).await["authenticated"], true);
-    assert!(door.running.metric("portcullis_logins_total{proof=\"password\",outcome=\"success\"}").await == 1);
+    assert!(
+        door.running
+            .metric("portcullis_logins_total{proof=\"password\",outcome=\"success\"}")
+            .await
+            == 1
+    );
 }
 
 #[tokio::test]
@@ -286,9 +291,11 @@ async fn a_certificate_names_who_logged_in_and_not_what_the_request_asks_for() {
 
 #[tokio::test]
 async fn a_token_is_renewed_with_the_groups_of_now_and_not_for_who_is_gone_or_revoked() {
-    let door = Door::new(PASSWORDS)
-        .with_user("jane", "correct horse", &["dev"])
-        .with_user("joe", "battery staple", &["dev"]);
+    let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &["dev"]).with_user(
+        "joe",
+        "battery staple",
+        &["dev"],
+    );
     let open = door.start();
     let token = |user: &str| {
         let seen = open.curl("/login", &["-u", user, "-X", "POST"]);

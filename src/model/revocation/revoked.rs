@@ -84,17 +84,11 @@ impl fmt::Display for Revoked<'_> {
             }
             RevokedBy::User { name, issued_before } => {
                 let before = Utc(issued_before);
-                write!(
-                    f,
-                    "credentials of user {name:?} issued before {before} were revoked"
-                )?;
+                write!(f, "credentials of user {name:?} issued before {before} were revoked")?;
             }
             RevokedBy::Group { name, issued_before } => {
                 let before = Utc(issued_before);
-                write!(
-                    f,
-                    "credentials of group {name:?} issued before {before} were revoked"
-                )?;
+                write!(f, "credentials of group {name:?} issued before {before} were revoked")?;
             }
             RevokedBy::Unreadable(id) => {
                 let shown: String = id.chars().take(SHOWN).collect();

@@ -171,8 +171,7 @@ impl Revocations {
     /// 1970-01-01 UTC.
     #[must_use]
     pub fn of_token(&self, id: &str, user: &User, issued_at: i64) -> Option<Revoked<'_>> {
-        self.of_token_id(id)
-            .or_else(|| self.of_names(&user.name, &user.groups, Some(issued_at)))
+        self.of_token_id(id).or_else(|| self.of_names(&user.name, &user.groups, Some(issued_at)))
     }
 
     /// Whether a certificate is revoked: what whoever verifies one asks.

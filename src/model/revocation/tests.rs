@@ -320,12 +320,21 @@ mod slow {
             Revocation::Group { name, issued_before } => {
                 groups.contains(name) && !is_spared(entries, one, *issued_before, own)
             }
-            Revocation::Serial { .. } | Revocation::Issued { .. } => false,
+            Revocation::Serial { .. } | Revocation::Token { .. } | Revocation::Issued { .. } => {
+                false
+            }
         })
     }
 
     pub(super) fn of_user(entries: &[RevocationEntry], user: &User) -> bool {
         user.extra.get(CREDENTIAL_ID).into_iter().flatten().any(|id| {
+            if let Some(token) = id.strip_prefix("JTI=") {
+                let is = |entry: &RevocationEntry| match &entry.what {
+                    Revocation::Token { id } => **id == *token,
+                    _ => false,
+                };
+                return entries.iter().any(is);
+            }
             if !id.starts_with("X509SHA256=") {
                 return false;
             }

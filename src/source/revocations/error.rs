@@ -72,7 +72,9 @@ pub enum LineError {
     #[error("not an entry of a revocation list: {0}")]
     Json(String),
     /// Nobody knows this kind.
-    #[error("kind `{0}` does not exist; use `Certificate`, `Serial`, `Token`, `User`, `Group` or `Issued`")]
+    #[error(
+        "kind `{0}` does not exist; use `Certificate`, `Serial`, `Token`, `User`, `Group` or `Issued`"
+    )]
     Kind(String),
     /// A field that an entry of this kind needs.
     #[error("an entry of kind `{kind}` needs `{field}`")]

@@ -102,7 +102,9 @@ fn directory(object: &Object<'_>, base: &Path) -> Option<DirectoryConfig> {
             dn.zip(file.path(base)).map(Some)
         }
         (Some(_), None) => {
-            ldap.note("`bindPasswordFile` is missing: the file that holds the password of `bindDN`");
+            ldap.note(
+                "`bindPasswordFile` is missing: the file that holds the password of `bindDN`",
+            );
             None
         }
         (None, Some(_)) => {
@@ -195,8 +197,9 @@ fn ldap_config(name: &str, ldap: &Object<'_>) -> Option<LdapConfig> {
     let groups = ldap.get("groups").map(groups);
     let reserved = match ldap.get("reservedGroups") {
         None => Some(ReservedGroups::default()),
-        Some(field) => field
-            .one_of(&[("Drop", ReservedGroups::Drop), ("Refuse", ReservedGroups::Refuse)]),
+        Some(field) => {
+            field.one_of(&[("Drop", ReservedGroups::Drop), ("Refuse", ReservedGroups::Refuse)])
+        }
     };
     let budget = ldap.get("budget").map(|field| {
         let range = Duration::from_millis(100)..=Duration::from_secs(60);
@@ -238,7 +241,8 @@ fn users(field: Field<'_>) -> Option<Users> {
             }
         }
         (Some(_), Some(_)) => {
-            object.note("has both `dn` and `baseDN`: users are bound as at once, or searched first");
+            object
+                .note("has both `dn` and `baseDN`: users are bound as at once, or searched first");
             None
         }
         (None, None) => {
@@ -289,8 +293,7 @@ fn groups(field: Field<'_>) -> Option<Groups> {
     let base = object.required("baseDN").and_then(|field| parsed::<Dn>(&field));
     let filter = object.required("filter").and_then(|field| parsed::<Filter>(&field));
     let scope = scope(&object);
-    let attribute =
-        |name: &'static str| object.get(name).map(|field| parsed::<Attribute>(&field));
+    let attribute = |name: &'static str| object.get(name).map(|field| parsed::<Attribute>(&field));
     let (name, member, member_of) = (attribute("name"), attribute("member"), attribute("memberOf"));
     let member_uid = object.get("memberUid").map(|field| {
         let object = field.object()?;

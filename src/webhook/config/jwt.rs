@@ -47,7 +47,8 @@ pub struct IntrospectionConfig {
 }
 
 pub(super) fn jwt(object: &Object<'_>, base: &Path) -> Option<JwtConfig> {
-    let configuration_file = object.required("configurationFile").and_then(|field| field.path(base));
+    let configuration_file =
+        object.required("configurationFile").and_then(|field| field.path(base));
     let hosts = object.get("distributedClaims").map(|field| field.filled_texts());
     Some(JwtConfig {
         configuration_file: configuration_file?,

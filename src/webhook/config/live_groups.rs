@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use super::login::NamedDirectory;
 use super::NamedPath;
+use super::login::NamedDirectory;
 use crate::authz::live_groups::{LiveGroupsOptions, SystemGroups, UnknownUser};
 use crate::source::config_file::Field;
 

@@ -43,9 +43,10 @@ impl LoginConfig {
             LoginMethodConfig::Ldap { .. } => None,
         });
         let token = self.token.iter().map(|token| &token.key_file);
-        let certificate = self.certificate.iter().flat_map(|certificate| {
-            [&certificate.ca_certificate_file, &certificate.ca_key_file]
-        });
+        let certificate = self
+            .certificate
+            .iter()
+            .flat_map(|certificate| [&certificate.ca_certificate_file, &certificate.ca_key_file]);
         methods.chain(token).chain(certificate)
     }
 
@@ -285,10 +286,9 @@ fn method(kind: &str, field: Field<'_>, base: &Path) -> Option<LoginMethodConfig
         _ => {
             let ca_file = object.required("caFile").and_then(|field| field.path(base));
             let groups = groups(&object);
-            ca_file.zip(groups).map(|(ca_file, groups)| LoginMethodConfig::ClientCertificate {
-                ca_file,
-                groups,
-            })
+            ca_file
+                .zip(groups)
+                .map(|(ca_file, groups)| LoginMethodConfig::ClientCertificate { ca_file, groups })
         }
     };
     object.finish();

@@ -145,8 +145,14 @@ impl ServerConfig {
     fn has_same_door(&self, other: &Self) -> bool {
         let listener = |config: &Self| {
             let login = config.login.as_ref()?;
-            let client_cas = (login.client_ca_files().next().is_some(), login.certificate.is_some());
-            Some((login.address, login.certificate_file.clone(), login.key_file.clone(), client_cas))
+            let client_cas =
+                (login.client_ca_files().next().is_some(), login.certificate.is_some());
+            Some((
+                login.address,
+                login.certificate_file.clone(),
+                login.key_file.clone(),
+                client_cas,
+            ))
         };
         listener(self) == listener(other)
     }

@@ -114,14 +114,8 @@ impl Default for TokenCacheConfig {
     }
 }
 
-const KINDS: [&str; 6] = [
-    "tokenFile",
-    "bootstrapTokens",
-    "serviceAccounts",
-    "issuedTokens",
-    "oidc",
-    "introspection",
-];
+const KINDS: [&str; 6] =
+    ["tokenFile", "bootstrapTokens", "serviceAccounts", "issuedTokens", "oidc", "introspection"];
 
 /// `has_objects`: whether the policy names any.
 pub(super) fn authenticators(

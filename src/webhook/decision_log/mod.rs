@@ -35,6 +35,7 @@
 //!         reason: "",
 //!         link: "AlwaysAllow",
 //!         moment: None,
+//!         asked_as: None,
 //!         errors: &[],
 //!         snapshot: &snapshot,
 //!         generation: 1,

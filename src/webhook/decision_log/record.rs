@@ -25,6 +25,8 @@ pub struct AuthorizeRecord<'a> {
     pub link: &'a str,
     /// What the clock showed by which grants end, if it was asked.
     pub moment: Option<Moment>,
+    /// The user for whom it was decided, where groups were replaced.
+    pub asked_as: Option<&'a Arc<User>>,
     /// What authorizers complained about.
     pub errors: &'a [String],
     /// The policy that answered; the writer asks it for the way to the rule.
@@ -98,6 +100,7 @@ pub(super) enum What {
     Authorize {
         decided: Decided,
         moment: Option<Moment>,
+        asked_as: Option<Arc<User>>,
         shadow: Option<ShadowDifference>,
         snapshot: Arc<Snapshot>,
         groups: usize,
@@ -136,6 +139,7 @@ impl Entry {
         let what = What::Authorize {
             decided: record.decided,
             moment: record.moment,
+            asked_as: record.asked_as.cloned(),
             shadow: record.shadow,
             snapshot: Arc::clone(snapshot),
             groups: request.user.groups.len(),

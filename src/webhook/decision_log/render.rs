@@ -40,6 +40,7 @@ impl Renderer {
         let What::Authorize {
             decided,
             moment,
+            asked_as,
             shadow,
             snapshot,
             groups,
@@ -58,7 +59,9 @@ impl Renderer {
         let reason = masked.text(texts.take());
         let link = texts.take();
         let errors = texts.take_all(*errors, |error| masked.text(error));
-        let path = path_of(snapshot, &request, *decided, link, *moment);
+        let asked_as = asked_as.as_deref().unwrap_or(&user);
+        let asked = Request { user: asked_as, attributes: request.attributes };
+        let path = path_of(snapshot, &asked, *decided, link, *moment);
         let line = DecisionLine {
             kind: LineKind::Authorize,
             decision: match decided {
@@ -73,7 +76,7 @@ impl Renderer {
             errors,
             user: Some(line_user(&user, &masked)),
             attributes: Some(line_attributes(&request.attributes, *has_selectors, &masked)),
-            grant_ends: grant_ends(snapshot, &request, *decided, link, *moment)
+            grant_ends: grant_ends(snapshot, &asked, *decided, link, *moment)
                 .map_or(Cow::Borrowed(""), |end| Cow::Owned(end.to_string())),
             path: path.into_iter().map(|step| line_step(step, &masked)).collect(),
             shadow: shadow.map_or("", |difference| difference.as_str()).into(),

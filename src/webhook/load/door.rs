@@ -142,8 +142,7 @@ impl Opener<'_> {
                 if let Some(users) = self.directory(directory, origin) {
                     let name = crate::authn::PasswordAuthenticator::name(&*users).to_owned();
                     let passwords = self.ways.passwords.take().unwrap_or_default();
-                    self.ways.passwords =
-                        Some(passwords.with(Arc::<LdapUsers>::clone(&users)));
+                    self.ways.passwords = Some(passwords.with(Arc::<LdapUsers>::clone(&users)));
                     self.look_up(&name, users, false, origin);
                 }
             }
@@ -251,7 +250,8 @@ impl Opener<'_> {
 
     #[cfg(not(feature = "kerberos"))]
     fn kerberos(&mut self, config: &KerberosConfig) {
-        let message = "this program was built without Kerberos; build it with the feature `kerberos`";
+        let message =
+            "this program was built without Kerberos; build it with the feature `kerberos`";
         self.problem(&config.keytab_file, message);
     }
 

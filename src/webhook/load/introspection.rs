@@ -10,9 +10,8 @@ pub(super) fn authenticator(
     config: &IntrospectionConfig,
     material: &Material,
 ) -> Result<Introspection, String> {
-    let mut rules =
-        IntrospectionRules::new(&config.username_claim, &config.username_prefix)
-            .with_audiences(config.audiences.iter().cloned());
+    let mut rules = IntrospectionRules::new(&config.username_claim, &config.username_prefix)
+        .with_audiences(config.audiences.iter().cloned());
     if let Some(claim) = &config.groups_claim {
         rules = rules.with_groups(claim, &config.groups_prefix);
     }

@@ -49,10 +49,10 @@ use door::DoorState;
 use live_groups::LoadedLiveGroups;
 use material::Material;
 use organisation::Organisation;
-pub use revocations::{FollowedRevocations, RevocationStatus};
 use policy::Asking;
-pub use tokens::LoadedAuthenticator;
+pub use revocations::{FollowedRevocations, RevocationStatus};
 use tokens::Known;
+pub use tokens::LoadedAuthenticator;
 
 /// Which bytes decide: a SHA-256 over everything that was read, the configuration file included.
 /// Printed as its first twelve hexadecimal digits; replicas with equal files print the same.

@@ -10,7 +10,9 @@ use crate::api::authentication_config::AuthenticationConfiguration;
 use crate::authn::ldap::LdapUsers;
 use crate::model::Clock;
 use crate::source::authentication_config;
-use crate::source::ldap::{ClientCertificate, Encryption, Pool, PoolOptions, ServerStatus, Service};
+use crate::source::ldap::{
+    ClientCertificate, Encryption, Pool, PoolOptions, ServerStatus, Service,
+};
 use crate::source::oidc::{self, Distributed, Options, Started};
 use crate::webhook::config::{
     AuthenticatorConfig, DirectoryConfig, DirectorySecurity, JwtConfig, LoginMethodConfig, Problem,
@@ -70,11 +72,11 @@ impl Organisation {
                 }
             }
         }
-        let of_tokens = config.authenticators.iter().filter_map(|authenticator| match authenticator
-        {
-            AuthenticatorConfig::Oidc(jwt) => Some(jwt),
-            _ => None,
-        });
+        let of_tokens =
+            config.authenticators.iter().filter_map(|authenticator| match authenticator {
+                AuthenticatorConfig::Oidc(jwt) => Some(jwt),
+                _ => None,
+            });
         let methods = config.login.iter().flat_map(|login| &login.methods);
         let of_logins = methods.filter_map(|method| match method {
             LoginMethodConfig::Oidc { jwt, .. } => Some(jwt),

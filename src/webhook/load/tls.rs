@@ -136,13 +136,9 @@ fn read<'a>(
     }
     let revision = digest.finish();
     match (certificate, key) {
-        (Some(certificate), Some(key)) if problems.is_empty() => Ok(TlsBytes {
-            certificate: certificate.to_vec(),
-            key,
-            client_ca,
-            revision,
-            warnings,
-        }),
+        (Some(certificate), Some(key)) if problems.is_empty() => {
+            Ok(TlsBytes { certificate: certificate.to_vec(), key, client_ca, revision, warnings })
+        }
         _ => Err(ConfigError::new(problems)),
     }
 }

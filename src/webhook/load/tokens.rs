@@ -16,8 +16,8 @@ use crate::authn::{Keys, ReservedNames, Secret};
 use crate::crypto::{KeySet, VerifyingKey, pem};
 use crate::model::{Origin, SharedRevocations};
 use crate::webhook::config::{
-    AuthenticatorConfig, BoundObjects, IntrospectionConfig, IssuedTokensConfig, JwtConfig, NamedPath,
-    Problem, ServerConfig, ServiceAccountsConfig, TokenFileConfig, TokenFileFormat,
+    AuthenticatorConfig, BoundObjects, IntrospectionConfig, IssuedTokensConfig, JwtConfig,
+    NamedPath, Problem, ServerConfig, ServiceAccountsConfig, TokenFileConfig, TokenFileFormat,
 };
 
 /// What problems of service account tokens as a whole are told of.

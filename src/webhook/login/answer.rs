@@ -43,7 +43,11 @@ impl Ending {
     }
 
     /// `challenges`: how one may log in instead.
-    pub(super) fn into_response(self, challenges: Challenges, negotiated: Option<String>) -> Response {
+    pub(super) fn into_response(
+        self,
+        challenges: Challenges,
+        negotiated: Option<String>,
+    ) -> Response {
         let (reply, retry_after) = match self {
             Self::Yes(reply) => (reply, None),
             Self::Unauthorized => (Reply::failure(StatusCode::UNAUTHORIZED, "Unauthorized"), None),

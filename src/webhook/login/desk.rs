@@ -111,12 +111,13 @@ impl CertificateDesk {
         };
         let paths = LedgerPaths { ledger: &self.ledger, revocations: &self.revocations };
         let ledger = LedgerFile::open(&paths, OpenMode::Write)?;
-        let issued = issue_proven(&order, &self.authority, &ledger).map_err(|error| match error {
-            CertificateError::Refused(IssueRefusal::Key(_)) => {
-                DeskError::Refused(error.to_string())
-            }
-            error => DeskError::Certificate(error),
-        })?;
+        let issued =
+            issue_proven(&order, &self.authority, &ledger).map_err(|error| match error {
+                CertificateError::Refused(IssueRefusal::Key(_)) => {
+                    DeskError::Refused(error.to_string())
+                }
+                error => DeskError::Certificate(error),
+            })?;
         let expires = issued.not_after().saturating_add(1);
         Ok(HandedOut { credential: issued.pem() + &self.authority.chain_pem(), expires })
     }
@@ -126,7 +127,8 @@ impl CertificateDesk {
         let paths = LedgerPaths { ledger: &self.ledger, revocations: &self.revocations };
         let ledger = LedgerFile::open(&paths, OpenMode::Read)?;
         let records = ledger.of_serial(serial)?;
-        let own = records.into_iter().find(|record| record.signer == crate::pki::issue::LOGIN_SIGNER);
+        let own =
+            records.into_iter().find(|record| record.signer == crate::pki::issue::LOGIN_SIGNER);
         Ok(own.map(|record| record.request_name))
     }
 }

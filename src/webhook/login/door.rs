@@ -18,8 +18,8 @@ use crate::authn::basic::{PasswordChain, parse_header};
 use crate::authn::chain::TokenChain;
 use crate::authn::x509::X509Authenticator;
 use crate::authn::{
-    Attempt, Authenticated, AuthnError, ClientCertificates, GroupLookup, NegotiateAuthenticator, PasswordAttempt,
-    UnixSeconds, reserved_name,
+    Attempt, Authenticated, AuthnError, ClientCertificates, GroupLookup, NegotiateAuthenticator,
+    PasswordAttempt, UnixSeconds, reserved_name,
 };
 use crate::model::User;
 use crate::webhook::reply::Reply;
@@ -88,7 +88,8 @@ impl Ended {
     }
 
     pub(super) fn of_error(method: &str, error: &AuthnError) -> Self {
-        let ending = if error.is_unavailable() { Ending::Unavailable } else { Ending::Unauthorized };
+        let ending =
+            if error.is_unavailable() { Ending::Unavailable } else { Ending::Unauthorized };
         Self::no(ending, method, error)
     }
 }
@@ -195,9 +196,7 @@ impl Door {
                 let Some(tokens) = &self.ways.tokens else { return nobody("bearer") };
                 let attempt = Attempt { token, audiences: &[], now: shown.now };
                 match tokens.find(attempt).await {
-                    Ok(Some(proof)) => {
-                        Ok((proof.authenticated.clone(), OIDC.into(), None))
-                    }
+                    Ok(Some(proof)) => Ok((proof.authenticated.clone(), OIDC.into(), None)),
                     Ok(None) => no(Ended::unauthorized(OIDC, "no issuer knows the token")),
                     Err(error) => no(Ended::of_error(OIDC, &error)),
                 }

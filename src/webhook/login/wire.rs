@@ -33,9 +33,7 @@ pub(super) enum Credential {
 pub(super) enum WishError {
     #[error("the body is no LoginRequest: {0}")]
     Json(#[source] serde_json::Error),
-    #[error(
-        "the body must say `apiVersion: {API_VERSION}` and `kind: {KIND}`, or be empty"
-    )]
+    #[error("the body must say `apiVersion: {API_VERSION}` and `kind: {KIND}`, or be empty")]
     Kind,
     #[error("`spec.request` is missing: a certificate needs a signing request, base64 of its PEM")]
     NoRequest,
@@ -43,7 +41,9 @@ pub(super) enum WishError {
     NotBase64,
     #[error("`spec.request`: {0}")]
     Request(#[source] crate::crypto::request::RequestError),
-    #[error("`spec.request` is for certificates; leave it out, or ask for `credential: Certificate`")]
+    #[error(
+        "`spec.request` is for certificates; leave it out, or ask for `credential: Certificate`"
+    )]
     NeedlessRequest,
     #[error("`spec.audiences` is for tokens; leave it out, or ask for `credential: Token`")]
     NeedlessAudiences,
@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn nothing_is_a_wish_for_a_token_and_so_is_a_request_that_says_so() {
-        for body in [String::new(), " \n".to_owned(), with("{}"), with(r#"{"credential":"Token"}"#)] {
+        for body in [String::new(), " \n".to_owned(), with("{}"), with(r#"{"credential":"Token"}"#)]
+        {
             let wish = Wish::read(body.as_bytes()).unwrap();
             assert!(matches!(wish.credential, Credential::Token), "{body}");
         }
@@ -198,9 +199,15 @@ mod tests {
     fn what_is_no_login_is_told_with_what_to_do() {
         assert!(why("{").starts_with("the body is no LoginRequest: "));
         assert!(why(&with(r#"{"subject":"CN=admin"}"#)).contains("unknown field `subject`"));
-        assert!(why(r#"{"apiVersion":"v1","kind":"LoginRequest"}"#).starts_with("the body must say"));
-        assert!(why(&with(r#"{"credential":"Certificate"}"#)).starts_with("`spec.request` is missing"));
-        assert!(why(&with(r#"{"request":"YQ=="}"#)).starts_with("`spec.request` is for certificates"));
+        assert!(
+            why(r#"{"apiVersion":"v1","kind":"LoginRequest"}"#).starts_with("the body must say")
+        );
+        assert!(
+            why(&with(r#"{"credential":"Certificate"}"#)).starts_with("`spec.request` is missing")
+        );
+        assert!(
+            why(&with(r#"{"request":"YQ=="}"#)).starts_with("`spec.request` is for certificates")
+        );
         assert!(
             why(&with(r#"{"credential":"Certificate","request":"*"}"#))
                 .starts_with("`spec.request` must be the base64")

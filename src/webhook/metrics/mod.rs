@@ -55,8 +55,8 @@ use prometheus_client::registry::Registry;
 
 use held::Held;
 pub use labels::{
-    AuthenticatorKind, CacheResult, Decided, LoadResult, LoginOutcome, LoginProof, PolicyObject, Proved, Refused, Reloaded,
-    ShadowDifference, Tried,
+    AuthenticatorKind, CacheResult, Decided, LoadResult, LoginOutcome, LoginProof, PolicyObject,
+    Proved, Refused, Reloaded, ShadowDifference, Tried,
 };
 
 /// Upper bounds in seconds: a decision takes microseconds, a bad day milliseconds.

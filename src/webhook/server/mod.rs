@@ -242,7 +242,14 @@ impl Server {
         let door_budget = Arc::new(Budget::new(limits.handshakes.clone()));
         let doors = Group::new();
         for (listener, tls, router) in logins {
-            let site = Site::new(door_limits.clone(), &door_gate, &door_budget, &metrics, router, Some(tls));
+            let site = Site::new(
+                door_limits.clone(),
+                &door_gate,
+                &door_budget,
+                &metrics,
+                router,
+                Some(tls),
+            );
             doors.listen(listener, site);
         }
         let small = limits.operations();
