@@ -3,6 +3,7 @@
 #[cfg(all(feature = "kerberos", unix))]
 pub(crate) mod kdc;
 #[cfg(any(feature = "login", feature = "oidc"))]
+#[cfg_attr(not(feature = "oidc"), expect(dead_code, reason = "a login needs less of it"))]
 pub(crate) mod oidc_provider;
 #[cfg(feature = "ldap")]
 pub(crate) mod slapd;

@@ -109,7 +109,7 @@ impl AccountArgs {
         }
     }
 
-    /// What the flags mean together. `files` tells whether the files are read, too.
+    /// What the flags mean together, with the bundles that they name.
     pub(crate) fn options(&self, cache: PathBuf) -> Result<LoginOptions, Failure> {
         let account = self.account()?;
         let bundle = |path: &Option<PathBuf>| {

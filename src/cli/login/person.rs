@@ -5,11 +5,12 @@ use std::fs::OpenOptions;
 #[cfg(unix)]
 use std::io::BufReader;
 use std::io::{self, BufRead, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use portcullis::authn::Secret;
 use portcullis::source::login::{LoginError, Person};
 
+use crate::cli::exit::Failure;
 use crate::cli::short_file;
 use crate::cli::speak::Speaker;
 use crate::cli::whole_file::mode_for_others;
@@ -29,12 +30,10 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    fn from_file(&self, path: &PathBuf) -> Result<Secret, LoginError> {
-        let wrong = |problem| LoginError::File { path: path.clone(), problem };
+    fn in_file(&self, path: &Path) -> Result<Secret, LoginError> {
+        let wrong = |problem| LoginError::File { path: path.to_owned(), problem };
         let bytes = short_file::read(path, MAX_PASSWORD).map_err(|failure| match failure {
-            crate::cli::exit::Failure::Read { error, .. } => {
-                LoginError::Read { path: path.clone(), error }
-            }
+            Failure::Read { error, .. } => LoginError::Read { path: path.to_owned(), error },
             _ => wrong("it is too long for a password"),
         })?;
         if let Some(mode) = mode_for_others(path) {
@@ -69,7 +68,7 @@ impl Person for Terminal {
     fn password(&self, user: &str) -> Result<Secret, LoginError> {
         let failed = |error| LoginError::NotAnswered { what: "the password", error };
         if let Some(path) = &self.password_file {
-            return self.from_file(path);
+            return self.in_file(path);
         }
         if self.is_interactive {
             // Control characters would reach the terminal.

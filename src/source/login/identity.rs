@@ -24,11 +24,10 @@ impl Identity {
     pub(super) fn read(certificate: &Path, key: &Path) -> Result<Self, LoginError> {
         let identity = Self { certificate: read(certificate)?, key: SecretBytes::from(read(key)?) };
         let wrong = |path: &Path, problem| LoginError::File { path: path.to_owned(), problem };
-        let (chain, _) = identity.parse().map_err(|problem| match problem {
+        identity.parse().map_err(|problem| match problem {
             Problem::Certificate => wrong(certificate, "it must be PEM with a certificate first"),
             Problem::Key => wrong(key, "it must be a private key in PEM without a passphrase"),
         })?;
-        debug_assert!(!chain.is_empty());
         Ok(identity)
     }
 
