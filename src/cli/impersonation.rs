@@ -211,7 +211,7 @@ impl Judged {
         }
         writeln!(out, "asked about {by}:")?;
         let checks: Vec<Asked<'_>> = self.checks().iter().map(asked).collect();
-        let width = |of: fn(&Asked<'_>) -> &str| {
+        let width = |of: for<'b> fn(&'b Asked<'_>) -> &'b str| {
             checks.iter().map(|check| of(check).chars().count()).max().unwrap_or(0)
         };
         let (modes, questions) = (width(|check| check.mode), width(|check| &check.question));
