@@ -1,7 +1,6 @@
 //! The authority of the command line: read from its folder, or from files named one by one.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use portcullis::authn::Secret;
