@@ -67,7 +67,8 @@ impl Door {
         };
         let users = CertificateAuthority::self_signed(key, &options).unwrap();
         home.write("users-ca.crt", &users.certificate_pem());
-        home.write("revoked.ndjson", "");
+        let header = r#"{"apiVersion":"portcullis.dev/v1alpha1","kind":"RevocationList"}"#;
+        home.write("revoked.ndjson", &format!("{header}\n"));
         home.configure(&door(methods));
         Self { home }
     }
