@@ -838,3 +838,35 @@ mod limits {
         std::thread::Builder::new().stack_size(2 << 20).spawn(test).unwrap().join().unwrap();
     }
 }
+
+/// Numbers without an order must not come to a sort that may panic without one.
+#[test]
+fn what_is_not_a_number_is_not_sorted() {
+    let sorted = |numbers: Vec<i64>| {
+        let token = object(json!({"n": numbers}));
+        let text = "dyn(claims.n).map(x, x == 0.0 ? double(x) / double(x) : double(x)).sort()[0]";
+        mapping(text).evaluate(&token).map_err(|error| error.to_string())
+    };
+    assert_eq!(sorted((1..100).rev().collect()), Ok(Output::Double(1.0)));
+    let numbers = (0..100_i64).rev().map(|number| number * (number % 3));
+    let text = "not evaluated: it is not certain what the API server answers";
+    assert_eq!(sorted(numbers.collect()), Err(text.to_owned()));
+}
+
+/// Comparing with a long text is cheap in `cel-go` when the other is short, and takes as long.
+#[test]
+fn a_long_claim_in_a_loop_in_a_loop_comes_to_an_end() {
+    let texts = vec!["x"; 300];
+    let answer = |length: usize, text: &str| {
+        let token = object(json!({"a": texts, "long": "y".repeat(length)}));
+        shown(rule(text).evaluate(&token))
+    };
+    for text in [
+        "dyn(claims.a).all(x, dyn(claims.a).all(y, claims.long != y))",
+        "dyn(claims.a).all(x, dyn(claims.a).all(y, claims.long > y))",
+        "dyn(claims.a).all(x, dyn(claims.a).all(y, claims.long.charAt(0) != y))",
+    ] {
+        assert_eq!(answer(10, text), "true", "{text}");
+        assert!(answer(40_000, text).contains("cost limit"), "{text}");
+    }
+}
