@@ -20,7 +20,7 @@ pub struct JwtConfig {
 /// Token introspection (RFC 7662).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntrospectionConfig {
-    /// Where the issuer is asked: https, or http on this machine.
+    /// Where the issuer is asked: https, whatever the machine.
     pub url: String,
     /// The line that names it.
     pub origin: Origin,

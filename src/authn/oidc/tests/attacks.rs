@@ -13,7 +13,11 @@ const HEADER: &str = r#"{"alg": "ES256"}"#;
 
 /// Signs header and payload with the issuer's key as they are written, whatever they say.
 fn sign(header: &str, payload: &str) -> String {
-    let pem = pem::parse(key().to_pem().expose_secret()).unwrap();
+    sign_by(key(), header, payload)
+}
+
+fn sign_by(key: &SigningKey, header: &str, payload: &str) -> String {
+    let pem = pem::parse(key.to_pem().expose_secret()).unwrap();
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pem.contents()).unwrap();
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
     let signature = pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
@@ -87,18 +91,16 @@ fn an_hmac_by_the_public_key_is_refused_however_the_key_is_written() {
 fn a_key_that_the_token_brings_or_names_verifies_nothing() {
     let stranger = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
     let jwk = Value::from(stranger.jwk().unwrap());
-    for header in [
+    for mut header in [
         json!({"jwk": jwk}),
         json!({"jwk": jwk, "kid": key().key_id()}),
         json!({"x5c": [URL_SAFE_NO_PAD.encode(stranger.verifying_key().pkix())]}),
         json!({"jku": "https://evil.example/keys", "x5u": "https://evil.example/x5u"}),
     ] {
-        let members = header.as_object().unwrap();
-        let token = stranger.sign(members, &claims(json!({}))).unwrap();
-        refused(&token, "failed to verify signature");
-        let mut header = header;
         header["alg"] = "ES256".into();
-        accepted(&sign(&header.to_string(), &good()));
+        let header = header.to_string();
+        refused(&sign_by(&stranger, &header, &good()), "failed to verify signature");
+        accepted(&sign(&header, &good()));
     }
 }
 
