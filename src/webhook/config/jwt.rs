@@ -30,7 +30,8 @@ pub struct IntrospectionConfig {
     pub client_id: String,
     /// The client's secret.
     pub client_secret_file: NamedPath,
-    /// What `iss` must say where the issuer says it; none: nothing.
+    /// What `iss` of an answer must be. JWTs are sent there only where they name it; none: `iss` is not
+    /// looked at, and no JWT is sent.
     pub issuer: Option<String>,
     /// Audiences of which one must be the token's; none: those of the API server. `*` means that `aud`
     /// is not looked at, which is right only where the endpoint itself refuses the tokens of others.
