@@ -20,6 +20,7 @@
 //! Absent on purpose: web pages, cookies, and choosing among several users behind one proof.
 
 mod answer;
+mod books;
 pub(super) mod desk;
 mod door;
 mod proof;
