@@ -48,7 +48,7 @@ pub enum DirectorySecurity {
         /// The authorities that may vouch for the servers, PEM.
         ca_file: NamedPath,
         /// A client certificate and its key, PEM.
-        client: Option<(NamedPath, NamedPath)>,
+        client: Option<Box<(NamedPath, NamedPath)>>,
     },
     /// None; the file names the danger.
     PlainText,
@@ -58,7 +58,7 @@ impl DirectoryConfig {
     /// The files that it names.
     pub(in crate::webhook) fn files(&self) -> impl Iterator<Item = &NamedPath> {
         let (ca, client) = match &self.security {
-            DirectorySecurity::Tls { ca_file, client } => (Some(ca_file), client.as_ref()),
+            DirectorySecurity::Tls { ca_file, client } => (Some(ca_file), client.as_deref()),
             DirectorySecurity::PlainText => (None, None),
         };
         let client = client.into_iter().flat_map(|(certificate, key)| [certificate, key]);
@@ -177,7 +177,7 @@ fn security(ldap: &Object<'_>, servers: &[String], base: &Path) -> Option<Direct
     };
     let client = match (certificate, key) {
         (None, None) => Some(None),
-        (Some(certificate), Some(key)) => certificate.zip(key).map(Some),
+        (Some(certificate), Some(key)) => certificate.zip(key).map(Box::new).map(Some),
         _ => {
             ldap.note("`clientCertificateFile` and `clientKeyFile` belong together; name both");
             None
@@ -222,7 +222,7 @@ fn users(field: Field<'_>) -> Option<Users> {
     let read = match (object.get("dn"), object.get("baseDN")) {
         (Some(dn), None) => {
             let filter = object.get("filter").map_or_else(
-                || Some("(objectClass=*)".parse::<Filter>().ok()?),
+                || "(objectClass=*)".parse::<Filter>().ok(),
                 |field| parsed(&field),
             );
             let dn = parsed::<DnTemplate>(&dn);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::door_state::DoorState;
 use super::material::{Material, with_causes};
 use super::organisation::Organisation;
-use crate::authn::basic::{FileAuthenticator, PasswordChain, PasswordFile};
+use crate::authn::basic::{FileAuthenticator, PasswordFile};
 use crate::authn::chain::{Member, TokenChain, Trust};
 use crate::authn::issued::{IssuedTokens, Issuer};
 use crate::authn::ldap::LdapUsers;
@@ -212,7 +212,7 @@ impl Opener<'_> {
                 }
                 let pool = Arc::clone(&self.state.pool);
                 let passwords = Arc::new(FileAuthenticator::new(passwords, pool));
-                let chain = self.ways.passwords.take().unwrap_or_else(PasswordChain::default);
+                let chain = self.ways.passwords.take().unwrap_or_default();
                 self.ways.passwords = Some(chain.with(Arc::<FileAuthenticator>::clone(&passwords)));
                 let name = GroupLookup::name(&*passwords).to_owned();
                 self.name(&name, &file.origin);

@@ -28,10 +28,12 @@ impl DoorState {
             return Ok(serving.clone());
         }
         let GuessConfig { per_user, per_source, longest_wait } = &config.guesses;
-        let mut throttle = ThrottleConfig::default();
-        throttle.pair_failures = *per_user;
-        throttle.source_failures = *per_source;
-        throttle.longest_lock = u32::try_from(longest_wait.as_secs()).unwrap_or(u32::MAX);
+        let throttle = ThrottleConfig {
+            pair_failures: *per_user,
+            source_failures: *per_source,
+            longest_lock: u32::try_from(longest_wait.as_secs()).unwrap_or(u32::MAX),
+            ..ThrottleConfig::default()
+        };
         let throttle = Throttle::new(throttle).map_err(|error| error.to_string())?;
         let pool = serving.map(|serving| Arc::clone(&serving.pool));
         Ok(Self {

@@ -168,7 +168,7 @@ fn options(config: &DirectoryConfig) -> PoolOptions {
         DirectorySecurity::PlainText => options.encryption = Encryption::PlainText,
         DirectorySecurity::Tls { ca_file, client } => {
             options.ca_file = Some(ca_file.path.clone());
-            options.client_certificate = client.as_ref().map(|(certificate, key)| {
+            options.client_certificate = client.as_deref().map(|(certificate, key)| {
                 let (certificate_file, key_file) = (certificate.path.clone(), key.path.clone());
                 ClientCertificate { certificate_file, key_file }
             });

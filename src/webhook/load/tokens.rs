@@ -280,7 +280,7 @@ impl Loader<'_> {
 
     fn oidc(&mut self, config: &JwtConfig) {
         let Some(issuers) = self.organisation.issuers(config) else { return };
-        for started in issuers.iter().cloned() {
+        for started in issuers {
             // What one set of rules refuses another could let in (S-ACONF-3 within a file).
             if !self.issuers.insert(started.issuer().to_owned()) {
                 let message = format!(

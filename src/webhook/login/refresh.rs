@@ -46,7 +46,7 @@ impl Door {
     fn of_token(&self, token: &str, now: UnixSeconds) -> Result<Carried, Box<Ended>> {
         let desk = self.tokens.as_ref().ok_or_else(|| no("no tokens are handed out here"))?;
         let attempt = Attempt { token, audiences: &[], now };
-        let verified = desk.verifier.verify_session(attempt).map_err(|error| no(error))?;
+        let verified = desk.verifier.verify_session(attempt).map_err(no)?;
         let Some((authenticated, Some(session))) = verified else {
             return Err(no("it is no token of a login"));
         };
@@ -75,7 +75,7 @@ impl Door {
             Some(Err(error)) => return Err(no(error)),
         };
         let leaf = chain.first().map(AsRef::as_ref).unwrap_or_default();
-        let leaf = Certificate::from_der(leaf).map_err(|error| no(error))?;
+        let leaf = Certificate::from_der(leaf).map_err(no)?;
         let fingerprint = leaf.fingerprint();
         let begun = leaf.not_before().saturating_add(BACKDATE);
         let record = self

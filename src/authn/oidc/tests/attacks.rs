@@ -67,7 +67,7 @@ fn a_token_without_algorithm_is_refused_with_a_signature_and_without() {
 fn an_hmac_by_the_public_key_is_refused_however_the_key_is_written() {
     let der = key().verifying_key().pkix().to_vec();
     let text = pem::encode(&pem::Pem::new("PUBLIC KEY", der.clone()));
-    let jwk = Value::from(key().jwk().unwrap()).to_string();
+    let jwk = key().jwk().unwrap().to_string();
     let secrets = [der, text.trim_end().as_bytes().to_vec(), text.into_bytes(), jwk.into_bytes()];
     for secret in secrets {
         for (name, by) in [("HS256", hmac::HMAC_SHA256), ("HS512", hmac::HMAC_SHA512)] {
@@ -90,7 +90,7 @@ fn an_hmac_by_the_public_key_is_refused_however_the_key_is_written() {
 #[test]
 fn a_key_that_the_token_brings_or_names_verifies_nothing() {
     let stranger = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
-    let jwk = Value::from(stranger.jwk().unwrap());
+    let jwk = stranger.jwk().unwrap();
     for mut header in [
         json!({"jwk": jwk}),
         json!({"jwk": jwk, "kid": key().key_id()}),
