@@ -32,7 +32,7 @@ directories:
     caFile: ldap-ca.crt
     bindDN: {SERVICE_DN}
     bindPasswordFile: ldap-password
-    users: {{baseDN: 'ou=people,dc=example,dc=org', filter: '(uid={{name}})'}}
+    users: {{baseDN: 'ou=people,dc=example,dc=org', filter: '(uid={{username}})'}}
     attributes: {{username: uid}}
     groups: {{baseDN: 'ou=groups,dc=example,dc=org', filter: '(objectClass=groupOfNames)', remember: 0s}}
 ",

@@ -111,7 +111,9 @@ impl LdapUsers {
         tokio::time::timeout(budget, logging_in).await.map_err(|_| LdapError::OutOfTime(budget))?
     }
 
-    /// The groups of a user now; `None` if there is no such user, or the account may not log in.
+    /// The groups of a user now; `None` if there is no such user, or the account may not log in. A
+    /// user whose name the directory only takes for the same (`JANE` for `jane`) is none: to whoever
+    /// proved the name they may be two people.
     ///
     /// # Errors
     /// When several entries match, or the directory gives no answer.
@@ -129,6 +131,10 @@ impl LdapUsers {
             let Some(entry) = self.find_one(&*self.directory, search, name).await? else {
                 return Ok(None);
             };
+            if !self.is_called(&entry, name) {
+                tracing::info!(user = user.name, "the directory has the name in another spelling");
+                return Ok(None);
+            }
             match self.config.accounts.judge(&entry, now) {
                 State::Open { .. } => {}
                 State::Refused(why) | State::PerhapsLocked(why) => {
@@ -287,6 +293,13 @@ impl LdapUsers {
             return Err(LdapError::NoDn { name: name.to_owned() });
         }
         Ok(entry)
+    }
+
+    /// Whether an entry that was found by its user name has it byte for byte. A filter of one's own
+    /// finds by other names.
+    fn is_called(&self, entry: &Entry, name: &str) -> bool {
+        let names = entry.values(self.config.attributes.username.as_str());
+        self.config.lookup.is_some() || names.iter().any(|one| one.as_slice() == name.as_bytes())
     }
 
     /// The search for a user by what is left of the user name without its prefix.

@@ -32,3 +32,6 @@ mod wire;
 pub(super) use desk::{CertificateDesk, TokenDesk};
 pub(super) use door::{Door, Lookup, OIDC, Ways};
 pub(super) use router::logins;
+
+#[cfg(test)]
+mod tests;
