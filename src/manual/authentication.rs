@@ -50,6 +50,9 @@
 //! /login/refresh` with that credential another one, for as long as the session lasts. A renewal looks
 //! the user up again: who was disabled gets nothing, and the groups are those of now. A method for which
 //! nobody can be asked, such as `oidc` without `groups`, is not renewed: people log in again.
+//! A token that was asked for some of the `audiences` alone is renewed for these alone, and never by a
+//! certificate, which is good everywhere. A certificate of a login is renewed, too; as a proof of
+//! `clientCertificate` it is nobody's, so that no session begins the next one.
 //!
 //! Tokens of this listener are known to `POST /authenticate` without another word. Certificates are for
 //! the API server's `--client-ca-file`: add `users-ca.crt` to its bundle. The key of a certificate is made
@@ -79,7 +82,7 @@
 //!     caFile: ldap-ca.crt
 //!     bindDN: cn=portcullis,ou=services,dc=example,dc=org
 //!     bindPasswordFile: ldap-password
-//!     users: {baseDN: 'ou=people,dc=example,dc=org', filter: '(&(objectClass=person)(uid={name}))'}
+//!     users: {baseDN: 'ou=people,dc=example,dc=org', filter: '(&(objectClass=person)(uid={username}))'}
 //!     attributes: {username: uid, uid: entryUUID}
 //!     groups:
 //!       baseDN: ou=groups,dc=example,dc=org
@@ -93,7 +96,7 @@
 //! | Active Directory | `attributes: {username: sAMAccountName, uid: objectGUID, uidForm: objectGUID}`, `filter: (objectClass=group)`, `nested: Detect` |
 //! | posix groups | `memberUid: {group: memberUid, user: uid}` |
 //! | `memberOf` instead of a search | `memberOf: memberOf` |
-//! | no service account | `users: {dn: 'uid={name},ou=people,dc=example,dc=org'}` |
+//! | no service account | `users: {dn: 'uid={username},ou=people,dc=example,dc=org'}` |
 //! | no TLS (do not) | `plainText: EverybodyOnTheWayReadsPasswords` |
 //!
 //! Servers are tried in order; one that fails is left alone for a while that grows. While none answers,

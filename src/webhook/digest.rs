@@ -120,18 +120,21 @@ impl<'a> Masked<'a> {
         names: impl IntoIterator<Item = &'a str>,
     ) -> Self {
         let mut hidden = Vec::new();
-        if !mask.is_none()
-            && let Some(user) = user
-        {
-            let User { name, uid, groups, extra } = user;
-            hide(&mut hidden, name);
-            hide(&mut hidden, uid);
-            groups.iter().chain(extra.values().flatten()).for_each(|name| hide(&mut hidden, name));
-        }
         if mask == Mask::UsersAndNames {
             names.into_iter().for_each(|name| hide(&mut hidden, name));
         }
-        Self { key, mask, hidden }
+        Self { key, mask, hidden }.hiding(user)
+    }
+
+    /// The same with one more user: the one in the groups of now, which reasons name.
+    pub(super) fn hiding(mut self, user: Option<&'a User>) -> Self {
+        if !self.mask.is_none()
+            && let Some(User { name, uid, groups, extra }) = user
+        {
+            let texts = [name, uid].into_iter().chain(groups).chain(extra.values().flatten());
+            texts.for_each(|text| hide(&mut self.hidden, text));
+        }
+        self
     }
 
     /// The name, uid or group of a user.

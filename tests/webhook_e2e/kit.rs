@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -76,6 +77,19 @@ impl Home {
         self.write("server.yaml", &format!("{SERVER}{log}{more}"));
     }
 
+    /// Everything that is in it.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -103,7 +117,13 @@ impl Home {
     }
 
     pub(super) fn start(&self) -> Running {
-        let process = serve(&self.path("server.yaml"));
+        self.start_by(Command::new(env!("CARGO_BIN_EXE_portcullis")))
+    }
+
+    /// The same in a surrounding of its own.
+    pub(super) fn start_by(&self, mut command: Command) -> Running {
+        command.args(["serve", "--config"]).arg(self.path("server.yaml"));
+        let process = Process::spawn(command);
         let (reviews, operations) = process.addresses();
         Running { process, home: self.clone(), reviews, operations, tls: self.tls() }
     }

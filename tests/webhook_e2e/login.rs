@@ -6,7 +6,9 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use portcullis::crypto::authority::{Authority as CertificateAuthority, AuthorityOptions};
+use portcullis::crypto::authority::{
+    Authority as CertificateAuthority, AuthorityOptions, CertificateUsages, Leaf, SerialNumber,
+};
 use portcullis::crypto::private_key::{KeyAlgorithm, PrivateKey};
 use portcullis::crypto::request::SigningRequest;
 use portcullis::crypto::subject::Subject;
@@ -43,7 +45,7 @@ login:
     )
 }
 
-const PASSWORDS: &str = "  - passwordFile: {file: users.htpasswd}";
+pub(super) const PASSWORDS: &str = "  - passwordFile: {file: users.htpasswd}";
 
 /// A home whose server lets people in.
 pub(super) struct Door {
@@ -52,6 +54,11 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn new(methods: &str) -> Self {
+        Self::with(methods, "")
+    }
+
+    /// The same with `more` in the configuration.
+    pub(super) fn with(methods: &str, more: &str) -> Self {
         let home = Home::new("");
         let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
         home.write("token.key", key.to_pem().expose_secret());
@@ -69,7 +76,7 @@ impl Door {
         home.write("users-ca.crt", &users.certificate_pem());
         let header = r#"{"apiVersion":"portcullis.dev/v1alpha1","kind":"RevocationList"}"#;
         home.write("revoked.ndjson", &format!("{header}\n"));
-        home.configure(&door(methods));
+        home.configure(&format!("{}{more}", door(methods)));
         Self { home }
     }
 
@@ -97,7 +104,10 @@ impl Door {
     }
 
     pub(super) fn start(&self) -> OpenDoor {
-        let running = self.home.start();
+        Self::open(self.home.start())
+    }
+
+    pub(super) fn open(running: Running) -> OpenDoor {
         let address = running.process.until("where people log in", || {
             let said = running.process.stderr();
             let mut lines = said.lines().filter_map(|line| serde_json::from_str(line).ok());
@@ -118,13 +128,36 @@ pub(super) struct Seen {
     pub(super) status: u16,
     pub(super) headers: String,
     pub(super) body: Value,
+    /// What it said on standard error.
+    pub(super) said: String,
+}
+
+impl Seen {
+    /// The headers in lower case.
+    pub(super) fn lower(&self) -> String {
+        self.headers.to_ascii_lowercase()
+    }
+
+    #[track_caller]
+    pub(super) fn token(&self) -> &str {
+        self.body["status"]["token"].as_str().unwrap_or_else(|| panic!("{}", self.body))
+    }
+
+    pub(super) fn groups(&self) -> &Value {
+        &self.body["status"]["user"]["groups"]
+    }
 }
 
 impl OpenDoor {
     /// Asks as people do: with curl.
     pub(super) fn curl(&self, path: &str, args: &[&str]) -> Seen {
-        let (host, port) = ("localhost", self.address.port());
-        let output = Command::new("curl")
+        self.curl_by(Command::new("curl"), "localhost", path, args)
+    }
+
+    /// The same in a surrounding of its own, at another name of the host.
+    pub(super) fn curl_by(&self, mut curl: Command, host: &str, path: &str, args: &[&str]) -> Seen {
+        let port = self.address.port();
+        let output = curl
             .args(["--silent", "--show-error", "--include", "--http1.1", "--max-time", "20"])
             .args(["--cacert".into(), self.running.home.path("ca.crt")])
             .args(["--resolve".to_owned(), format!("{host}:{port}:127.0.0.1")])
@@ -140,7 +173,8 @@ impl OpenDoor {
         let (headers, body) = text[last..].split_once("\r\n\r\n").unwrap();
         let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
         let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
-        Seen { status, headers: headers.to_ascii_lowercase(), body }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Seen { status, headers: headers.to_owned(), body, said }
     }
 
     /// Whose token the API server would be told it is.
@@ -151,7 +185,7 @@ impl OpenDoor {
 }
 
 /// A login for a certificate, and the file of its key.
-fn certificate_wish(home: &Home, asked: &str) -> (String, PathBuf) {
+pub(super) fn certificate_wish(home: &Home, asked: &str) -> (String, PathBuf) {
     let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
     let subject = Subject {
         common_name: asked.to_owned(),
@@ -167,18 +201,18 @@ fn certificate_wish(home: &Home, asked: &str) -> (String, PathBuf) {
     (wish.to_string(), home.path(&format!("{asked}.key")))
 }
 
-fn decoded(body: &Value, field: &str) -> String {
+pub(super) fn decoded(body: &Value, field: &str) -> String {
     String::from_utf8(STANDARD.decode(body["status"][field].as_str().unwrap()).unwrap()).unwrap()
 }
 
-const BEARER: &str = "Authorization: Bearer ";
+pub(super) const BEARER: &str = "Authorization: Bearer ";
 
 #[tokio::test]
 async fn a_password_is_worth_a_token_that_the_api_server_is_told_whose_it_is() {
     let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &["dev", "ops"]).start();
     let seen = door.curl("/login", &["-u", "jane:correct horse", "-X", "POST"]);
     assert_eq!(seen.status, 200, "{}", seen.body);
-    assert!(seen.headers.contains("cache-control: no-store"), "{}", seen.headers);
+    assert!(seen.lower().contains("cache-control: no-store"), "{}", seen.headers);
     assert_eq!(seen.body["status"]["user"]["groups"], json!(["dev", "ops"]));
     let token = seen.body["status"]["token"].as_str().unwrap();
     let status = door.review(token).await;
@@ -208,8 +242,8 @@ async fn every_refusal_looks_the_same_and_tells_the_log_why() {
         assert_eq!(seen.status, 401);
         assert_eq!(seen.body, wrong.body);
         assert_eq!(seen.body["message"], "Unauthorized");
-        assert!(seen.headers.contains("www-authenticate: basic realm=\"portcullis\""));
-        assert!(!seen.headers.contains("negotiate"));
+        assert!(seen.lower().contains("www-authenticate: basic realm=\"portcullis\""));
+        assert!(!seen.lower().contains("negotiate"));
     }
     let said = door.running.process.stderr();
     assert!(said.contains("\"outcome\":\"unauthorized\""), "{said}");
@@ -229,7 +263,7 @@ async fn whoever_guesses_has_to_wait_and_is_told_how_long() {
     assert_eq!(seen[0].status, 401);
     let last = seen.last().unwrap();
     assert_eq!(last.status, 429, "{}", last.body);
-    assert!(last.headers.contains("retry-after: "), "{}", last.headers);
+    assert!(last.lower().contains("retry-after: "), "{}", last.headers);
 }
 
 #[tokio::test]
@@ -353,4 +387,161 @@ async fn what_can_be_had_is_told_to_everybody() {
     );
     // Reviews are not answered at this door, nor logins at the other.
     assert_eq!(door.curl("/authenticate", &["-X", "POST"]).status, 403);
+}
+
+/// A token for these audiences, by a password; and the header that shows it.
+fn token_for(open: &OpenDoor, audiences: &[&str]) -> (u16, String) {
+    let wish = json!({
+        "apiVersion": "login.portcullis.dev/v1alpha1", "kind": "LoginRequest",
+        "spec": {"audiences": audiences},
+    });
+    let seen = open.curl("/login", &["-u", "jane:correct horse", "-d", &wish.to_string()]);
+    (seen.status, format!("{BEARER}{}", seen.body["status"]["token"].as_str().unwrap_or_default()))
+}
+
+fn audiences_of(token: &str) -> Value {
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice::<Value>(&claims).unwrap()["aud"].clone()
+}
+
+#[tokio::test]
+async fn a_token_for_one_audience_is_worth_no_other_and_no_certificate() {
+    let (api, vault) = ("https://api.example.org", "https://vault.example.org");
+    let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &["dev"]);
+    let config = door.home.read("server.yaml");
+    let two = config.replace(
+        "    audiences: [https://api",
+        "    audiences: [https://vault.example.org, https://api",
+    );
+    door.home.write("server.yaml", &two);
+    let open = door.start();
+    let (wish, _) = certificate_wish(&open.running.home, "admin");
+    let (status, narrow) = token_for(&open, &[vault]);
+    assert_eq!(status, 200);
+    // Whoever sees it there could show it here.
+    let seen = open.curl("/login/refresh", &["-H", &narrow, "-d", &wish]);
+    assert_eq!(seen.status, 403, "{}", seen.body);
+    assert!(seen.body["status"]["certificate"].is_null(), "{}", seen.body);
+    let wider = wish_for(&[api]);
+    let seen = open.curl("/login/refresh", &["-H", &narrow, "-d", &wider]);
+    assert_eq!(seen.status, 403, "{}", seen.body);
+    let seen = open.curl("/login/refresh", &["-H", &narrow, "-X", "POST"]);
+    assert_eq!((seen.status, audiences_of(seen.token())), (200, json!([vault])), "{}", seen.body);
+    // The twin: a token for all is worth both.
+    let (_, all) = token_for(&open, &[]);
+    let seen = open.curl("/login/refresh", &["-H", &all, "-d", &wish]);
+    assert_eq!(seen.status, 200, "{}", seen.body);
+    let seen = open.curl("/login/refresh", &["-H", &all, "-d", &wider]);
+    assert_eq!((seen.status, audiences_of(seen.token())), (200, json!([api])), "{}", seen.body);
+    // Nobody gets a token for whom there are none.
+    assert_eq!(token_for(&open, &["https://elsewhere.example.org"]).0, 403);
+}
+
+fn wish_for(audiences: &[&str]) -> String {
+    let wish = json!({
+        "apiVersion": "login.portcullis.dev/v1alpha1", "kind": "LoginRequest",
+        "spec": {"audiences": audiences},
+    });
+    wish.to_string()
+}
+
+/// A certificate of the authority of logins that no login was rewarded with.
+fn other_certificate(home: &Home) {
+    let key = PrivateKey::from_pem(home.read("users-ca.key").as_bytes(), None).unwrap();
+    let authority = CertificateAuthority::from_pem(home.read("users-ca.crt").as_bytes(), key);
+    let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+    let subject = Subject { common_name: "kim".to_owned(), organizations: Vec::new(), uid: None };
+    let request = SigningRequest::create(&key, &subject).unwrap();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
+    let leaf = Leaf {
+        request: &request,
+        usages: CertificateUsages::client(),
+        not_before: now - 300,
+        not_after: now + 600,
+        serial: SerialNumber::random().unwrap(),
+    };
+    home.write("kim.crt", &authority.unwrap().issue_for(&leaf, &subject).unwrap().pem());
+    home.write("kim.key", key.to_pem().expose_secret());
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_login_begins_no_other_session_and_another_of_its_authority_does() {
+    let methods = format!("{PASSWORDS}\n  - clientCertificate: {{caFile: users-ca.crt}}");
+    let open = Door::new(&methods).with_user("jane", "correct horse", &["dev"]).start();
+    let home = &open.running.home;
+    other_certificate(home);
+    let shown = |name: &str| {
+        let path = |end: &str| home.path(&format!("{name}.{end}")).display().to_string();
+        ["--cert".to_owned(), path("crt"), "--key".to_owned(), path("key")]
+    };
+    let post = |path: &str, name: &str, more: &[&str]| {
+        let shown = shown(name);
+        let shown: Vec<&str> =
+            shown.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        open.curl(path, &shown)
+    };
+    // Before there are any books, too.
+    let seen = post("/login", "kim", &["-X", "POST"]);
+    assert_eq!(seen.status, 200, "{}\n{}", seen.body, open.running.process.stderr());
+    assert_eq!(seen.body["status"]["user"]["username"], "kim");
+    assert_eq!(post("/login/refresh", "kim", &["-X", "POST"]).status, 401);
+
+    let (wish, _) = certificate_wish(home, "jane");
+    let seen = open.curl("/login", &["-u", "jane:correct horse", "-d", &wish]);
+    assert_eq!(seen.status, 200, "{}", seen.body);
+    home.write("jane.crt", &decoded(&seen.body, "certificate"));
+    let until = seen.body["status"]["refreshableUntil"].as_str().unwrap().to_owned();
+    let seen = post("/login", "jane", &["-X", "POST"]);
+    assert_eq!(seen.status, 401, "{}", seen.body);
+    assert_eq!(seen.body["message"], "Unauthorized");
+    assert!(open.running.process.stderr().contains("the certificate was handed out here"));
+    // It is renewed, as a token or a certificate, and for no longer than before.
+    let seen = post("/login/refresh", "jane", &["-X", "POST"]);
+    assert_eq!(seen.status, 200, "{}", seen.body);
+    assert_eq!(seen.body["status"]["refreshableUntil"], until.as_str());
+    assert_eq!(post("/login", "kim", &["-X", "POST"]).status, 200);
+}
+
+#[test]
+fn a_directory_that_is_called_as_another_method_stops_the_start() {
+    const DIRECTORY: &str = "
+directories:
+- name: x509
+  ldap:
+    servers: ['ldap://127.0.0.1:1']
+    plainText: EverybodyOnTheWayReadsPasswords
+    users: {dn: 'uid={username},ou=people,dc=example,dc=org'}
+    attributes: {username: uid}
+";
+    let both = "  - ldap: {directory: x509}\n  - clientCertificate: {caFile: users-ca.crt}";
+    let said = Door::with(both, DIRECTORY).home.cannot_start();
+    assert!(said.contains("two of the methods are called `x509`"), "{said}");
+    // The twin is called otherwise.
+    let other = DIRECTORY.replace("x509", "corp");
+    Door::with(&both.replace("x509", "corp"), &other).start();
+}
+
+#[tokio::test]
+async fn a_new_certificate_of_the_listener_is_noticed_without_a_word() {
+    let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &[]);
+    let config = door.home.read("server.yaml");
+    let (reviews, login) = config.split_once("login:").unwrap();
+    let login = login.replacen("tls.crt", "login.crt", 1).replacen("tls.key", "login.key", 1);
+    door.home.write("server.yaml", &format!("{reviews}login:{login}"));
+    let first = door.home.ca.issue("first");
+    door.home.write("login.crt", &first.certificate);
+    door.home.write("login.key", &first.key);
+    let open = door.start();
+    let second = door.home.ca.issue("second");
+    door.home.write("login.key", &second.key);
+    door.home.write("login.crt", &second.certificate);
+    let what = "portcullis_reloads_total{what=\"tls\",result=\"success\"} ";
+    let is_so = |text: &str| {
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(what));
+        lines.any(|count| count != "0")
+    };
+    open.running.until("the new certificate", "/metrics", is_so).await;
+    let seen = open.curl("/login", &["-v"]);
+    assert!(seen.said.contains("CN=second") || seen.said.contains("CN = second"), "{}", seen.said);
 }

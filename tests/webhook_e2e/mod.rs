@@ -10,12 +10,17 @@ mod closed_loop;
 mod decisions;
 mod dev;
 mod drain;
+#[cfg(all(feature = "kerberos", unix))]
+mod kerberos;
 mod kit;
+mod live_groups;
 mod login;
+mod organisation;
 mod process;
 mod reload;
 mod reviews;
 mod revocation;
+mod secrets;
 mod shadow;
 mod start;
 mod tls_files;

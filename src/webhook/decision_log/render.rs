@@ -55,7 +55,8 @@ impl Renderer {
         let request_id = texts.take();
         let user = texts.take_user(*groups);
         let request = Request { user: &user, attributes: texts.take_attributes(*is_resource) };
-        let masked = Masked::new(&self.key, self.mask, Some(&user), names(&request.attributes));
+        let masked = Masked::new(&self.key, self.mask, Some(&user), names(&request.attributes))
+            .hiding(asked_as.as_deref());
         let reason = masked.text(texts.take());
         let link = texts.take();
         let errors = texts.take_all(*errors, |error| masked.text(error));

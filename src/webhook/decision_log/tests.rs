@@ -346,6 +346,29 @@ fn a_masked_line_holds_no_clear_name_anywhere_and_its_twin_does() {
 }
 
 #[test]
+fn the_groups_of_now_are_masked_as_those_of_the_credential() {
+    use crate::authz::live_groups::{GroupFile, GroupResolver, LiveGroupsOptions};
+    let text =
+        POLICY.replace("kind: User, name: jane@example.com", "kind: Group, name: night-shift");
+    assert!(text.contains("night-shift"));
+    let ask = |mask| {
+        let file = GroupFile::new("groups", [("jane@example.com", ["night-shift"])]).unwrap();
+        let groups = GroupResolver::new(Arc::new(file), LiveGroupsOptions::default());
+        let inventory = parse("p", text.as_bytes(), &LoadOptions::default()).unwrap().inventory;
+        let config = Config::new([Mode::Rbac]).with_live_groups(groups);
+        let mut bench = running(LogOptions { mask, ..options() });
+        bench.snapshot = Arc::new(compile(&inventory, &config).unwrap());
+        bench.ask(&jane(), get_pod());
+        assert_eq!(bench.lines()[0]["decision"], "allow");
+        bench.sink.text()
+    };
+    assert!(ask(Mask::None).contains("night-shift"));
+    for mask in [Mask::Users, Mask::UsersAndNames] {
+        assert!(!ask(mask).contains("night-shift"), "{}", ask(mask));
+    }
+}
+
+#[test]
 fn masked_names_can_be_correlated_over_lines_of_one_key() {
     let bench = running(LogOptions { mask: Mask::Users, ..options() });
     bench.ask(&jane(), get_pod());

@@ -215,6 +215,11 @@ fn issuers_of(
         let message = "`anonymous` is for the API server itself; nothing is anonymous here";
         warnings.push(Problem::new(named.origin.clone(), &named.field, message));
     }
+    if file.jwt.iter().any(|entry| !entry.issuer.egress_selector_type.is_empty()) {
+        let message =
+            "`egressSelectorType` is for the API server itself; issuers are asked directly";
+        warnings.push(Problem::new(named.origin.clone(), &named.field, message));
+    }
     let known = serving.and_then(|all| {
         let is_same = |it: &&LoadedIssuers| it.config == *config && it.file == file;
         all.issuers.iter().find(is_same)

@@ -361,6 +361,23 @@ fn an_issuer_has_one_set_of_rules() {
 }
 
 #[test]
+fn what_only_an_api_server_does_is_told_of() {
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    let home = with("- oidc: {configurationFile: a.yaml}\n");
+    let told = |text: String| {
+        home.write("a.yaml", &text);
+        let loaded = load(&home.path("server.yaml")).unwrap();
+        let of = |warning: &&Problem| warning.message.contains("for the API server itself");
+        loaded.warnings.iter().filter(of).count()
+    };
+    let plain = issuer_file("https://127.0.0.1:1/a");
+    assert_eq!(told(plain.clone()), 0);
+    assert_eq!(told(plain.replace("{url:", "{egressSelectorType: cluster, url:")), 1);
+    assert_eq!(told(format!("{plain}anonymous: {{enabled: true}}\n")), 1);
+}
+
+#[test]
 fn an_issuer_whose_tokens_are_known_by_other_rules_is_refused() {
     let runtime = runtime();
     let _entered = runtime.enter();

@@ -42,3 +42,32 @@ impl Door {
         done.map_err(|error| (Ending::Failed, error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use super::super::door::Ways;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_turn_lasts_as_long_as_its_work_and_not_as_its_client() {
+        let door = Door::new(Ways::default(), HashMap::new(), None, None, 60);
+        let all = door.turns.available_permits();
+        let (done, working) = std::sync::mpsc::channel::<()>();
+        let client = door.at_the_books(move || working.recv());
+        // The client hangs up.
+        assert!(tokio::time::timeout(Duration::from_millis(50), client).await.is_err());
+        assert_eq!(door.turns.available_permits(), all - 1);
+        let others: Vec<_> =
+            (1..all).map(|_| Arc::clone(&door.turns).try_acquire_owned().unwrap()).collect();
+        assert!(matches!(door.at_the_books(|| ()).await, Err((Ending::Unavailable, _))));
+        drop(others);
+        done.send(()).unwrap();
+        while door.turns.available_permits() < all {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(door.at_the_books(|| ()).await.is_ok());
+    }
+}

@@ -253,7 +253,14 @@ impl Shadow {
         let difference = said.map_or(ShadowDifference::Failed, |said| difference(live, said));
         if difference != ShadowDifference::Same {
             let at = SystemTime::now();
-            self.remember(candidate, &Met { difference, request, live, candidate: said, at });
+            // Of both policies it is the same one.
+            let asked_as = match self.options.mask {
+                Mask::None => None,
+                _ => candidate.snapshot.chain().asker(request.user).ok(),
+            };
+            let asked_as = asked_as.as_deref();
+            let met = Met { difference, request, asked_as, live, candidate: said, at };
+            self.remember(candidate, &met);
         }
         difference
     }

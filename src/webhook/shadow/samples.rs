@@ -11,7 +11,7 @@ use super::super::digest::{DigestKey, Masked};
 use super::super::metrics::ShadowDifference;
 use super::{Answer, word};
 use crate::api::decision_line::Mask;
-use crate::model::{Attributes, Request};
+use crate::model::{Attributes, Request, User};
 
 /// Longer names are cut; Kubernetes allows 253 bytes.
 const LONGEST_NAME: usize = 253;
@@ -86,6 +86,8 @@ fn as_word<S: Serializer>(difference: &ShadowDifference, serializer: S) -> Resul
 pub(super) struct Met<'a> {
     pub(super) difference: ShadowDifference,
     pub(super) request: &'a Request<'a>,
+    /// The user in the groups of now.
+    pub(super) asked_as: Option<&'a User>,
     pub(super) live: Answer<'a>,
     pub(super) candidate: Option<Answer<'a>>,
     pub(super) at: SystemTime,
@@ -134,7 +136,8 @@ impl Met<'_> {
     /// Written out, masked and cut to size.
     pub(super) fn sample(&self, key: &DigestKey, mask: Mask) -> Sample {
         let Self { request, .. } = self;
-        let masked = Masked::new(key, mask, Some(request.user), names(&request.attributes));
+        let masked = Masked::new(key, mask, Some(request.user), names(&request.attributes))
+            .hiding(self.asked_as);
         let text = |text: &str| cut(masked.text(text), LONGEST_NAME);
         let listed = request.user.groups.iter().take(MOST_LISTED);
         let seen = written(self.at);
