@@ -35,7 +35,10 @@ async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> std::io::Result<Option<Ve
     let [0x30, length] = begin else { return Ok(None) };
     let mut length = usize::from(length);
     // Active Directory writes every length with four bytes.
-    if let Some(more @ 1..=4) = length.checked_sub(0x80) {
+    if let Some(more) = length.checked_sub(0x80) {
+        if !(1..=4).contains(&more) {
+            return Ok(None);
+        }
         length = 0;
         for _ in 0..more {
             length = length << 8 | usize::from(stream.read_u8().await?);
