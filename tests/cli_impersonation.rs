@@ -110,12 +110,12 @@ fn the_classic_permission_counts_with_the_gate_on_and_off_and_a_constrained_one_
 #[test]
 fn an_agent_acts_as_its_own_node_alone() {
     let agent = "can-i list pods -A --by system:serviceaccount:kube-system:agent -o json --by-user-extra \
-                 authentication.kubernetes.io/node-name=n1 --as";
-    let own = json(&run(agent, &["system:node:n1"]));
+                 authentication.kubernetes.io/node-name=n1";
+    let own = json(&run(agent, &["--as", "system:node:n1"]));
     assert_eq!(own["impersonation"]["mode"], "associated-node");
     let groups = serde_json::json!(["system:nodes", "system:authenticated"]);
     assert_eq!(own["impersonation"]["user"]["groups"], groups);
-    let other = json(&run(agent, &["system:node:n2"]));
+    let other = json(&run(agent, &["--as", "system:node:n2"]));
     assert_eq!(other["impersonation"]["allowed"], false);
 }
 

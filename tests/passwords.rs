@@ -69,10 +69,11 @@ fn what_htpasswd_writes_with_a_good_hash_is_read_and_its_others_are_refused() {
         assert!(run("htpasswd", &["-i", flag, "users", "old"], folder).unwrap().0);
         let refused = PasswordFile::from_hashed("users", &read(folder), ReservedNames::Refuse);
         let refused = refused.unwrap_err().to_string();
-        assert!(
-            refused.starts_with("users:6: the hash of `old`: ") && refused.contains(what),
-            "{refused}"
-        );
+        let is_told =
+            refused.starts_with("users:6: the hash of `old`: ") && refused.contains(what);
+        // A plain password with a colon in it looks like two fields.
+        let is_split = flag == "-p" && refused.starts_with("users:6: something follows the hash");
+        assert!(is_told || is_split, "{refused}");
     }
 }
 

@@ -78,6 +78,9 @@ pub enum IssueRefusal {
              kubernetes.io/kube-apiserver-client-kubelet and kubernetes.io/kubelet-serving"
     )]
     Nobody(String),
+    /// The signer of logins, for which nobody asks by a request.
+    #[error("signer `{LOGIN_SIGNER}` signs for those who log in; name another signer")]
+    OfLogins,
     /// No rules of Kubernetes hold for it, so a policy must.
     #[error(
         "signer `{0}` has no rules in Kubernetes; a signing policy with a rule for it is needed"
@@ -139,6 +142,10 @@ impl IssuingRules<'_> {
         let requested = Requested::from(*request);
         if signer.is_nobody() {
             return Err(IssueRefusal::Nobody(signer.to_string()));
+        }
+        // Who has a certificate of it in the books has logged in.
+        if signer.as_str() == LOGIN_SIGNER {
+            return Err(IssueRefusal::OfLogins);
         }
         signer.check(&requested, usages)?;
         let Some(policy) = self.policy else {
@@ -269,5 +276,35 @@ fn decision(granted: &Granted, approved_by: &str) -> String {
     match approved_by {
         "" => rule,
         by => format!("approved by {by}; {rule}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::private_key::{KeyAlgorithm, PrivateKey};
+
+    #[test]
+    fn nobody_gets_into_the_books_of_logins_by_a_request_whatever_a_policy_says() {
+        let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let subject =
+            Subject { common_name: "jane".to_owned(), organizations: Vec::new(), uid: None };
+        let request = SigningRequest::create(&key, &subject).unwrap();
+        let said = |signer: &str| {
+            let signer: Signer = signer.parse().unwrap();
+            let order = Order {
+                request: &request,
+                usages: &[KeyUsage::ClientAuth],
+                signer: &signer,
+                seconds: None,
+                requester: None,
+                request_name: "password-file",
+                approved_by: "",
+                now: 0,
+            };
+            IssuingRules::default().check(&order)
+        };
+        assert_eq!(said(LOGIN_SIGNER), Err(IssueRefusal::OfLogins));
+        assert!(said("kubernetes.io/kube-apiserver-client").is_ok());
     }
 }

@@ -215,7 +215,7 @@ fn a_script_pipes_a_password_in() {
 
 /// Answers two questions at a terminal of its own, and prints what that showed.
 const AT_A_TERMINAL: &str = "
-import os, pty, sys
+import os, pty, sys, termios, time
 pid, terminal = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:])
@@ -229,6 +229,9 @@ while True:
         break
     shown += some
     while answers and answers[0][0] in shown:
+        # A person sees the question before they type: the echo is off by then.
+        while b'Password' in answers[0][0] and termios.tcgetattr(terminal)[3] & termios.ECHO:
+            time.sleep(0.01)
         os.write(terminal, answers.pop(0)[1])
 sys.stdout.write(shown.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
@@ -239,13 +242,11 @@ fn a_person_is_asked_at_the_terminal_without_an_echo_and_sees_no_token() {
     let server = LoginServer::start();
     let home = Home::with(&server);
     let flags = "--ca-file ca.crt --method basic";
-    let plain = home.command(None, &[]);
     let mut command = Command::new("python3");
     command.args(["-c", AT_A_TERMINAL, env!("CARGO_BIN_EXE_portcullis"), "login", "--server"]);
     command.arg(&server.url).args(flags.split(' ')).current_dir(home.folder.path());
     command.env_remove("KUBERNETES_EXEC_INFO").env("HOME", home.folder.path());
     command.env("XDG_CACHE_HOME", home.path("cache")).stdin(Stdio::null());
-    drop(plain);
     let Ok(output) = command.output() else {
         eprintln!("skipped: there is no python3");
         return;

@@ -486,6 +486,12 @@ async fn a_name_is_looked_up_without_a_password_by_its_exact_user_name() {
     assert_eq!(look_up("JANE").await, Ok(None));
     assert_eq!(look_up("joe").await, Ok(None));
     assert_eq!(look_up("").await, Ok(None));
+    // Who logs in here is called as the entry is, whatever they typed. Who proved the name elsewhere
+    // is called as they say, and need not be jane.
+    for name in ["JANE", "Jane", "janE"] {
+        assert_eq!(log_in(&users, name, "pw").await.unwrap().unwrap().name, "jane");
+        assert_eq!(look_up(name).await, Ok(None), "{name}");
+    }
 }
 
 #[tokio::test]

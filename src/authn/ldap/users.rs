@@ -122,7 +122,9 @@ impl LdapUsers {
         tokio::time::timeout(budget, logging_in).await.map_err(|_| LdapError::OutOfTime(budget))?
     }
 
-    /// The groups of a user now; `None` if there is no such user, or the account may not log in.
+    /// The groups of a user now; `None` if there is no such user, or the account may not log in. A
+    /// user whose name the directory only takes for the same (`JANE` for `jane`) is none: to whoever
+    /// proved the name they may be two people.
     ///
     /// # Errors
     /// When several entries match, or the directory gives no answer.
@@ -140,8 +142,8 @@ impl LdapUsers {
             let Some(entry) = self.find_one(&*self.directory, search, name).await? else {
                 return Ok(None);
             };
-            if self.config.lookup.is_none() && !self.config.attributes.is_name_of(name, &entry) {
-                tracing::info!(user = user.name, "the directory spells this user another way");
+            if !self.is_called(&entry, name) {
+                tracing::info!(user = user.name, "the directory has the name in another spelling");
                 return Ok(None);
             }
             match self.config.accounts.judge(&entry, now) {
@@ -306,6 +308,12 @@ impl LdapUsers {
             return Err(LdapError::NoDn { name: name.to_owned() });
         }
         Ok(entry)
+    }
+
+    /// Whether an entry that was found by its user name has that one and no other, byte for byte: a login
+    /// would call the user so. A filter of one's own finds by other names.
+    fn is_called(&self, entry: &Entry, name: &str) -> bool {
+        self.config.lookup.is_some() || self.config.attributes.is_name_of(name, entry)
     }
 
     /// The search for a user by what is left of the user name without its prefix.

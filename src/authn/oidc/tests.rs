@@ -1,6 +1,7 @@
 //! Each statement of S-OIDC-4 to S-OIDC-24 that needs no network, with its deny twin. Tokens of
 //! another implementation and the network are in `tests/oidc/`.
 
+mod attacks;
 mod expressions;
 
 use std::pin::pin;

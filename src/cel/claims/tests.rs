@@ -838,3 +838,21 @@ mod limits {
         std::thread::Builder::new().stack_size(2 << 20).spawn(test).unwrap().join().unwrap();
     }
 }
+
+/// Comparing with a long text is cheap in `cel-go` when the other is short, and takes as long.
+#[test]
+fn a_long_claim_in_a_loop_in_a_loop_comes_to_an_end() {
+    let texts = vec!["x"; 300];
+    let answer = |length: usize, text: &str| {
+        let token = object(json!({"a": texts, "long": "y".repeat(length)}));
+        shown(rule(text).evaluate(&token))
+    };
+    for text in [
+        "dyn(claims.a).all(x, dyn(claims.a).all(y, claims.long != y))",
+        "dyn(claims.a).all(x, dyn(claims.a).all(y, claims.long > y))",
+        "dyn(claims.a).all(x, dyn(claims.a).all(y, claims.long.charAt(0) != y))",
+    ] {
+        assert_eq!(answer(10, text), "true", "{text}");
+        assert!(answer(40_000, text).contains("cost limit"), "{text}");
+    }
+}

@@ -103,6 +103,7 @@ impl<'a> Evaluation<'a> {
     fn of_two(&mut self, call: Call, one: &Value<'a>, other: &Value<'a>) -> Evaluated<'a> {
         match (call, one, other) {
             (Call::Equals | Call::NotEquals, one, other) => {
+                self.scan(one, other)?;
                 self.budget.spend_tenths(one.size().min(other.size()))?;
                 let is_equal = self.budget.walk(|effort| one.equals(other, effort))?;
                 Ok(Value::Bool(is_equal == (call == Call::Equals)))
@@ -177,7 +178,18 @@ impl<'a> Evaluation<'a> {
         }
     }
 
+    /// The longer of two texts is counted at the price of the shorter.
+    fn scan(&mut self, one: &Value<'a>, other: &Value<'a>) -> Result<(), Failure> {
+        for value in [one, other] {
+            if let Value::String(text) = value {
+                self.budget.scan(text.as_str().len())?;
+            }
+        }
+        Ok(())
+    }
+
     fn order(&mut self, call: Call, one: &Value<'a>, other: &Value<'a>) -> Evaluated<'a> {
+        self.scan(one, other)?;
         self.budget.spend_tenths(one.size().min(other.size()))?;
         let order = match one.order(other) {
             Some(Order::Is(order)) => order,

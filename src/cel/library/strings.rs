@@ -13,6 +13,7 @@ pub(in crate::cel) fn call<'a>(
     text: &str,
     rest: &[Value<'a>],
 ) -> Result<Value<'a>, Failure> {
+    budget.scan(text.len())?;
     let size = text.chars().count();
     match (call, rest) {
         (Call::CharAt, [Value::Int(index)]) => {

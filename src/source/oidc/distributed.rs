@@ -137,6 +137,8 @@ impl Fetcher {
         let mut named = IssuerOptions::new(url).with_options(self.options.clone());
         named.ca_bundle.clone_from(&self.ca_bundle);
         let issuer = Arc::new(Issuer::start(named).map_err(DistributedError::Issuer)?);
+        // Groups that were proven by a key that is gone must not be remembered either.
+        issuer.tells(&self.own);
         others.insert(url.to_owned(), Arc::clone(&issuer));
         Ok(issuer)
     }

@@ -124,6 +124,12 @@ impl Issuer {
     pub fn on_change(&self, listener: impl Fn() + Send + Sync + 'static) {
         self.shared.listener.set(Arc::new(listener));
     }
+
+    /// Calls the listener of `other`, whichever that has by then.
+    pub(super) fn tells(&self, other: &Self) {
+        let listener = Arc::clone(&other.shared.listener);
+        self.on_change(move || listener.tell());
+    }
 }
 
 /// Until it is done, or aborted.

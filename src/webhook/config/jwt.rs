@@ -20,7 +20,7 @@ pub struct JwtConfig {
 /// Token introspection (RFC 7662).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntrospectionConfig {
-    /// Where the issuer is asked: https, or http on this machine.
+    /// Where the issuer is asked: https, whatever the machine.
     pub url: String,
     /// The line that names it.
     pub origin: Origin,
@@ -30,9 +30,11 @@ pub struct IntrospectionConfig {
     pub client_id: String,
     /// The client's secret.
     pub client_secret_file: NamedPath,
-    /// What `iss` must say where the issuer says it; none: nothing.
+    /// What `iss` of an answer must be. JWTs are sent there only where they name it; none: `iss` is not
+    /// looked at, and no JWT is sent.
     pub issuer: Option<String>,
-    /// Audiences of which one must be the token's; none: what the asker names.
+    /// Audiences of which one must be the token's; none: those of the API server. `*` means that `aud`
+    /// is not looked at, which is right only where the endpoint itself refuses the tokens of others.
     pub audiences: Vec<String>,
     /// The member that is the user's name.
     pub username_claim: String,
@@ -44,6 +46,19 @@ pub struct IntrospectionConfig {
     pub groups_prefix: String,
     /// How long an answer may take.
     pub timeout: Duration,
+}
+
+impl IntrospectionConfig {
+    /// For whom a token may be, where the API server has these audiences: one of them must be the
+    /// token's. `None` when `aud` is not looked at.
+    #[must_use]
+    pub fn accepted_audiences<'a>(&'a self, api_audiences: &'a [String]) -> Option<&'a [String]> {
+        match self.audiences.as_slice() {
+            [] => Some(api_audiences),
+            named if named.iter().any(|audience| audience == "*") => None,
+            named => Some(named),
+        }
+    }
 }
 
 pub(super) fn jwt(object: &Object<'_>, base: &Path) -> Option<JwtConfig> {

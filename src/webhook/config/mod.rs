@@ -40,6 +40,8 @@ mod tokens;
 mod traces;
 
 #[cfg(test)]
+mod login_tests;
+#[cfg(test)]
 mod tests;
 
 use std::path::Path;

@@ -151,7 +151,7 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
         "",
         "- {}\n",
         &[
-            "20: `authenticators[1]`: names no kind of authenticator; use one of `tokenFile`, `bootstrapTokens`, `serviceAccounts`, `issuedTokens` (with `{}` if there is nothing to say)",
+            "20: `authenticators[1]`: names no kind of authenticator; use one of `tokenFile`, `bootstrapTokens`, `serviceAccounts`, `issuedTokens`, `oidc`, `introspection` (with `{}` if there is nothing to say)",
         ],
     ),
     (

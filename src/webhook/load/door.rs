@@ -1,43 +1,27 @@
 //! Everything behind the login listener: who is asked, who signs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::door_state::DoorState;
 use super::material::{Material, with_causes};
 use super::organisation::Organisation;
-use crate::authn::basic::{
-    FileAuthenticator, HashPool, PasswordChain, PasswordFile, Throttle, ThrottleConfig,
-};
+use crate::authn::basic::{FileAuthenticator, PasswordChain, PasswordFile};
 use crate::authn::chain::{Member, TokenChain, Trust};
 use crate::authn::issued::{IssuedTokens, Issuer};
 use crate::authn::ldap::LdapUsers;
 use crate::authn::x509::X509Authenticator;
-use crate::authn::{GroupLookup, Keys, NegotiateAuthenticator, ReservedNames, Secret};
+use crate::authn::{GroupLookup, Keys, ReservedNames, Secret};
 use crate::crypto::authority::Authority;
 use crate::crypto::path::TrustAnchors;
 use crate::crypto::private_key::PrivateKey;
 use crate::crypto::{KeySet, SigningKey};
 use crate::model::{Origin, SharedRevocations};
 use crate::webhook::config::{
-    GuessConfig, KerberosConfig, LoginCertificateConfig, LoginConfig, LoginMethodConfig,
-    LoginTokenConfig, NamedDirectory, NamedPath, PasswordFileConfig, PasswordFileFormat, Problem,
+    KerberosConfig, LoginCertificateConfig, LoginConfig, LoginMethodConfig, LoginTokenConfig,
+    NamedDirectory, NamedPath, PasswordFileConfig, PasswordFileFormat, Problem,
 };
 use crate::webhook::login::{CertificateDesk, Door, Lookup, OIDC, TokenDesk, Ways};
-
-/// What outlives a reload: counts of wrong guesses, threads for hashes, tickets that were seen.
-#[derive(Clone)]
-pub(super) struct DoorState {
-    guesses: GuessConfig,
-    throttle: Arc<Throttle>,
-    pool: Arc<HashPool>,
-    kerberos: Option<(KerberosConfig, Arc<dyn NegotiateAuthenticator>)>,
-}
-
-impl std::fmt::Debug for DoorState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DoorState").field("guesses", &self.guesses).finish_non_exhaustive()
-    }
-}
 
 /// A door, or everything that is wrong with it.
 pub(super) struct Opened {
@@ -58,7 +42,13 @@ pub(super) fn open(
     warnings: &mut Vec<Problem>,
 ) -> Option<Opened> {
     let before = problems.len();
-    let state = match state(config, serving) {
+    if revoked.is_none() {
+        let message = "`revocation` is not configured: what is handed out here cannot be taken back, and \
+                       is renewed for as long as the session lasts";
+        let origin = config.certificate_file.origin.clone();
+        warnings.push(Problem::new(origin, "login", message));
+    }
+    let state = match DoorState::of(config, serving) {
         Ok(state) => state,
         Err(message) => {
             let origin = config.certificate_file.origin.clone();
@@ -73,6 +63,7 @@ pub(super) fn open(
         state,
         ways: Ways::default(),
         lookups: HashMap::new(),
+        names: HashSet::new(),
         problems,
         warnings,
     };
@@ -94,25 +85,6 @@ pub(super) fn open(
     Some(Opened { door: Arc::new(door), state, tokens: known })
 }
 
-fn state(config: &LoginConfig, serving: Option<&DoorState>) -> Result<DoorState, String> {
-    if let Some(serving) = serving.filter(|serving| serving.guesses == config.guesses) {
-        return Ok(serving.clone());
-    }
-    let GuessConfig { per_user, per_source, longest_wait } = &config.guesses;
-    let mut throttle = ThrottleConfig::default();
-    throttle.pair_failures = *per_user;
-    throttle.source_failures = *per_source;
-    throttle.longest_lock = u32::try_from(longest_wait.as_secs()).unwrap_or(u32::MAX);
-    let throttle = Throttle::new(throttle).map_err(|error| error.to_string())?;
-    let pool = serving.map(|serving| Arc::clone(&serving.pool));
-    Ok(DoorState {
-        guesses: config.guesses.clone(),
-        throttle: Arc::new(throttle),
-        pool: pool.unwrap_or_default(),
-        kerberos: serving.and_then(|serving| serving.kerberos.clone()),
-    })
-}
-
 struct Opener<'a> {
     material: &'a Material,
     organisation: &'a Organisation,
@@ -120,6 +92,8 @@ struct Opener<'a> {
     state: DoorState,
     ways: Ways,
     lookups: HashMap<String, Lookup>,
+    /// By which names credentials tell the methods apart.
+    names: HashSet<String>,
     problems: &'a mut Vec<Problem>,
     warnings: &'a mut Vec<Problem>,
 }
@@ -139,15 +113,17 @@ impl Opener<'_> {
         match method {
             LoginMethodConfig::PasswordFile(config) => self.password_file(config),
             LoginMethodConfig::Ldap { directory, origin } => {
+                self.name(directory, origin);
                 if let Some(users) = self.directory(directory, origin) {
                     let name = crate::authn::PasswordAuthenticator::name(&*users).to_owned();
                     let passwords = self.ways.passwords.take().unwrap_or_default();
                     self.ways.passwords = Some(passwords.with(Arc::<LdapUsers>::clone(&users)));
-                    self.look_up(&name, users, false, origin);
+                    self.look_up(&name, users, false);
                 }
             }
             LoginMethodConfig::Kerberos(config) => self.kerberos(config),
             LoginMethodConfig::Oidc { jwt, groups } => {
+                self.name(OIDC, &jwt.configuration_file.origin);
                 let Some(issuers) = self.organisation.issuers(jwt) else { return };
                 // An issuer knows its own audiences, which are not those of the API server.
                 let mut chain = TokenChain::new(Vec::<String>::new());
@@ -160,6 +136,7 @@ impl Opener<'_> {
                 self.named_lookup(OIDC, groups.as_ref());
             }
             LoginMethodConfig::ClientCertificate { ca_file, groups } => {
+                self.name(X509Authenticator::NAME, &ca_file.origin);
                 let Some(bytes) = self.material.file(ca_file) else { return };
                 match TrustAnchors::from_pem(bytes) {
                     Ok(anchors) => {
@@ -192,22 +169,24 @@ impl Opener<'_> {
     fn named_lookup(&mut self, method: &str, named: Option<&NamedDirectory>) {
         let Some(NamedDirectory { name, origin }) = named else { return };
         if let Some(users) = self.directory(name, origin) {
-            self.look_up(method, users, true, origin);
+            self.look_up(method, users, true);
         }
     }
 
-    /// Who knows the groups of one method. Two methods of one name could not be told apart later.
-    fn look_up(
-        &mut self,
-        method: &str,
-        groups: Arc<dyn GroupLookup>,
-        at_login: bool,
-        origin: &Origin,
-    ) {
-        if self.lookups.insert(method.to_owned(), Lookup { groups, at_login }).is_some() {
-            let message = format!("`{method}` stands among the methods twice; remove one");
+    /// Two methods of one name could not be told apart later: whom a renewal asks is found by the name,
+    /// and a directory may be called anything.
+    fn name(&mut self, method: &str, origin: &Origin) {
+        if !self.names.insert(method.to_owned()) {
+            let message = format!(
+                "two of the methods are called `{method}`; remove one, or call the directory otherwise"
+            );
             self.problems.push(Problem::new(origin.clone(), "login.methods", message));
         }
+    }
+
+    /// Who knows the groups of one method.
+    fn look_up(&mut self, method: &str, groups: Arc<dyn GroupLookup>, at_login: bool) {
+        self.lookups.insert(method.to_owned(), Lookup { groups, at_login });
     }
 
     fn password_file(&mut self, config: &PasswordFileConfig) {
@@ -236,7 +215,8 @@ impl Opener<'_> {
                 let chain = self.ways.passwords.take().unwrap_or_else(PasswordChain::default);
                 self.ways.passwords = Some(chain.with(Arc::<FileAuthenticator>::clone(&passwords)));
                 let name = GroupLookup::name(&*passwords).to_owned();
-                self.look_up(&name, passwords, false, &file.origin);
+                self.name(&name, &file.origin);
+                self.look_up(&name, passwords, false);
             }
             Err(error) => {
                 self.problems.push(Problem::new(
@@ -263,11 +243,12 @@ impl Opener<'_> {
         };
         use crate::source::kerberos::{GssAcceptor, GssAcceptorOptions};
 
+        self.name(KERBEROS, &config.keytab_file.origin);
         let groups: Option<Arc<dyn GroupLookup>> = match &config.groups {
             None => None,
             Some(NamedDirectory { name, origin }) => {
                 let Some(users) = self.directory(name, origin) else { return };
-                self.look_up(KERBEROS, Arc::<LdapUsers>::clone(&users), false, origin);
+                self.look_up(KERBEROS, Arc::<LdapUsers>::clone(&users), false);
                 Some(users)
             }
         };
@@ -309,7 +290,7 @@ impl Opener<'_> {
         });
         match made {
             Ok(way) => {
-                let way: Arc<dyn NegotiateAuthenticator> = Arc::new(way);
+                let way: Arc<dyn crate::authn::NegotiateAuthenticator> = Arc::new(way);
                 self.state.kerberos = Some((config.clone(), Arc::clone(&way)));
                 self.ways.negotiate = Some(way);
             }

@@ -238,7 +238,7 @@ fn live_files(config: &ServerConfig) -> Vec<&NamedPath> {
     files
 }
 
-/// Every path that the configuration names, its listener's included.
+/// Every path that the configuration names, those of its listeners included.
 pub(super) fn named_paths(config: &ServerConfig) -> Vec<PathBuf> {
     let shadow = config.shadow.iter();
     let candidates = shadow.flat_map(|shadow| {
@@ -247,7 +247,9 @@ pub(super) fn named_paths(config: &ServerConfig) -> Vec<PathBuf> {
         objects.chain(chain)
     });
     let tls = &config.listen.tls;
+    let logins = config.login.iter().flat_map(|it| [&it.certificate_file, &it.key_file]);
     let own = [&tls.certificate_file, &tls.key_file].into_iter().chain(&tls.client_ca_file);
+    let own = own.chain(logins);
     let live = config.policy.paths.iter().chain(live_files(config));
     let live = live.chain(rego_named(&config.authorizers));
     live.chain(candidates).chain(own).map(|named| named.path.clone()).collect()

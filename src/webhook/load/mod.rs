@@ -13,6 +13,7 @@ mod check;
 mod counted;
 pub(super) mod digest_key;
 mod door;
+mod door_state;
 mod fetched;
 mod introspection;
 mod live_groups;
@@ -45,7 +46,7 @@ pub use fetched::FetchedKeys;
 #[cfg(feature = "otel")]
 pub(super) use material::{read_file, unreadable};
 
-use door::DoorState;
+use door_state::DoorState;
 use live_groups::LoadedLiveGroups;
 use material::Material;
 use organisation::Organisation;

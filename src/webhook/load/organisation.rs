@@ -196,15 +196,19 @@ fn issuers_of(
     let named = &config.configuration_file;
     let Some(bytes) = material.file(named) else { return Ok(None) };
     let name = Path::new(&named.path).display().to_string();
-    let disallowed: Vec<String> = server
+    let mut disallowed: Vec<String> = server
         .authenticators
         .iter()
         .flat_map(|authenticator| match authenticator {
             AuthenticatorConfig::ServiceAccounts(accounts) => accounts.issuers.as_slice(),
+            // A token that was taken back must not be good by other rules.
+            AuthenticatorConfig::IssuedTokens(issued) => std::slice::from_ref(&issued.issuer),
             _ => &[],
         })
         .cloned()
         .collect();
+    let handed_out = server.login.as_ref().and_then(|login| login.token.as_ref());
+    disallowed.extend(handed_out.map(|token| token.issuer.clone()));
     let file = authentication_config::parse_with(&name, bytes, &disallowed)
         .map_err(|error| error.to_string())?;
     if file.anonymous.is_some() {

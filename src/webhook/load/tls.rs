@@ -63,6 +63,8 @@ pub(in crate::webhook) fn login_tls(bytes: &TlsBytes) -> Result<ReloadableTls, T
 pub fn read_tls(config: &TlsConfig) -> Result<TlsBytes, ConfigError> {
     let client_cas = config.client_ca_file.iter();
     let mut bytes = read(&config.certificate_file, &config.key_file, client_cas)?;
+    // Those that concern everybody come first.
+    let own = std::mem::take(&mut bytes.warnings);
     let warnings = &mut bytes.warnings;
     match &config.client_ca_file {
         None => warnings.push(Problem::new(
@@ -80,6 +82,7 @@ pub fn read_tls(config: &TlsConfig) -> Result<TlsBytes, ConfigError> {
         )),
         Some(_) => {}
     }
+    warnings.extend(own);
     Ok(bytes)
 }
 

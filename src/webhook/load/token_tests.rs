@@ -334,3 +334,71 @@ fn a_url_that_cannot_be_trusted_fails_the_load_and_a_check_fetches_nothing() {
     assert!(checked.problems.iter().all(|problem| problem.field.starts_with("listen.tls")));
     assert_eq!(checked.problems.len(), 2);
 }
+
+/// An AuthenticationConfiguration of one issuer.
+fn issuer_file(url: &str) -> String {
+    format!(
+        "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt:\n\
+         - issuer: {{url: '{url}', audiences: [kubectl]}}\n\
+         \x20 claimMappings: {{username: {{claim: sub, prefix: 'x:'}}}}\n"
+    )
+}
+
+#[test]
+fn an_issuer_has_one_set_of_rules() {
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    let home = with("- oidc: {configurationFile: a.yaml}\n- oidc: {configurationFile: b.yaml}\n");
+    home.write("a.yaml", &issuer_file("https://127.0.0.1:1/a"));
+    home.write("b.yaml", &issuer_file("https://127.0.0.1:1/b"));
+    let loaded = load(&home.path("server.yaml")).unwrap();
+    assert_eq!(loaded.tokens.names().collect::<Vec<_>>(), ["oidc", "oidc"]);
+    home.write("b.yaml", &issuer_file("https://127.0.0.1:1/a"));
+    let told = problems(&home);
+    let text = "issuer `https://127.0.0.1:1/a` stands in another `oidc` entry already; an issuer has \
+                one set of rules";
+    assert!(matches!(told.as_slice(), [one] if one.contains(text)), "{told:?}");
+}
+
+#[test]
+fn an_issuer_whose_tokens_are_known_by_other_rules_is_refused() {
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    let said = |issuer: &str| {
+        let home = with(&format!(
+            "- issuedTokens: {{issuer: '{issuer}', audiences: [api], keyFiles: [k.pem]}}\n\
+             - oidc: {{configurationFile: a.yaml}}\n"
+        ));
+        home.write("k.pem", key().to_pem().expose_secret());
+        home.write("a.yaml", &issuer_file("https://127.0.0.1:1/a"));
+        load(&home.path("server.yaml")).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(said("https://127.0.0.1:1/b"), Ok(()));
+    let text = said("https://127.0.0.1:1/a").unwrap_err();
+    assert!(text.contains("URL must not overlap with disallowed issuers"), "{text}");
+}
+
+#[test]
+fn an_endpoint_that_would_be_shown_tokens_of_others_is_told_of() {
+    let ca = rcgen::generate_simple_self_signed(["issuer".to_owned()]).unwrap().cert.pem();
+    let warned = |authenticators: &[&str]| {
+        let home = with(&format!("{}apiAudiences: [api]\n", authenticators.concat()));
+        home.write("ca.crt", &ca);
+        home.write("secret", "s3cret\n");
+        home.write("tokens.csv", "t0k3n-of-jane,jane,7\n");
+        let loaded = load(&home.path("server.yaml")).unwrap();
+        let of = |warning: &&Problem| warning.field == "introspection";
+        loaded.warnings.iter().filter(of).map(|it| it.message.clone()).collect::<Vec<_>>()
+    };
+    let asks = "- introspection: {url: 'https://issuer/ask', caFile: ca.crt, clientID: p, \
+                clientSecretFile: secret, usernamePrefix: ''}\n";
+    let (file, bootstrap) = ("- tokenFile: {file: tokens.csv}\n", "- bootstrapTokens: {}\n");
+    assert_eq!(warned(&[file, bootstrap, asks]), [""; 0]);
+    assert_eq!(
+        warned(&[file, asks, bootstrap]),
+        [
+            "stands before `bootstrapTokens`, so that https://issuer/ask is shown the tokens of that, \
+          too; put it after"
+        ]
+    );
+}

@@ -1,5 +1,6 @@
 //! From token files, keys and objects to the chain of authenticators.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::fetched::FetchedKeys;
@@ -67,6 +68,7 @@ pub(super) fn load(
         authenticators: Vec::new(),
         fetched: Vec::new(),
         audiences,
+        issuers: HashSet::new(),
         material,
         objects,
         serving,
@@ -93,6 +95,7 @@ pub(super) fn load(
         }
     }
     loader.need_audiences(config);
+    loader.shown_elsewhere(config);
     let Loader { chain, authenticators, fetched, .. } = loader;
     LoadedTokens { chain, authenticators, fetched }
 }
@@ -102,6 +105,8 @@ struct Loader<'a> {
     authenticators: Vec<LoadedAuthenticator>,
     fetched: Vec<FetchedKeys>,
     audiences: Vec<String>,
+    /// Those of `oidc` so far.
+    issuers: HashSet<String>,
     material: &'a Material,
     objects: &'a Arc<TokenObjects>,
     serving: Option<&'a [FetchedKeys]>,
@@ -133,7 +138,7 @@ impl Loader<'_> {
         let is_agnostic = |authenticator: &&AuthenticatorConfig| match authenticator {
             AuthenticatorConfig::BootstrapTokens | AuthenticatorConfig::TokenFile(_) => true,
             AuthenticatorConfig::Oidc(_) => true,
-            AuthenticatorConfig::Introspection(config) => config.audiences.is_empty(),
+            AuthenticatorConfig::Introspection(_) => true,
             AuthenticatorConfig::IssuedTokens(_) | AuthenticatorConfig::ServiceAccounts(_) => false,
         };
         if !self.audiences.is_empty() || !config.authenticators.iter().any(|it| is_agnostic(&it)) {
@@ -141,11 +146,33 @@ impl Loader<'_> {
         }
         let message = "is missing, and no issuers of `serviceAccounts` stand in for it: an API server \
                        asks whether a token is good for its own audiences, and no token of \
-                       `tokenFile` or `bootstrapTokens` is good for audiences that are not known; \
+                       `tokenFile`, `bootstrapTokens`, `oidc` or `introspection` is good for audiences that are not known; \
                        set it to `--api-audiences` of the API server, or to its \
                        `--service-account-issuer` when that is not set";
         let origin = Origin { line: 0, ..config.listen.tls.certificate_file.origin.clone() };
         self.warnings.push(Problem::new(origin, "apiAudiences", message));
+    }
+
+    /// Who is asked about a token has seen it.
+    fn shown_elsewhere(&mut self, config: &ServerConfig) {
+        let mut asked: Option<&IntrospectionConfig> = None;
+        for authenticator in &config.authenticators {
+            let kind = match authenticator {
+                AuthenticatorConfig::Introspection(config) => {
+                    asked = asked.or(Some(config));
+                    continue;
+                }
+                AuthenticatorConfig::BootstrapTokens => "bootstrapTokens",
+                AuthenticatorConfig::TokenFile(_) => "tokenFile",
+                _ => continue,
+            };
+            let Some(asked) = asked else { continue };
+            let message = format!(
+                "stands before `{kind}`, so that {} is shown the tokens of that, too; put it after",
+                asked.url
+            );
+            self.warnings.push(Problem::new(asked.origin.clone(), "introspection", message));
+        }
     }
 
     /// A file that can be read and is no text is a problem; one that cannot was told about.
@@ -254,6 +281,16 @@ impl Loader<'_> {
     fn oidc(&mut self, config: &JwtConfig) {
         let Some(issuers) = self.organisation.issuers(config) else { return };
         for started in issuers.iter().cloned() {
+            // What one set of rules refuses another could let in (S-ACONF-3 within a file).
+            if !self.issuers.insert(started.issuer().to_owned()) {
+                let message = format!(
+                    "issuer `{}` stands in another `oidc` entry already; an issuer has one set of \
+                     rules",
+                    started.issuer()
+                );
+                self.problem(&config.configuration_file, message);
+                continue;
+            }
             let detail = format!("issuer: {}", started.issuer());
             let member = Member::new(started.authenticator(), Trust::Foreign).audience_agnostic();
             self.add(member, detail);
@@ -261,11 +298,10 @@ impl Loader<'_> {
     }
 
     fn introspection(&mut self, config: &IntrospectionConfig) {
-        match introspection::authenticator(config, self.material) {
+        match introspection::authenticator(config, &self.audiences, self.material) {
             Ok(found) => {
-                let member = Member::new(Arc::new(found), Trust::Foreign);
-                let agnostic = config.audiences.is_empty();
-                let member = if agnostic { member.audience_agnostic() } else { member };
+                // Held against the audiences of its entry, as a JWT of an issuer is.
+                let member = Member::new(Arc::new(found), Trust::Foreign).audience_agnostic();
                 self.add(member, format!("asks {}", config.url));
             }
             Err(message) => {

@@ -7,7 +7,10 @@ use crate::authn::x509::X509Authenticator;
 use crate::authn::{Secret, UnixSeconds};
 use crate::crypto::authority::Authority;
 use crate::crypto::request::SigningRequest;
-use crate::pki::issue::{IssueError as CertificateError, IssueRefusal, ProvenOrder, issue_proven};
+use crate::pki::issue::{
+    IssueError as CertificateError, IssueRefusal, LOGIN_SIGNER, ProvenOrder, issue_proven,
+};
+use crate::pki::ledger::{CertificateRecord, RecordSource};
 use crate::source::ledger::{LedgerFile, LedgerFileError, LedgerPaths, OpenMode};
 
 /// Signs tokens for those who proved who they are.
@@ -122,14 +125,20 @@ impl CertificateDesk {
         Ok(HandedOut { credential: issued.pem() + &self.authority.chain_pem(), expires })
     }
 
-    /// By which method the bearer of one of its certificates logged in, as the books have it.
-    pub(super) fn method_of(&self, serial: &[u8]) -> Result<Option<String>, DeskError> {
+    /// The certificates of logins with this number, as the books have them. Waits for the disk.
+    pub(super) fn of_serial(&self, serial: &[u8]) -> Result<Vec<CertificateRecord>, DeskError> {
         let paths = LedgerPaths { ledger: &self.ledger, revocations: &self.revocations };
-        let ledger = LedgerFile::open(&paths, OpenMode::Read)?;
-        let records = ledger.of_serial(serial)?;
-        let own =
-            records.into_iter().find(|record| record.signer == crate::pki::issue::LOGIN_SIGNER);
-        Ok(own.map(|record| record.request_name))
+        let ledger = match LedgerFile::open(&paths, OpenMode::Read) {
+            Ok(ledger) => ledger,
+            // The first certificate begins it.
+            Err(LedgerFileError::Absent { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut records = ledger.of_serial(serial)?;
+        records.retain(|record| {
+            record.signer == LOGIN_SIGNER && record.source == RecordSource::Issued
+        });
+        Ok(records)
     }
 }
 

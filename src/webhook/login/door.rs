@@ -52,7 +52,8 @@ pub(in crate::webhook) struct Door {
     pub(super) tokens: Option<TokenDesk>,
     pub(super) certificates: Option<Arc<CertificateDesk>>,
     pub(super) session: i64,
-    at_the_books: Semaphore,
+    /// Turns at the books.
+    pub(super) turns: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Door {
@@ -78,7 +79,7 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    fn no(ending: Ending, method: &str, reason: impl fmt::Display) -> Self {
+    pub(super) fn no(ending: Ending, method: &str, reason: impl fmt::Display) -> Self {
         let (method, reason) = (method.into(), reason.to_string());
         Self { ending, method, user: None, reason, negotiated: None }
     }
@@ -108,7 +109,7 @@ impl Door {
             tokens,
             certificates: certificates.map(Arc::new),
             session,
-            at_the_books: Semaphore::new(CERTIFICATES_AT_A_TIME),
+            turns: Arc::new(Semaphore::new(CERTIFICATES_AT_A_TIME)),
         }
     }
 
@@ -205,7 +206,15 @@ impl Door {
                 let Some(way) = &self.ways.certificates else { return nobody("certificate") };
                 let look = |presented: &ClientCertificates<'_>| way.authenticate(presented);
                 match with_certificates(chain, shown.now, look) {
-                    Some(Ok(Some(found))) => Ok((found, X509Authenticator::NAME.into(), None)),
+                    Some(Ok(Some(found))) => {
+                        // It would begin another session, and that one the next, without an end.
+                        if !self.of_books(chain).await?.is_empty() {
+                            let why =
+                                "the certificate was handed out here; it is renewed, no proof";
+                            return no(Ended::unauthorized(X509Authenticator::NAME, why));
+                        }
+                        Ok((found, X509Authenticator::NAME.into(), None))
+                    }
                     Some(Ok(None)) | None => {
                         no(Ended::unauthorized(X509Authenticator::NAME, "it names nobody"))
                     }
@@ -284,16 +293,17 @@ impl Door {
             }
             Credential::Certificate(request) => {
                 let desk = self.certificates.as_ref().ok_or_else(|| none("certificate"))?;
-                let busy = "too many wait for the books";
-                let Ok(_turn) = self.at_the_books.try_acquire() else {
-                    return Err((Ending::Unavailable, busy.to_owned()));
-                };
+                // A certificate is good for everybody. A token that is not could be shown here by
+                // whomever else it is for.
+                let mut all = self.tokens.iter().flat_map(|desk| &desk.audiences);
+                if !within.is_empty() && !all.all(|one| within.contains(one)) {
+                    let text = "a token that is not for every audience is not renewed by a \
+                                certificate; log in again";
+                    return Err((Ending::Forbidden(text.to_owned()), text.to_owned()));
+                }
                 let (desk, of) = (Arc::clone(desk), Arc::clone(&proven));
                 let sign = move || desk.hand_out(&of, &request, wish.seconds, now);
-                let made = tokio::task::spawn_blocking(sign)
-                    .await
-                    .map_err(|error| (Ending::Failed, error.to_string()))?
-                    .map_err(failed)?;
+                let made = self.at_the_books(sign).await?.map_err(failed)?;
                 certificate = Some(STANDARD.encode(made.credential));
                 made.expires
             }

@@ -20,6 +20,7 @@
 //! Absent on purpose: web pages, cookies, and choosing among several users behind one proof.
 
 mod answer;
+mod books;
 pub(super) mod desk;
 mod door;
 mod proof;
@@ -31,3 +32,6 @@ mod wire;
 pub(super) use desk::{CertificateDesk, TokenDesk};
 pub(super) use door::{Door, Lookup, OIDC, Ways};
 pub(super) use router::logins;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::door::{Door, Ended};
 use super::proof::{Proof, Shown, with_certificates};
 use super::session::Proven;
@@ -78,13 +76,16 @@ impl Door {
         };
         let leaf = chain.first().map(AsRef::as_ref).unwrap_or_default();
         let leaf = Certificate::from_der(leaf).map_err(|error| no(error))?;
-        let since = leaf.not_before().saturating_add(BACKDATE);
-        let (desk, serial) = (Arc::clone(desk), leaf.serial().to_vec());
-        let method = tokio::task::spawn_blocking(move || desk.method_of(&serial))
-            .await
-            .map_err(|error| no(error))?
-            .map_err(|error| no(error))?
+        let fingerprint = leaf.fingerprint();
+        let begun = leaf.not_before().saturating_add(BACKDATE);
+        let record = self
+            .of_books(chain)
+            .await?
+            .into_iter()
+            .find(|record| record.fingerprint == fingerprint)
             .ok_or_else(|| no("the books do not have it among those of logins"))?;
+        // Of an authority younger than that no certificate begins before it.
+        let (since, method) = (begun.min(record.recorded_at), record.request_name);
         let refreshable_until = since.saturating_add(self.session);
         Ok(Carried { user, method, since, refreshable_until, audiences: Vec::new() })
     }
