@@ -115,3 +115,32 @@ async fn without_a_service_account_everything_is_read_as_the_user() {
     let error = log_in(&as_nobody, "jane", "pw-jane").await.unwrap_err();
     assert_eq!(error, LdapError::NoEntry { name: "jane".to_owned() });
 }
+
+#[tokio::test]
+async fn however_a_name_is_typed_the_user_is_one_and_a_look_up_is_for_no_other_spelling() {
+    let Some(Shared { pki, slapd }) = shared() else { return };
+    let users = users(search_config(), plain(pki, &[slapd.url()]));
+    for typed in ["jane", "JANE", " jane ", "ｊane", "ⓙane"] {
+        let user = log_in(&users, typed, "pw-jane").await.unwrap().unwrap();
+        assert_eq!(user.name, "jane", "{typed}");
+    }
+    // Of a ticket or a certificate, where `JANE` may be somebody else.
+    let dev = Ok(Some(vec!["dev".to_owned()]));
+    assert_eq!(users.look_up(&User::new("jane")).await, dev);
+    for other in ["JANE", "jane ", "ｊane", "jane@example.org"] {
+        assert_eq!(users.look_up(&User::new(other)).await, Ok(None), "{other}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_costs_a_bind_and_not_the_password() {
+    let pki = Pki::new();
+    let setup = Setup { ldif: person("jane", ""), ..Setup::default() };
+    let Some(slapd) = Slapd::start(&pki, &setup) else { return };
+    let users = users(search_config(), plain(&pki, &[slapd.url()]));
+    let binds = || slapd.log().matches(" BIND dn=\"cn=portcullis-nobody").count();
+    assert!(log_in(&users, "jane", "wrong").await.is_err());
+    assert_eq!(binds(), 0);
+    assert_eq!(log_in(&users, "nobody", "wrong").await, Ok(None));
+    assert_eq!(binds(), 1);
+}

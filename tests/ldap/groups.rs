@@ -39,14 +39,31 @@ async fn groups_by_member_of_and_by_values_are_found_and_those_elsewhere_are_not
         groups.member = None;
         groups.member_of = Some(attribute("memberOf"));
     });
+    // As a search goes: neither of another kind, nor further down.
+    let other_kind = with_groups(|groups| {
+        groups.filter = "(objectClass=posixGroup)".parse().unwrap();
+        groups.member = None;
+        groups.member_of = Some(attribute("memberOf"));
+    });
+    let further_down = with_groups(|groups| {
+        groups.base = BASE.parse().unwrap();
+        groups.scope = Scope::OneLevel;
+        groups.filter = "(objectClass=*)".parse().unwrap();
+        groups.member = None;
+        groups.member_of = Some(attribute("memberOf"));
+    });
     let by_value = with_groups(|groups| {
         groups.filter = "(|(objectClass=posixGroup)(objectClass=groupOfNames))".parse().unwrap();
         groups.member_uid =
             Some(MemberUid { group: attribute("memberUid"), user: attribute("uid") });
     });
-    for (config, expected) in
-        [(member_of, &["dev"][..]), (by_value, &["dev", "posix"]), (search_config(), &["dev"])]
-    {
+    for (config, expected) in [
+        (member_of, &["dev"][..]),
+        (other_kind, &[]),
+        (further_down, &[]),
+        (by_value, &["dev", "posix"]),
+        (search_config(), &["dev"]),
+    ] {
         let users = users(config, plain(&pki, &[slapd.url()]));
         let user = log_in(&users, "jane", "pw-jane").await.unwrap().unwrap();
         assert_eq!(user.groups, expected);
@@ -147,6 +164,7 @@ async fn with_member_of_a_known_graph_costs_one_round_trip_in_all() {
     ));
     // Groups in groups by `member`, those of users by `memberOf` alone.
     let config = with_groups(|groups| {
+        groups.filter = "(objectClass=*)".parse().unwrap();
         groups.member_of = Some(attribute("memberOf"));
         groups.nested = Nested::BREADTH_FIRST;
         groups.asks_members = false;

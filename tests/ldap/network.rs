@@ -201,3 +201,40 @@ async fn referrals_are_not_followed() {
     let error = log_in(&nowhere, "jane", "pw-jane").await.unwrap_err();
     assert!(matches!(error, LdapError::Directory(DirectoryError::NoSuchBase { .. })), "{error}");
 }
+
+/// 60 KB would end the process, if they came as far as the client library.
+#[tokio::test]
+async fn an_answer_to_starttls_that_nests_without_end_is_an_error() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let Some(Shared { pki, .. }) = shared() else { return };
+    let mut answer = vec![4, 0];
+    for _ in 0..20_000 {
+        let length = u32::try_from(answer.len()).unwrap().to_be_bytes();
+        answer = [&[0x30, 0x84][..], &length, &answer].concat();
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ldap://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(&answer).await;
+        }
+    });
+    let users = users(direct_config(), safe(pki, &[url]));
+    let error = log_in(&users, "jane", "pw-jane").await.unwrap_err();
+    assert!(error.is_outage(), "{error}");
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_pool_sends_no_bind_that_a_directory_might_take_for_none() {
+    use portcullis::authn::ldap::Directory as _;
+    let Some(Shared { pki, slapd }) = shared() else { return };
+    let pool = Pool::new(plain(pki, &[slapd.url()])).unwrap();
+    let dn = person_dn("jane");
+    for (dn, password) in [("", "x"), (" ", "x"), (&dn, ""), (&dn, "\0"), (&dn, "pw-jane\0")] {
+        assert_eq!(pool.bind(dn, password).await.unwrap().code, 53);
+    }
+    assert_eq!(pool.bind(&dn, "pw-jane").await.unwrap().code, 0);
+}

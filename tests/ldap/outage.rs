@@ -127,3 +127,42 @@ async fn a_server_that_speaks_no_ldap_is_an_error_and_no_panic() {
         server.abort();
     }
 }
+
+#[tokio::test]
+async fn a_server_that_is_slow_with_one_account_stays_a_good_one_for_others() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let pki = Pki::new();
+    let ldif = person("jane", "") + &person("slow", "");
+    let Some(slapd) = Slapd::start(&pki, &Setup { ldif, ..Setup::default() }) else { return };
+    let port = slapd.port;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ldap://{}", listener.local_addr().unwrap());
+    // In between, somebody who keeps the binds of one user to himself.
+    let between = tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = from_client.read(&mut buffer).await {
+                    let text = String::from_utf8_lossy(&buffer[..count]);
+                    if !text.contains("pw-slow") {
+                        to_server.write_all(&buffer[..count]).await.unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let mut options = plain(&pki, &[url]);
+    options.operation_timeout = Duration::from_millis(500);
+    let pool = Pool::new(options).unwrap();
+    let users = LdapUsers::new(search_config(), Arc::new(pool.clone()), Arc::new(now)).unwrap();
+    let error = log_in(&users, "slow", "pw-slow").await.unwrap_err();
+    assert_eq!(error, LdapError::Directory(DirectoryError::Timeout(Duration::from_millis(500))));
+    assert_eq!(pool.status()[0].failures, 0);
+    assert!(logs_in(&users, "jane").await);
+    between.abort();
+}

@@ -16,7 +16,7 @@ pub struct LdapConfig {
     /// How the entry of a user is found.
     pub users: Users,
     /// Which entry a name without a password means, as after Kerberos or at a refresh. `None`: the
-    /// one that a login finds and whose user name is exactly this one.
+    /// one that a login finds and whose user name is exactly this one, byte for byte.
     pub lookup: Option<FilterTemplate>,
     /// How the groups of a user are found; `None` for no groups.
     pub groups: Option<Groups>,
@@ -120,8 +120,9 @@ pub struct Groups {
     /// for groups in groups alone, and `member_of` says which groups a user is in: one search less.
     pub asks_members: bool,
     /// The attribute of a user that holds the DNs of its groups; `None`, the default, if it is not to
-    /// be used. Where the DN says the name of the group, its entry is not read, so that `filter` does
-    /// not apply to it; `base` does.
+    /// be used. `base`, `scope` and `filter` apply to these as to others. With the filter
+    /// `(objectClass=*)` the entry of a group is not read whose DN says its name; with any other each
+    /// is, one after the other.
     pub member_of: Option<Attribute>,
     /// Groups that list users by a value of theirs, as `posixGroup` does; `None`, the default, if they
     /// are not to be used.

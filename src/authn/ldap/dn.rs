@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::directory::Scope;
 use super::filter::{Attribute, fill, hex};
 
 /// One step of a DN: one or more attributes and their values, held as they are.
@@ -43,6 +44,17 @@ impl Dn {
     pub fn is_within(&self, base: &Self) -> bool {
         let Some(above) = self.0.len().checked_sub(base.0.len()) else { return false };
         self.0.iter().skip(above).zip(&base.0).all(|(one, other)| fold_rdn(one) == fold_rdn(other))
+    }
+
+    /// Whether a search from `base` goes as far.
+    pub(super) fn is_in(&self, base: &Self, scope: Scope) -> bool {
+        let below = self.0.len().saturating_sub(base.0.len());
+        let reaches = match scope {
+            Scope::Base => below == 0,
+            Scope::OneLevel => below == 1,
+            Scope::Subtree => true,
+        };
+        reaches && self.is_within(base)
     }
 
     /// The value of an attribute in the first step.

@@ -112,10 +112,11 @@ impl GroupFinder<'_> {
             let Ok(text) = std::str::from_utf8(value) else { continue };
             let is_known = groups.iter().any(|group| *group.dn == *text);
             let Ok(dn) = text.parse::<Dn>() else { continue };
-            if is_known || !dn.is_within(&self.config.base) {
+            if is_known || !dn.is_in(&self.config.base, self.config.scope) {
                 continue;
             }
-            if let Some(name) = dn.first_value(&self.config.name) {
+            let name = dn.first_value(&self.config.name);
+            if let Some(name) = name.filter(|_| self.config.filter.is_everything()) {
                 let name = usable_name(name);
                 groups.push(Membership { dn: text.into(), name });
             } else if let Some(group) = self.read(text).await? {

@@ -88,6 +88,12 @@ impl AttributeMapping {
         username.strip_prefix(self.username_prefix.as_str())
     }
 
+    /// Whether a login would call the user of this entry so. A directory that compares without regard
+    /// to case finds `jane` for `JANE`, who may be somebody else wherever the name comes from.
+    pub(super) fn is_name_of(&self, bare_name: &str, entry: &Entry) -> bool {
+        matches!(entry.values(self.username.as_str()), [only] if *only == bare_name.as_bytes())
+    }
+
     fn no_username(&self, name: &str, count: usize) -> LdapError {
         LdapError::NoUsername { name: name.to_owned(), attribute: self.username.to_string(), count }
     }

@@ -83,7 +83,8 @@ async fn a_right_password_logs_in_and_its_twins_do_not() {
     // By another attribute of the filter it is the same user.
     let user = log_in(&users, "JANE@example.org", "pw").await.unwrap().unwrap();
     assert_eq!(user.name, "jane");
-    assert_eq!(memory.binds.load(std::sync::atomic::Ordering::Relaxed), 3);
+    // Nobody is bound as in place of `joe`, whose name would be told by the time of the answer.
+    assert_eq!(memory.binds.load(std::sync::atomic::Ordering::Relaxed), 4);
 }
 
 #[tokio::test]
@@ -146,9 +147,11 @@ async fn trap_t5_a_name_is_escaped_exactly_once() {
 async fn trap_t1_what_looks_like_a_filter_is_a_name_and_finds_nobody() {
     let (users, memory) = users(config(), memory([jane()]));
     for name in ["*", ")(uid=*", "jane)(uid=*", r"\2a", "j*", "{username}", "jane))(|(uid=*"] {
+        // With her password, so that a bind as her would be a yes.
         assert_eq!(log_in(&users, name, "pw").await, Ok(None), "{name}");
     }
-    assert_eq!(memory.binds.load(std::sync::atomic::Ordering::Relaxed), 0);
+    // One each, as nobody.
+    assert_eq!(memory.binds.load(std::sync::atomic::Ordering::Relaxed), 7);
 }
 
 #[tokio::test]
@@ -277,6 +280,7 @@ async fn groups_by_member_of_and_by_values_count_and_those_elsewhere_do_not() {
     );
     let config = || {
         with_groups(|groups| {
+            groups.filter = "(objectClass=*)".parse().unwrap();
             groups.member = None;
             groups.member_of = Some(attribute("memberOf"));
         })
@@ -295,6 +299,34 @@ async fn groups_by_member_of_and_by_values_count_and_those_elsewhere_do_not() {
     });
     let entries = vec![jane(), posix, other, group("dev", &[JANE])];
     assert_eq!(groups_of(by_value, entries).await.unwrap(), ["dev", "posix"]);
+}
+
+#[tokio::test]
+async fn member_of_names_groups_that_a_search_would_find_and_no_others() {
+    let below = "cn=admins,ou=team,ou=groups,dc=example,dc=org";
+    let dev = group_dn("dev");
+    let entry = || jane().with("memberOf", [below, &dev]);
+    let config = |scope, filter: &str| {
+        with_groups(|groups| {
+            groups.scope = scope;
+            groups.filter = filter.parse().unwrap();
+            groups.member = None;
+            groups.member_of = Some(attribute("memberOf"));
+        })
+    };
+    let all = "(objectclass=*)";
+    let found = groups_of(config(Scope::Subtree, all), vec![entry()]).await;
+    assert_eq!(found.unwrap(), ["admins", "dev"]);
+    // Whoever looks after `ou=team` names nobody an administrator.
+    let found = groups_of(config(Scope::OneLevel, all), vec![entry()]).await;
+    assert_eq!(found.unwrap(), ["dev"]);
+    assert!(groups_of(config(Scope::Base, all), vec![entry()]).await.unwrap().is_empty());
+    // One is a group by the filter, the other a mailing list that anybody joins.
+    let mailing = Entry::new(below).with("cn", ["admins"]).with("kind", ["list"]);
+    let security = Entry::new(dev.as_str()).with("cn", ["dev"]).with("kind", ["security"]);
+    let entries = vec![entry(), mailing, security];
+    let found = groups_of(config(Scope::Subtree, "(kind=security)"), entries).await;
+    assert_eq!(found.unwrap(), ["dev"]);
 }
 
 #[tokio::test]
@@ -450,6 +482,8 @@ async fn a_name_is_looked_up_without_a_password_by_its_exact_user_name() {
     assert_eq!(look_up("jane").await, Ok(Some(vec!["dev".to_owned()])));
     // The filter of logins would find her by that, too; a user is not called so.
     assert_eq!(look_up("jane@example.org").await, Ok(None));
+    // Nor so, although the directory takes it for the same.
+    assert_eq!(look_up("JANE").await, Ok(None));
     assert_eq!(look_up("joe").await, Ok(None));
     assert_eq!(look_up("").await, Ok(None));
     // Who logs in here is called as the entry is, whatever they typed. Who proved the name elsewhere

@@ -27,6 +27,10 @@ const ACTIVE_DIRECTORY: &[u8] = b"1.2.840.113556.1.4.800";
 /// `LDAP_MATCHING_RULE_IN_CHAIN` (MS-ADTS section 3.1.1.3.4.4.3).
 const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 
+/// As whom is bound in place of a name that nobody has, below the base of the search. Nobody is called
+/// that; if somebody were, it would not count.
+const NOBODY: &str = "cn=portcullis-nobody-c36de4f0a1b7";
+
 /// Tells the time, where no attempt does.
 pub type Clock = Arc<dyn Fn() -> UnixSeconds + Send + Sync>;
 
@@ -35,6 +39,13 @@ pub type Clock = Arc<dyn Fn() -> UnixSeconds + Send + Sync>;
 /// As a [`PasswordAuthenticator`] it has no opinion on a name that no entry matches. As a
 /// [`GroupLookup`] it says `None` of a user whose entry is gone, or whose account may not log in.
 /// Every error is a [`LdapError`].
+///
+/// Directories compare names without regard to case and more. A user is called as the entry says,
+/// however the name was typed, and a look-up without a password is for exactly that name.
+///
+/// A name that no entry matches costs a connection and a bind as others do, so that the time of the
+/// answer says little. What is left: a directory hashes a password only for an entry that is there,
+/// and an account that may not log in is told by the log alone.
 pub struct LdapUsers {
     config: LdapConfig,
     directory: Arc<dyn Directory>,
@@ -159,6 +170,10 @@ impl LdapUsers {
         let wanted = Search::for_one(search.base.to_string(), search.scope, filter)
             .with_attributes(self.attributes());
         let Some(entry) = self.find_one(&*self.directory, wanted, name).await? else {
+            // Not with the password that was typed, which may be one of another directory.
+            let base = search.base.to_string();
+            let dn = if base.is_empty() { NOBODY.to_owned() } else { format!("{NOBODY},{base}") };
+            self.directory.bind(&dn, "nobody's password").await?;
             return Ok(None);
         };
         self.bind(&entry.dn, name, password).await?;
@@ -295,11 +310,10 @@ impl LdapUsers {
         Ok(entry)
     }
 
-    /// Whether an entry that was found by its user name has it byte for byte. A filter of one's own
-    /// finds by other names.
+    /// Whether an entry that was found by its user name has that one and no other, byte for byte: a login
+    /// would call the user so. A filter of one's own finds by other names.
     fn is_called(&self, entry: &Entry, name: &str) -> bool {
-        let names = entry.values(self.config.attributes.username.as_str());
-        self.config.lookup.is_some() || names.iter().any(|one| one.as_slice() == name.as_bytes())
+        self.config.lookup.is_some() || self.config.attributes.is_name_of(name, entry)
     }
 
     /// The search for a user by what is left of the user name without its prefix.

@@ -12,8 +12,13 @@
 //!   it. While all are left alone, the answer is an error at once.
 //! - At most so many requests wait for a connection; more are an error at once. Every operation has
 //!   its time, and a limit on entries and bytes.
+//! - A server that answers others in time, but not the bind of one user, still counts as a good one.
 //! - A connection that was idle is checked before it is used, and none gets old.
 //! - Referrals are not followed, aliases not dereferenced.
+//!
+//! A directory that has proven who it is, is believed: it says who is who. Its answers are read by the
+//! client library, which calls itself for each level of them: one that nests some 10,000 levels deep
+//! ends the process. Before TLS nobody's answer is read by it.
 //!
 //! Absent on purpose: the machine's own root certificates, SASL but EXTERNAL, LDAP over a socket file.
 
@@ -25,8 +30,10 @@ mod error;
 mod gate;
 mod health;
 mod options;
+mod password;
 mod pool;
 mod server;
+mod starttls;
 mod tls;
 
 #[cfg(feature = "live-groups")]

@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::error::PoolError;
+
 /// Which servers, and how they are talked to. [`Self::new`] has the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -67,6 +69,26 @@ impl PoolOptions {
             longest_back_off: Duration::from_secs(30),
             max_bytes: 16 << 20,
         }
+    }
+
+    /// What cannot work.
+    pub(super) fn check(&self) -> Result<(), PoolError> {
+        for (name, is_zero) in [
+            ("connections", self.connections == 0),
+            ("binds", self.binds == 0),
+            ("connect_timeout", self.connect_timeout.is_zero()),
+            ("operation_timeout", self.operation_timeout.is_zero()),
+            ("budget", self.budget.is_zero()),
+            ("max_age", self.max_age.is_zero()),
+            ("first_back_off", self.first_back_off.is_zero()),
+            ("longest_back_off", self.longest_back_off.is_zero()),
+            ("max_bytes", self.max_bytes == 0),
+        ] {
+            if is_zero {
+                return Err(PoolError::Zero(name));
+            }
+        }
+        Ok(())
     }
 
     /// The same with these authorities.

@@ -12,8 +12,9 @@ use super::error::PoolError;
 use super::gate::Gate;
 use super::health::{Health, ServerStatus};
 use super::options::{PoolOptions, Service};
+use super::password::service_password;
 use super::server::{Address, Safety};
-use super::tls::{Tls, read};
+use super::tls::Tls;
 use crate::authn::Secret;
 use crate::authn::ldap::{Asking, Bound, Directory, Filter, Found, Scope, Search, Searcher};
 
@@ -46,7 +47,7 @@ impl Pool {
     /// # Errors
     /// When the options cannot work, or a file cannot be read or is broken.
     pub fn new(options: PoolOptions) -> Result<Self, PoolError> {
-        check(&options)?;
+        options.check()?;
         let servers: Vec<Server> =
             options.servers.iter().map(|url| server(url, &options)).collect::<Result<_, _>>()?;
         if servers.is_empty() {
@@ -89,25 +90,6 @@ impl Pool {
     }
 }
 
-fn check(options: &PoolOptions) -> Result<(), PoolError> {
-    for (name, is_zero) in [
-        ("connections", options.connections == 0),
-        ("binds", options.binds == 0),
-        ("connect_timeout", options.connect_timeout.is_zero()),
-        ("operation_timeout", options.operation_timeout.is_zero()),
-        ("budget", options.budget.is_zero()),
-        ("max_age", options.max_age.is_zero()),
-        ("first_back_off", options.first_back_off.is_zero()),
-        ("longest_back_off", options.longest_back_off.is_zero()),
-        ("max_bytes", options.max_bytes == 0),
-    ] {
-        if is_zero {
-            return Err(PoolError::Zero(name));
-        }
-    }
-    Ok(())
-}
-
 fn server(url: &str, options: &PoolOptions) -> Result<Server, PoolError> {
     let address = Address::parse(url, options.encryption)?;
     let tls = match address.safety {
@@ -116,25 +98,6 @@ fn server(url: &str, options: &PoolOptions) -> Result<Server, PoolError> {
     };
     let health = Health::new(options.first_back_off, options.longest_back_off);
     Ok(Server { address, tls, health })
-}
-
-/// The password of the service account as its file holds it now. Never empty: that would be no login.
-fn service_password(service: &Service) -> Result<Option<Arc<Secret>>, PoolError> {
-    let Service::Simple { password_file, .. } = service else { return Ok(None) };
-    let wrong = || PoolError::Content {
-        path: password_file.clone(),
-        what: "a password in one line of text, without NUL",
-    };
-    let text = String::from_utf8(read(password_file)?).map_err(|_| wrong())?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.is_empty() || line.contains(['\n', '\0']) {
-        return Err(wrong());
-    }
-    let password = Arc::new(Secret::new(line.to_owned()));
-    // The copy that was read is wiped, too.
-    drop(Secret::new(text));
-    Ok(Some(password))
 }
 
 impl Shared {
@@ -318,6 +281,9 @@ impl Shared {
                 Some(answer) => answer,
                 None => {
                     let time = self.options.operation_timeout;
+                    if self.answers(connection.server, deadline).await {
+                        return Err(DirectoryError::Timeout(time));
+                    }
                     Err(Failure::Server(format!("no answer within {time:?}")))
                 }
             };
@@ -339,6 +305,21 @@ impl Shared {
                 Err(Failure::Answer(error) | Failure::Service(error)) => return Err(error),
             }
         }
+    }
+}
+
+impl Shared {
+    /// Whether a server answers nobody in particular. Some wait longer with each wrong password for an
+    /// account: whoever guesses must not make a server count as dead for everybody.
+    async fn answers(&self, index: usize, deadline: Instant) -> bool {
+        let Some(server) = self.servers.get(index) else { return false };
+        let asking = async {
+            let mut connection =
+                Connection::open(&server.address, server.tls.as_ref(), index).await?;
+            connection.check().await
+        };
+        let limit = deadline.min(Instant::now() + self.options.connect_timeout);
+        matches!(timeout_at(limit, asking).await, Ok(Ok(()) | Err(Failure::Answer(_))))
     }
 }
 
@@ -364,6 +345,12 @@ impl Searcher for Pool {
 
 impl Directory for Pool {
     fn bind<'a>(&'a self, dn: &'a str, password: &'a str) -> Asking<'a, Bound> {
+        // A directory may say yes to nobody (RFC 4513 sections 5.1.1 and 5.1.2), whoever calls.
+        if dn.trim().is_empty() || password.is_empty() || password.contains('\0') {
+            let message = "a bind without a DN or password is not sent".to_owned();
+            let unwilling = Bound { code: 53, message, policy: None, session: None };
+            return Box::pin(std::future::ready(Ok(unwilling)));
+        }
         let shared = Arc::clone(&self.0);
         let (dn, password) = (dn.to_owned(), Secret::new(password.to_owned()));
         Box::pin(apart(async move { shared.bind(&dn, &password).await }))

@@ -30,7 +30,8 @@ pub struct DirectoryConfig {
     pub servers: Vec<String>,
     /// How connections are secured.
     pub security: DirectorySecurity,
-    /// As whom it is searched: a DN, and the file of its password.
+    /// As whom it is searched: a DN, and the file of its password. Without it everything is read as
+    /// whoever logs in.
     pub service: Option<(String, NamedPath)>,
     /// How long connecting may take.
     pub connect_timeout: Duration,
@@ -112,7 +113,13 @@ fn directory(object: &Object<'_>, base: &Path) -> Option<DirectoryConfig> {
             None
         }
     };
-    let config = name.and_then(|name| ldap_config(name, &ldap));
+    let mut config = name.and_then(|name| ldap_config(name, &ldap));
+    if let (Some(config), Some(None)) = (&mut config, &service)
+        && matches!(config.users, Users::Direct(_))
+    {
+        // There is nobody else to read entries as: what nobody may see would be missing.
+        config.reads_as_user = true;
+    }
     if let (Some(config), Some(None)) = (&config, &service)
         && matches!(config.users, Users::Search(_))
     {

@@ -554,3 +554,27 @@ fn grant_times_and_hierarchies_are_off_unless_they_are_said_and_never_half_under
     let problems = problems(&text);
     assert!(problems[0].contains("are for `RBAC`, which is not in the chain"), "{problems:?}");
 }
+
+#[test]
+fn a_directory_without_an_account_of_ours_is_read_as_whoever_logs_in() {
+    let directory = |more: &str| {
+        let text = format!(
+            "{FULL}directories:\n- name: corp\n  ldap:\n    servers: ['ldap://ldap.ex.org']\n    \
+             caFile: ca.crt\n    attributes: {{username: uid}}\n{more}"
+        );
+        parse(&text).map(|read| read.directories.into_iter().next().unwrap())
+    };
+    let direct = "    users: {dn: 'uid={username},ou=people,dc=ex,dc=org'}\n";
+    let service = "    bindDN: cn=service,dc=ex,dc=org\n    bindPasswordFile: password\n";
+    assert!(directory(direct).unwrap().ldap.reads_as_user);
+    let bound = directory(&format!("{direct}{service}")).unwrap();
+    assert!(!bound.ldap.reads_as_user && bound.service.is_some());
+    // A search needs somebody to search as.
+    let search = "    users: {baseDN: 'dc=ex,dc=org', filter: '(uid={username})'}\n";
+    assert!(directory(search).is_err());
+    assert!(directory(&format!("{search}{service}")).is_ok());
+    // A name that is put nowhere is that of everybody.
+    for nobody in ["    users: {dn: 'uid=jane'}\n", "    users: {dn: 'uid={name}'}\n"] {
+        assert!(directory(nobody).is_err(), "{nobody}");
+    }
+}

@@ -16,7 +16,8 @@
 //! So nobody can lock a user out from other places: the locks belong to the attacker's own source, and
 //! what belongs to the user is a wait with an end.
 //!
-//! Names are compared without case and blanks, as directories do, so that `Jane` and `jane ` are one budget.
+//! Names are compared without case, blanks, width and accents, as directories do, so that `Jane`, `jane ` and
+//! `ｊäne` are one budget.
 //! Whether a name exists makes no difference here, so that a lock tells nothing. Memory is bounded:
 //! digests, of which the ones with the fewest failures are forgotten first. When so many sources attack that
 //! waits are forgotten before they end, new sources are let in without one: of the two evils, too many guesses
@@ -32,6 +33,8 @@ mod tests;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use icu_normalizer::DecomposingNormalizerBorrowed;
 
 use super::error::PasswordFileError;
 use crate::authn::UnixSeconds;
@@ -359,8 +362,38 @@ impl fmt::Debug for Throttle {
     }
 }
 
-/// One spelling of a name for all that a directory may take for the same.
+/// One spelling of a name for all that a directory may take for the same: whatever the case, width,
+/// accents, and characters that are not seen (RFC 4518 section 2, and what Active Directory does beyond).
+/// Rather too many than too few: names that share a budget by mistake lose little.
 fn folded(name: &str) -> String {
-    let is_blank = |character: &char| character.is_whitespace() || character.is_control();
-    name.chars().filter(|character| !is_blank(character)).flat_map(char::to_lowercase).collect()
+    let decomposed = DecomposingNormalizerBorrowed::new_nfkd();
+    // By way of upper case, so that `ß` is `ss`.
+    let upper = decomposed.normalize_iter(name.chars()).flat_map(char::to_uppercase);
+    let lower: String = upper.flat_map(char::to_lowercase).collect();
+    // A letter may come apart again in lower case.
+    decomposed.normalize_iter(lower.chars()).filter(|it| !is_passed_over(*it)).collect()
+}
+
+/// Blanks, controls, accents, and what is not seen.
+fn is_passed_over(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{300}'..='\u{36f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffc}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }

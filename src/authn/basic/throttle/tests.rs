@@ -144,7 +144,7 @@ fn an_admission_that_is_dropped_is_a_failure() {
 #[test]
 fn spellings_that_a_directory_takes_for_one_name_share_a_budget() {
     let world = World::new();
-    for name in ["jane", "JANE", "Jane ", " ja ne", "j\u{a0}ane"] {
+    for name in ["jane", "ＪANE", "ⓙäne ", " ja\u{ad} ne", "j\u{a0}ªne"] {
         world.fail(name, HERE, 100);
     }
     assert_eq!(world.refused("jAnE", HERE, 100).0, ThrottleScope::Pair);

@@ -67,6 +67,11 @@ impl Filter {
         Self::Present(Attribute::known("objectClass"))
     }
 
+    /// Whether every entry is found by it, as by `(objectClass=*)`.
+    pub(in crate::authn::ldap) fn is_everything(&self) -> bool {
+        matches!(self, Self::Present(attribute) if attribute.is("objectClass"))
+    }
+
     /// `attribute=value`, whatever the value holds.
     #[must_use]
     pub fn equal(attribute: &Attribute, value: impl Into<Vec<u8>>) -> Self {
