@@ -139,7 +139,7 @@ impl KerberosAuthenticator {
         now: UnixSeconds,
     ) -> Result<(Authenticated, Option<Vec<u8>>), AuthnError> {
         let (user, accepted) =
-            self.user(token, channel_binding, now).await.map_err(AuthnError::new)?;
+            self.user(token, channel_binding, now).await.map_err(AuthnError::from)?;
         let user = match &self.groups {
             None => user,
             Some(directory) => self.with_groups(user, &**directory).await?,

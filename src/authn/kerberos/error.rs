@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{AcceptError, PrincipalError, PrincipalRefused, TokenProblem};
-use crate::authn::Reserved;
+use crate::authn::{AuthnError, Reserved};
 
 /// Why a login by ticket was refused. For the log; the outside is not told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +73,24 @@ pub enum KerberosError {
     NoRuntime,
 }
 
+impl KerberosError {
+    /// Whether nothing is said about anybody's ticket: the next one may be looked at. A server answers
+    /// 503 to it, not 401.
+    #[must_use]
+    pub const fn is_outage(&self) -> bool {
+        matches!(
+            self,
+            Self::ReplaysFull | Self::Busy(_) | Self::Timeout(_) | Self::Ended | Self::NoRuntime
+        )
+    }
+}
+
+impl From<KerberosError> for AuthnError {
+    fn from(error: KerberosError) -> Self {
+        if error.is_outage() { Self::unavailable(error) } else { Self::new(error) }
+    }
+}
+
 /// Why an authenticator cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KerberosOptionsError {
@@ -90,4 +108,15 @@ pub enum KerberosOptionsError {
     /// The system has no randomness.
     #[error("the system gives no randomness")]
     NoRandomness,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_busy_says_nothing_of_a_ticket_and_a_replay_does() {
+        assert!(AuthnError::from(KerberosError::Busy(3)).is_unavailable());
+        assert!(!AuthnError::from(KerberosError::Replay).is_unavailable());
+    }
 }

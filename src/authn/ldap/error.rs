@@ -126,6 +126,20 @@ impl LdapError {
 
 impl From<LdapError> for AuthnError {
     fn from(error: LdapError) -> Self {
-        Self::new(error)
+        // An outage is nobody's wrong guess.
+        if error.is_outage() { Self::unavailable(error) } else { Self::new(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_no_wrong_password_and_a_wrong_password_is_no_outage() {
+        let slow = AuthnError::from(LdapError::OutOfTime(Duration::from_secs(1)));
+        assert!(slow.is_unavailable());
+        let wrong = AuthnError::from(LdapError::WrongPassword { name: "jane".to_owned() });
+        assert!(!wrong.is_unavailable());
     }
 }
