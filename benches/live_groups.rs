@@ -1,6 +1,8 @@
 //! What it costs that groups are replaced, when those of the user are kept: the plain decision of RBAC
 //! beside the same one with live groups, a yes and a no, with ten groups and with two hundred.
 
+#![expect(clippy::unwrap_used, reason = "a bench on what is refused must stop")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ fn inventory() -> Inventory {
     inventory.push(role.into(), Origin::default());
     for index in 0..GROUPS {
         let mut binding = ClusterRoleBinding {
-            subjects: vec![Subject::group(&format!("group-{index}"))],
+            subjects: vec![Subject::group(format!("group-{index}"))],
             role_ref: RoleRef::cluster_role("reader"),
             ..Default::default()
         };

@@ -729,7 +729,7 @@ proptest! {
         let good = if is_json { GOOD_JSON } else { GOOD };
         let at = at.min(good.len());
         let end = (at + length).min(good.len());
-        let text = format!("{}{insert}{}", &good[..at], &good[end..]);
+        let text = format!("{}{insert}{}", good.get(..at).unwrap(), good.get(end..).unwrap());
         if let Err(error) = parse("a", text.as_bytes()) {
             prop_assert!(!error.problems().is_empty());
             prop_assert!(!error.to_string().is_empty());

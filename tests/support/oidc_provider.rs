@@ -20,8 +20,6 @@ pub(crate) struct Provider {
     /// The authority of its certificate, PEM.
     pub(crate) ca: String,
     /// The authority in a file.
-    #[cfg_attr(not(feature = "login"), expect(dead_code, reason = "for commands that read files"))]
-    pub(crate) ca_file: PathBuf,
     pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
     child: Child,
     _folder: tempfile::TempDir,
@@ -57,7 +55,6 @@ impl Provider {
         Some(Self {
             issuer: first["issuer"].as_str().unwrap().to_owned(),
             ca,
-            ca_file: at("ca.pem"),
             pipes: Mutex::new((stdin, stdout)),
             child,
             _folder: folder,

@@ -64,7 +64,7 @@ impl Door {
         home.write("token.key", key.to_pem().expose_secret());
         let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
         home.write("users-ca.key", key.to_pem().expose_secret());
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
+        let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
         let options = AuthorityOptions {
             common_name: "users".to_owned(),
             organizations: Vec::new(),
@@ -170,7 +170,7 @@ impl OpenDoor {
         let last = text.rfind("HTTP/1.1 ").unwrap_or_else(|| {
             panic!("{text}{}", String::from_utf8_lossy(&output.stderr));
         });
-        let (headers, body) = text[last..].split_once("\r\n\r\n").unwrap();
+        let (headers, body) = text.get(last..).unwrap().split_once("\r\n\r\n").unwrap();
         let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
         let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -220,7 +220,7 @@ async fn a_password_is_worth_a_token_that_the_api_server_is_told_whose_it_is() {
     assert_eq!(status["user"]["username"], "jane");
     assert_eq!(status["user"]["groups"], json!(["dev", "ops", "system:authenticated"]));
     // One letter off is nobody's.
-    let forged = format!("{}x", &token[..token.len() - 1]);
+    let forged = format!("{}x", token.get(..token.len() - 1).unwrap());
     assert_ne!(door.review(&forged).await["authenticated"], true);
     assert!(
         door.running
@@ -453,7 +453,7 @@ fn other_certificate(home: &Home) {
     let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
     let subject = Subject { common_name: "kim".to_owned(), organizations: Vec::new(), uid: None };
     let request = SigningRequest::create(&key, &subject).unwrap();
-    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
     let leaf = Leaf {
         request: &request,
         usages: CertificateUsages::client(),

@@ -165,7 +165,7 @@ async fn a_token_of_the_issuer_is_worth_one_of_ours_for_as_long_as_it_lasts() {
     assert_eq!(ours.body["status"]["user"], json!({"username": "jane", "groups": ["dev"]}));
     let end = ours.body["status"]["expirationTimestamp"].as_str().unwrap();
     let end: jiff::Timestamp = end.parse().unwrap();
-    assert!(end.as_second() <= now as i64 + 120, "{end}");
+    assert!(end.as_second() <= i64::try_from(now).unwrap() + 120, "{end}");
     let status = open.review(ours.token()).await;
     assert_eq!(status["user"]["groups"], json!(["dev", "system:authenticated"]), "{status}");
     // Theirs is none for the API server: nobody said so.
