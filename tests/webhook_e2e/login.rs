@@ -261,8 +261,9 @@ async fn whoever_guesses_has_to_wait_and_is_told_how_long() {
         seen.push(door.curl("/login", &["-u", &user, "-X", "POST"]));
     }
     assert_eq!(seen[0].status, 401);
-    let last = seen.last().unwrap();
-    assert_eq!(last.status, 429, "{}", last.body);
+    // On a slow machine the first waits, which are short, are over before the next guess.
+    let late = seen.iter().find(|seen| seen.status == 429);
+    let last = late.unwrap_or_else(|| panic!("{}", seen.last().unwrap().body));
     assert!(last.lower().contains("retry-after: "), "{}", last.headers);
 }
 

@@ -344,6 +344,26 @@ fn a_revoked_token_is_refused_by_id_and_by_user_and_one_of_later_is_not() {
 }
 
 #[test]
+fn a_renewed_token_is_as_old_as_its_login_to_a_revocation_and_a_new_login_is_not() {
+    use crate::model::{Revocation, RevocationEntry, SharedRevocations};
+
+    let key = key();
+    let what = Revocation::User { name: "jane".to_owned(), issued_before: NOW };
+    let entry = RevocationEntry { what, at: NOW, reason: String::new(), by: String::new() };
+    let list = SharedRevocations::default();
+    list.publish([entry].into_iter().collect());
+    let tokens = tokens(&[&key]).with_revocations(list);
+    let of_login = |since| {
+        let method = "ldap".to_owned();
+        let session = Session { since, refreshable_until: NOW + 60, method };
+        let token = issuer(&key).issue_in(&jane(), &[], NOW, None, Some(session)).unwrap();
+        verify_at(&tokens, token.expose_secret(), NOW)
+    };
+    assert!(matches!(of_login(NOW - 1), Err(IssuedTokenError::Revoked(_))));
+    assert!(of_login(NOW).unwrap().is_some());
+}
+
+#[test]
 fn a_token_of_a_login_says_so_and_another_does_not() {
     let key = key();
     let session = Session { since: NOW, refreshable_until: NOW + 60, method: "ldap".to_owned() };

@@ -87,8 +87,12 @@ impl IssuedTokens {
         let claims = Claims::from_json(&claims)?;
         let audiences = check_audiences(&claims.audiences, attempt.audiences, &self.audiences)?;
         check_times(&claims, attempt.now)?;
+        // What was renewed is as old as the login: whoever renews in the moment before a revocation is
+        // known everywhere keeps nothing.
+        let since = claims.session.as_ref().map_or(claims.issued_at, |session| session.since);
+        let issued = since.min(claims.issued_at);
         if let Some(list) = &self.revocations
-            && let Some(why) = list.load().of_token(&claims.id, &claims.user, claims.issued_at)
+            && let Some(why) = list.load().of_token(&claims.id, &claims.user, issued)
         {
             return Err(IssuedTokenError::Revoked(why.to_string()));
         }

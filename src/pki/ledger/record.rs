@@ -3,6 +3,8 @@ use serde::{Deserialize, Serialize};
 use super::wire;
 use crate::crypto::certificate::{Certificate, NotACertificate};
 use crate::model::Fingerprint;
+use crate::pki::issue::LOGIN_SIGNER;
+use crate::pki::validity::BACKDATE;
 
 /// What is known of a certificate. Times are seconds since 1970-01-01 UTC; in JSON they are RFC 3339
 /// text, bytes are base64, and the serial number is in hexadecimal digits.
@@ -204,11 +206,23 @@ impl CertificateRecord {
 
     /// When it was issued, as far as that is known. Of an imported one only its beginning is known,
     /// which signers set back.
+    ///
+    /// One that renews another of a login is as old as the login, see [`renewed_since`](Self::renewed_since).
     #[must_use]
-    pub const fn issued_at(&self) -> i64 {
-        match self.source {
-            RecordSource::Issued => self.recorded_at,
-            RecordSource::Imported => self.not_before,
+    pub fn issued_at(&self) -> i64 {
+        match (self.renewed_since(), self.source) {
+            (Some(since), _) => since,
+            (None, RecordSource::Issued) => self.recorded_at,
+            (None, RecordSource::Imported) => self.not_before,
         }
+    }
+
+    /// When the bearer of a renewed certificate had logged in. What was said of the user since then holds
+    /// for it, too: whoever renews in the moment before a revocation is known everywhere keeps nothing.
+    #[must_use]
+    pub fn renewed_since(&self) -> Option<i64> {
+        let since = self.not_before.saturating_add(BACKDATE);
+        let is_of_login = self.signer == LOGIN_SIGNER && self.source == RecordSource::Issued;
+        (is_of_login && since < self.recorded_at).then_some(since)
     }
 }

@@ -83,10 +83,10 @@ fn judge(books: &mut Books<'_>, record: &CertificateRecord) -> Attempt<()> {
         consider(Cutoff::read(books.groups.get(group.as_str())?)?);
     }
     let Some(cutoff) = latest else { return Ok(()) };
-    let issued = match record.source {
+    let issued = match (record.source, record.renewed_since()) {
         // It was issued after that was said, whatever the clock says.
-        RecordSource::Issued => record.issued_at().max(cutoff.issued_before),
-        RecordSource::Imported => record.issued_at(),
+        (RecordSource::Issued, None) => record.issued_at().max(cutoff.issued_before),
+        (RecordSource::Issued, Some(_)) | (RecordSource::Imported, _) => record.issued_at(),
     };
     if issued < cutoff.issued_before {
         books.revoke(record.fingerprint, &cutoff.said)

@@ -672,3 +672,32 @@ fn a_damaged_ledger_is_an_error_or_an_answer_and_never_a_panic() {
     }
     assert!(errors > 0, "nothing was damaged");
 }
+
+#[test]
+fn a_renewal_of_a_login_before_a_revocation_is_revoked_with_it_and_a_login_after_it_is_not() {
+    use crate::pki::issue::LOGIN_SIGNER;
+    use crate::pki::validity::BACKDATE;
+
+    let place = Place::new();
+    let ledger = place.open();
+    let what = Revoke::User { name: "jane".to_owned(), issued_before: None };
+    ledger.revoke(&what, &Saying { at: NOW, reason: "", by: "" }).unwrap();
+    for (number, since) in [(1, NOW - 600), (2, NOW + 5)] {
+        let certificate = CertificateRecord {
+            signer: LOGIN_SIGNER.to_owned(),
+            recorded_at: NOW + 5,
+            not_before: since - BACKDATE,
+            ..record(number, "jane", &[])
+        };
+        ledger.record(&certificate).unwrap();
+    }
+    let list = place.list();
+    let is_revoked = |number| {
+        let mut jane = User::new("jane");
+        let id = Fingerprint::from_bytes([number; 32]).credential_id();
+        jane.extra.insert(CREDENTIAL_ID.to_owned(), vec![id]);
+        list.of_user(&jane).is_some()
+    };
+    assert!(is_revoked(1));
+    assert!(!is_revoked(2));
+}
