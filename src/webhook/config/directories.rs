@@ -228,10 +228,9 @@ fn users(field: Field<'_>) -> Option<Users> {
     let object = field.object()?;
     let read = match (object.get("dn"), object.get("baseDN")) {
         (Some(dn), None) => {
-            let filter = object.get("filter").map_or_else(
-                || "(objectClass=*)".parse::<Filter>().ok(),
-                |field| parsed(&field),
-            );
+            let filter = object
+                .get("filter")
+                .map_or_else(|| "(objectClass=*)".parse::<Filter>().ok(), |field| parsed(&field));
             let dn = parsed::<DnTemplate>(&dn);
             dn.zip(filter).map(|(dn, filter)| Users::Direct(DirectBind { dn, filter }))
         }
