@@ -20,7 +20,7 @@ directories:
     caFile: ldap.crt
     bindDN: cn=portcullis,dc=example,dc=org
     bindPasswordFile: ldap-password
-    users: {baseDN: 'ou=people,dc=example,dc=org', filter: '(&(objectClass=person)(uid={name}))'}
+    users: {baseDN: 'ou=people,dc=example,dc=org', filter: '(&(objectClass=person)(uid={username}))'}
     attributes: {username: uid, uid: entryUUID, extra: {example.org/mail: mail}}
     groups: {baseDN: 'ou=groups,dc=example,dc=org', filter: (objectClass=groupOfNames), nested: Detect, prefix: 'ldap:'}
 liveGroups: {directory: corp, ttl: 30s, maxAge: 2m, exemptUsers: [break-glass]}
@@ -127,8 +127,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "`bindPasswordFile` is missing: the file that holds the password of `bindDN`",
     ),
     (
-        "filter: '(&(objectClass=person)(uid={name}))'",
-        "filter: '(uid={name})'",
+        "filter: '(&(objectClass=person)(uid={username}))'",
+        "filter: '(uid={username})'",
         "filter: '(uid=*)(x'",
         "16: `directories[0].ldap.users.filter`: ",
     ),
