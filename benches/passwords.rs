@@ -3,6 +3,13 @@
 //! Not Criterion: both are statements about many measurements taken in turn. `--measurement-time SECONDS`
 //! says how long each takes (default 10).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    reason = "a bench stops on what is refused, and says what it compared"
+)]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
