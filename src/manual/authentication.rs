@@ -72,6 +72,26 @@
 //!
 //! The API server keeps its own answers for up to `--authentication-token-webhook-cache-ttl`.
 //!
+//! # Tokens of issuers, at `/authenticate`
+//!
+//! ```yaml
+//! apiAudiences: [https://kubernetes.default.svc]
+//! authenticators:
+//! - oidc: {configurationFile: authentication.yaml, distributedClaims: [groups.example.org]}
+//! - introspection:
+//!     url: https://idp.example.org/introspect
+//!     caFile: idp-ca.crt
+//!     clientID: kubernetes
+//!     clientSecretFile: idp-secret
+//!     usernamePrefix: 'idp:'
+//! ```
+//!
+//! The file of `oidc` is the API server's own AuthenticationConfiguration; `check --authentication-config`
+//! says what an API server would refuse in it. Groups that an issuer keeps elsewhere are fetched only from
+//! the hosts that are named (`'*'`: from any). An introspection endpoint must say for which audience a
+//! token is, and that must be one of the API server's; `audiences: ['*']` says that every active token is
+//! meant for us, and is right only where the endpoint refuses those of others.
+//!
 //! # Directories
 //!
 //! ```yaml
