@@ -138,8 +138,9 @@
 //! # kubectl
 //!
 //! ```text
-//! portcullis kubeconfig --login https://login.example.org:9445 …
-//! kubectl get pods        # asks for the password, once in a session
+//! portcullis kubeconfig --user jane --server https://api.example.org:6443 --ca-file ca.crt --out jane.kubeconfig \
+//!   --login -- --server https://login.example.org:9445 --method basic
+//! kubectl --kubeconfig jane.kubeconfig get pods        # asks for the password, once in a session
 //! ```
 //!
 //! The plugin keeps what it was given in a file that only its user can read, renews it before it ends, and
