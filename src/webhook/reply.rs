@@ -38,6 +38,10 @@ impl Reply {
 
         let reason = match status {
             StatusCode::BAD_REQUEST => "BadRequest",
+            StatusCode::UNAUTHORIZED => "Unauthorized",
+            StatusCode::FORBIDDEN => "Forbidden",
+            StatusCode::NOT_FOUND => "NotFound",
+            StatusCode::TOO_MANY_REQUESTS => "TooManyRequests",
             StatusCode::UNPROCESSABLE_ENTITY => "Invalid",
             StatusCode::PAYLOAD_TOO_LARGE => "RequestEntityTooLarge",
             StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",

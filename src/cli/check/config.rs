@@ -6,7 +6,7 @@ use std::path::Path;
 
 use portcullis::authz::abac;
 use portcullis::query::Level;
-use portcullis::webhook::config::Problem;
+use portcullis::webhook::config::{LoginMethodConfig, Problem};
 use portcullis::webhook::load::{self, Checked, Loaded, LoadedPolicy};
 use serde::Serialize;
 
@@ -45,6 +45,9 @@ struct Serves {
     reviews: String,
     client_certificates: &'static str,
     operations: String,
+    /// Where people log in, and how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logins: Option<String>,
     policy: Policy,
     authenticators: Vec<Authenticator>,
     audiences: Vec<String>,
@@ -161,6 +164,10 @@ fn serves(loaded: &Loaded) -> Serves {
         reviews: format!("https://{}", config.listen.address),
         client_certificates: if asked { "required" } else { "not asked for" },
         operations: format!("http://{}", config.operations.address),
+        logins: config.login.as_ref().map(|login| {
+            let kinds: Vec<&str> = login.methods.iter().map(LoginMethodConfig::kind).collect();
+            format!("https://{} ({})", login.address, kinds.join(", "))
+        }),
         policy: policy(&loaded.policy),
         authenticators: loaded.authenticators.iter().map(detail).collect(),
         audiences: config.audiences(),
@@ -199,6 +206,9 @@ fn write_serves(serves: &Serves, out: &mut dyn Write) -> Result<(), Failure> {
     let certificates = serves.client_certificates;
     row("reviews", format!("{} (client certificates {certificates})", serves.reviews));
     row("operations", serves.operations.clone());
+    if let Some(logins) = &serves.logins {
+        row("logins", logins.clone());
+    }
     row("policy", described(&serves.policy));
     for Authenticator { name, detail } in &serves.authenticators {
         row("tokens", format!("{name} ({detail})"));

@@ -31,6 +31,20 @@ pub struct LoginConfig {
     pub guesses: GuessConfig,
 }
 
+impl LoginMethodConfig {
+    /// The kind, as the file spells it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::PasswordFile(_) => "passwordFile",
+            Self::Ldap { .. } => "ldap",
+            Self::Kerberos(_) => "kerberos",
+            Self::Oidc { .. } => "oidc",
+            Self::ClientCertificate { .. } => "clientCertificate",
+        }
+    }
+}
+
 impl LoginConfig {
     /// The files that are read with the policy: not those of the listener, which are read apart, nor the
     /// books.
