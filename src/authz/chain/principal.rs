@@ -51,7 +51,7 @@ impl Chain {
 /// A user whom every member of a chain has met.
 ///
 /// Answers as the chain did when it was made; take a new one when the policy has changed. A
-/// [`RevocationGate`](super::RevocationGate) asks the newest list all the same.
+/// [`RevocationGate`](crate::authz::RevocationGate) asks the newest list all the same.
 pub struct ChainPrincipal {
     chain: Chain,
     met: Met,

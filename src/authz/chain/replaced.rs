@@ -8,8 +8,8 @@ use crate::model::{Attributes, Decision, Explain, Moment, Request, Step, User, V
 
 impl Chain {
     /// The same chain, which asks everybody but its gates about users in the groups of now: see
-    /// [`live_groups`](super::live_groups) for the rules. An answer that had to do without the groups is a
-    /// denial with an error by [`LIVE_GROUPS`], whatever [`OnFailure`] says of members.
+    /// [`live_groups`](crate::authz::live_groups) for the rules. An answer that had to do without the groups is a
+    /// denial with an error by [`LIVE_GROUPS`], whatever [`OnFailure`](crate::authz::OnFailure) says of members.
     ///
     /// Who is not known yet is looked up through the [runner](Self::with_slow_runner) of slow links, if the
     /// source takes its time.
