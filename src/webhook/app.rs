@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
@@ -14,6 +14,7 @@ use super::shadow::{Answer, Shadow};
 use super::traces::Traces;
 use crate::authn::cache::TokenCache;
 use crate::snapshot::Snapshot;
+use crate::source::fetch::unix_now;
 
 /// The reviews' side of the server, without any HTTP: bodies in, answers out.
 ///
@@ -243,10 +244,4 @@ fn decided_by_revocation(snapshot: &Snapshot, seen: &Seen<'_>) -> bool {
         && snapshot
             .revocations()
             .is_some_and(|list| list.load().of_user(seen.request.user).is_some())
-}
-
-/// Seconds since 1970; a clock before that is 1970, when nothing has expired and nothing is valid.
-fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +10,7 @@ use http::Request;
 
 use super::door::{Door, Ended};
 use super::proof::{Proof, Shown};
+use crate::source::fetch::unix_now;
 use crate::webhook::metrics::Metrics;
 use crate::webhook::reload::Live;
 use crate::webhook::reply::Reply;
@@ -102,9 +103,4 @@ impl Logins {
         }
         ending.into_response(door.challenges(), negotiated)
     }
-}
-
-fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -2,10 +2,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+pub(super) use crate::api::login::API_VERSION;
 use crate::crypto::request::SigningRequest;
 
-/// The `apiVersion` of everything that is said at the door.
-pub(super) const API_VERSION: &str = "login.portcullis.dev/v1alpha1";
 /// The `kind` of a login.
 pub(super) const KIND: &str = "LoginRequest";
 /// The `kind` of what `GET /login` answers.
