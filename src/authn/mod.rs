@@ -14,6 +14,8 @@ pub mod bootstrap_token;
 pub mod cache;
 pub mod chain;
 mod client_certificate;
+#[cfg(any(feature = "basic", feature = "token-file"))]
+mod csv_record;
 mod error;
 #[cfg(feature = "issued-token")]
 pub mod issued;
@@ -47,6 +49,8 @@ use std::sync::Arc;
 pub use crate::util::secret::{Secret, SecretBytes};
 pub use audiences::{WrongAudiences, check_audiences, shared_audiences};
 pub use client_certificate::{CertificateAuthenticator, CertifiedRequest, ClientCertificates};
+#[cfg(any(feature = "basic", feature = "token-file"))]
+use csv_record::secret_and_user;
 pub use error::AuthnError;
 pub use keys::Keys;
 pub use password::{

@@ -1,7 +1,7 @@
 //! The API server's own form, record by record (S-BASIC-1).
 
 use super::error::{PasswordFileError, PasswordFileNotice};
-use crate::authn::{ReservedNames, Secret, reserved_name};
+use crate::authn::{ReservedNames, Secret, reserved_name, secret_and_user};
 use crate::model::User;
 use crate::util::csv::Reader;
 
@@ -24,22 +24,9 @@ pub(super) fn read(
     let csv = |error| PasswordFileError::Csv { path: path.to_owned(), error };
     let mut number = 0;
     while let Some(record) = reader.next_record().map_err(csv)? {
-        let mut fields = record.fields.into_iter();
-        let found = fields.len();
-        let (Some(mut password), Some(user), Some(uid)) =
-            (fields.next(), fields.next(), fields.next())
-        else {
-            return Err(PasswordFileError::Columns { path: path.to_owned(), found });
-        };
+        let (mut password, user) = secret_and_user(record)
+            .map_err(|found| PasswordFileError::Columns { path: path.to_owned(), found })?;
         number += 1;
-        // A fourth column, be it empty, is a list of at least one name (S-TOKF-4).
-        let groups = fields.next().map(|names| names.split(',').map(str::to_owned).collect());
-        let user = User {
-            name: user.to_string(),
-            uid: uid.to_string(),
-            groups: groups.unwrap_or_default(),
-            ..User::default()
-        };
         if names == ReservedNames::Refuse
             && let Some(reserved) = reserved_name(&user)
         {

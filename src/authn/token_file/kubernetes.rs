@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::error::{TokenFileError, TokenFileNotice};
 use super::{ReservedNames, Secret, reserved_name};
+use crate::authn::secret_and_user;
 use crate::model::User;
 use crate::util::csv::Reader;
 
@@ -38,26 +39,13 @@ impl CsvTokens {
         let mut number = 0;
         let csv = |error| TokenFileError::Csv { path: path.to_owned(), error };
         while let Some(record) = reader.next_record().map_err(csv)? {
-            let mut fields = record.fields.into_iter();
-            let found = fields.len();
-            let (Some(mut token), Some(user), Some(uid)) =
-                (fields.next(), fields.next(), fields.next())
-            else {
-                return Err(TokenFileError::Columns { path: path.to_owned(), found });
-            };
+            let (mut token, user) = secret_and_user(record)
+                .map_err(|found| TokenFileError::Columns { path: path.to_owned(), found })?;
             number += 1;
             if token.is_empty() {
                 read.notices.push(TokenFileNotice::Empty { path: path.to_owned(), record: number });
                 continue;
             }
-            // A fourth column, be it empty, is a list of at least one name (S-TOKF-4).
-            let groups = fields.next().map(|names| names.split(',').map(str::to_owned).collect());
-            let user = User {
-                name: user.to_string(),
-                uid: uid.to_string(),
-                groups: groups.unwrap_or_default(),
-                ..User::default()
-            };
             if names == ReservedNames::Refuse
                 && let Some(reserved) = reserved_name(&user)
             {
