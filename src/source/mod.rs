@@ -88,6 +88,8 @@ mod secret;
 #[cfg(feature = "pki")]
 pub mod signing_policy;
 mod text;
+#[cfg(feature = "watch")]
+pub mod watch;
 #[cfg(feature = "webhook-client")]
 pub mod webhook_client;
 mod wire;

@@ -1,0 +1,27 @@
+//! What do the API server's objects say now? Lists and watches of exactly the kinds that somebody needs.
+//!
+//! Each kind is listed page by page and watched from there on; what comes is trimmed to the fields that
+//! decisions read ([`Watched::keeps`]), kept ([`Cluster::loaded`]), and handed on as [`Batch`]es. A watch
+//! that breaks is resumed where it stopped, or listed anew when the API server has forgotten that place;
+//! then the difference is handed on in one batch, so that nobody ever sees half of a list. An object that
+//! cannot be read grants nothing, stops nothing, and is told.
+//!
+//! Absent on purpose: what the objects mean (see `snapshot`), a runtime (the caller's is used), and any
+//! write to the API server.
+
+mod change;
+mod client;
+mod cluster;
+mod kinds;
+mod list;
+mod permissions;
+pub mod saved;
+mod status;
+
+pub use change::{Batch, Change, Decoded, Follower, Key};
+pub use client::{ClusterOptions, ConnectError, Connection, CredentialsFrom};
+pub use cluster::{Cluster, Tuning};
+pub use kinds::Watched;
+pub use list::{ListError, Listed, list};
+pub use permissions::{Permission, permissions};
+pub use status::{KindStatus, LiveFrom, Undecodable};
