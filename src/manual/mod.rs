@@ -4,6 +4,7 @@ pub mod architecture;
 pub mod authentication;
 pub mod authorizers;
 pub mod certificates;
+pub mod cluster;
 pub mod defaults;
 pub mod grants;
 pub mod webhook;

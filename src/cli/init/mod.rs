@@ -4,6 +4,7 @@ mod address;
 mod authorization;
 mod exempt;
 mod folder;
+mod rbac;
 mod server;
 mod version;
 
@@ -33,6 +34,7 @@ pub(crate) struct InitArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     Apiserver(ApiserverArgs),
+    Rbac(rbac::RbacArgs),
 }
 
 /// Everything a kube-apiserver needs to ask Portcullis, and everything `serve` needs to answer
@@ -83,15 +85,33 @@ struct ApiserverArgs {
     /// A group the webhook is not asked about (repeatable)
     #[arg(long = "exempt-group", value_name = "GROUP")]
     exempt_groups: Vec<String>,
+    /// Let the server follow the roles and bindings of the cluster itself, instead of a folder
+    ///
+    /// As the pod that it runs in, whose service account is then exempted from the webhook, or with the
+    /// credentials of a kubeconfig: name their user with --exempt-user.
+    #[arg(
+        long,
+        value_name = "KUBECONFIG",
+        num_args = 0..=1,
+        default_missing_value = "",
+        require_equals = true
+    )]
+    from_cluster: Option<String>,
     /// Replace files that are there, certificates and authority too; your policy stays
     #[arg(long)]
     force: bool,
     /// Only make new certificates, under the authority in DIR/ca
     ///
     /// Give the same --address and --server-name as before.
-    #[arg(long, conflicts_with_all = ["force", "exempt_users", "exempt_groups", "listen"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["force", "exempt_users", "exempt_groups", "from_cluster", "listen"]
+    )]
     renew: bool,
 }
+
+/// Whom the API server sees when the server follows the cluster from one of its pods.
+const IN_CLUSTER_USER: &str = "system:serviceaccount:portcullis-system:portcullis";
 
 /// Days of the certificates, and of their authority.
 const DAYS: u32 = 365;
@@ -99,7 +119,10 @@ const AUTHORITY_DAYS: u32 = 3650;
 
 /// Runs the verb.
 pub(crate) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let What::Apiserver(args) = &args.what;
+    let args = match &args.what {
+        What::Apiserver(args) => args,
+        What::Rbac(args) => return rbac::run(args, out),
+    };
     let mut names = vec![args.address.host().to_owned()];
     names.extend(args.server_names.iter().cloned());
     let wanted = Wanted {
@@ -112,8 +135,19 @@ pub(crate) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     if args.renew {
         return renew(args, &wanted, out);
     }
-    let exemptions =
-        exempt::all(&args.exempt_users, &args.exempt_groups).map_err(Failure::Usage)?;
+    let mut exempt_users = args.exempt_users.clone();
+    match args.from_cluster.as_deref() {
+        // Its own lists would wait for it.
+        Some("") => exempt_users.push(IN_CLUSTER_USER.to_owned()),
+        Some(_) if exempt_users.is_empty() => {
+            return Err(Failure::usage(
+                "the server must not be asked about its own requests: name the user of this kubeconfig \
+                 with --exempt-user",
+            ));
+        }
+        _ => {}
+    }
+    let exemptions = exempt::all(&exempt_users, &args.exempt_groups).map_err(Failure::Usage)?;
     let made = certificates::make(&wanted)?;
     let mut entries = vec![
         plain("ca/ca.crt", made.ca_pem.clone()),
@@ -145,18 +179,21 @@ fn configurations(args: &ApiserverArgs, exemptions: &[Exemption]) -> Vec<Entry> 
     let kubeconfig = format!("{mounted}/authorization-webhook.kubeconfig");
     let authorization =
         authorization::configuration(args.kubernetes_version, &kubeconfig, exemptions);
-    vec![
+    let mut entries = vec![
         plain("apiserver/authorization-config.yaml", authorization),
         plain("apiserver/authorization-webhook.kubeconfig", webhook("/authorize")),
         plain("apiserver/token-webhook.kubeconfig", webhook("/authenticate")),
-        plain("server/server.yaml", server::configuration(listen)),
-        Entry {
-            path: "server/policy/policy.yaml",
-            content: Content::Sample(server::POLICY.to_owned()),
-        },
+        plain("server/server.yaml", server::configuration(listen, args.from_cluster.as_deref())),
         plain("kube-apiserver-flags.txt", server::flag_list(mounted)),
         plain("kubeadm.yaml", server::kubeadm(args.kubernetes_version, mounted)),
-    ]
+    ];
+    if args.from_cluster.is_none() {
+        entries.push(Entry {
+            path: "server/policy/policy.yaml",
+            content: Content::Sample(server::POLICY.to_owned()),
+        });
+    }
+    entries
 }
 
 /// The certificates that are made anew by `--renew`, too.
@@ -225,7 +262,7 @@ Next:
   1. Keep a credential of system:masters at hand (kubeadm: /etc/kubernetes/super-admin.conf). It
      works when the webhook does not.
   2. Take {dir}/ca/ca.key off this machine if others use it. Only --renew needs it.
-  3. Copy {dir}/server to where the review server runs, fill server/policy, and start it:
+  3. Copy {dir}/server to where the review server runs, {prepare}, and start it:
        portcullis serve --config server.yaml
      It must run before the API server asks it. {place}
   4. Copy {dir}/apiserver to {mounted} on every control-plane node.
@@ -234,6 +271,10 @@ Next:
 The certificates end in {DAYS} days: `portcullis init apiserver --out {dir} --renew` makes new ones.
 ",
         place = args.address.advice(),
+        prepare = match args.from_cluster {
+            None => "fill server/policy",
+            Some(_) => "grant it what `portcullis init rbac` writes",
+        },
     )?;
     if version.is_unknown() {
         writeln!(

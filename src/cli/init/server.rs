@@ -6,8 +6,45 @@ use super::version::KubernetesVersion;
 use crate::cli::certificates::API_SERVER;
 use crate::cli::kubeconfig::quoted;
 
+/// Roles and bindings of files.
+const FROM_FILES: &str = "\
+policy:
+  # Roles and bindings, as files or folders. Whoever can write here can do everything.
+  paths: [policy/]
+  # The roles that every API server has, such as view and edit, so that bindings can name them.
+  defaultRoles: true
+";
+
+/// Those of the cluster, with the credentials of a kubeconfig; empty for those of the pod.
+fn from_cluster(kubeconfig: &str) -> String {
+    let credentials = match kubeconfig {
+        "" => "inCluster: true".to_owned(),
+        file => format!("kubeconfig: {}", quoted(file)),
+    };
+    format!(
+        "\
+# The roles and bindings of the cluster itself; `portcullis init rbac --config server.yaml` writes what that
+# needs to be granted.
+policy:
+  fromCluster: true
+cluster:
+  {credentials}
+  # What was seen last, for starts at which the API server waits for this server. Whoever can write this
+  # file can do everything.
+  savedState:
+    file: /var/lib/portcullis/cluster.state
+    maxAge: 24h
+  # What becomes of answers when the API server cannot be watched for so long: Keep, NoOpinion or NotReady.
+  whenLost:
+    after: 15m
+    then: Keep
+"
+    )
+}
+
 /// `server.yaml`.
-pub(super) fn configuration(listen: SocketAddr) -> String {
+pub(super) fn configuration(listen: SocketAddr, cluster: Option<&str>) -> String {
+    let policy = cluster.map_or_else(|| FROM_FILES.to_owned(), from_cluster);
     let operations = if listen.port() == 9444 { 9445 } else { 9444 };
     let listen = quoted(&listen.to_string());
     format!(
@@ -27,12 +64,7 @@ listen:
 # /metrics, /livez, /readyz, /shadow; plain HTTP, so on loopback.
 operations:
   address: \"127.0.0.1:{operations}\"
-policy:
-  # Roles and bindings, as files or folders. Whoever can write here can do everything.
-  paths: [policy/]
-  # The roles that every API server has, such as view and edit, so that bindings can name them.
-  defaultRoles: true
-authorizers:
+{policy}authorizers:
   - type: RBAC
 # Who logs in with a token that the API server itself does not know. Without an entry nobody does.
 # `portcullis token new` makes a token and its line.
