@@ -29,6 +29,7 @@ mod scratch;
 mod serve;
 pub mod server;
 pub mod shadow;
+pub mod signer;
 mod slow;
 pub mod telemetry;
 mod traces;

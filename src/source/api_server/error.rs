@@ -91,9 +91,15 @@ mod tests {
 
     #[test]
     fn what_may_pass_by_itself_is_told_apart_from_what_will_not() {
-        for (code, passes) in
-            [(401, true), (403, false), (404, false), (409, false), (422, false), (429, true), (503, true)]
-        {
+        for (code, passes) in [
+            (401, true),
+            (403, false),
+            (404, false),
+            (409, false),
+            (422, false),
+            (429, true),
+            (503, true),
+        ] {
             assert_eq!(ApiError::status(code, b"", None).may_pass(), passes, "{code}");
         }
         assert!(ApiError::Silent(Duration::from_secs(1)).may_pass());

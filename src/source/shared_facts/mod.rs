@@ -38,12 +38,12 @@ mod chunk;
 mod error;
 #[cfg(feature = "ledger")]
 mod ledger;
-#[cfg(feature = "ledger")]
-mod revoke;
 mod log;
 mod options;
 mod reader;
 mod revocations;
+#[cfg(feature = "ledger")]
+mod revoke;
 mod summaries;
 #[cfg(test)]
 mod tests;
@@ -56,7 +56,7 @@ pub use ledger::ClusterLedger;
 pub use log::{Appended, FactLog};
 pub use options::{FactKind, FactsOptions};
 pub use reader::FactsStatus;
-#[cfg(feature = "ledger")]
-pub use revoke::{LiveRevocation, LiveRevokeError, read_records, revocation_of};
 pub use revocations::ClusterRevocations;
+#[cfg(feature = "ledger")]
+pub use revoke::{KnownFacts, LiveRevocation, LiveRevokeError, read_facts, revocation_of};
 pub use summaries::{Summaries, Summary};

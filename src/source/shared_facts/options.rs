@@ -95,8 +95,10 @@ mod tests {
     fn writers_are_names_of_kubernetes_and_different_ones_stay_different() {
         assert_eq!(writer_id("portcullis-6d4f-x2x"), "portcullis-6d4f-x2x");
         let long = "x".repeat(200);
-        let odd = ["", "Ops", "ops@example.com", "ops-example.com", "-ops", "ÄÖ", "ÖÄ", long.as_str()];
-        let ids: std::collections::BTreeSet<String> = odd.iter().map(|odd| writer_id(odd)).collect();
+        let odd =
+            ["", "Ops", "ops@example.com", "ops-example.com", "-ops", "ÄÖ", "ÖÄ", long.as_str()];
+        let ids: std::collections::BTreeSet<String> =
+            odd.iter().map(|odd| writer_id(odd)).collect();
         assert_eq!(ids.len(), odd.len(), "{ids:?}");
         for id in ids {
             assert!(id.len() <= LONGEST && !id.starts_with('-') && !id.ends_with('-'), "{id}");

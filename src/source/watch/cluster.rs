@@ -107,3 +107,12 @@ impl Cluster {
         todo!()
     }
 }
+
+impl Cluster {
+    /// Hands what is known now to `follower`, as one batch of a kind, and from then on every change, in
+    /// the place of the follower before. Nothing changes in between. Blocks as long as the follower does.
+    pub fn follow(&self, follower: Arc<dyn Follower>) {
+        let _ = follower;
+        todo!()
+    }
+}

@@ -29,6 +29,7 @@
 mod asked_webhook;
 mod chain;
 mod directories;
+mod facts;
 mod jwt;
 mod limits;
 mod live_groups;
@@ -36,6 +37,7 @@ mod login;
 mod policy;
 mod revocation;
 mod serve;
+mod signers;
 mod tokens;
 mod traces;
 
@@ -49,6 +51,7 @@ use std::path::Path;
 pub use asked_webhook::WebhookConfig;
 pub use chain::{AuthorizerConfig, RegoConfig};
 pub use directories::{DirectoryConfig, DirectorySecurity};
+pub use facts::FactsConfig;
 pub use jwt::{IntrospectionConfig, JwtConfig};
 pub use limits::LimitsConfig;
 pub use live_groups::{LiveGroupsConfig, LiveGroupsFrom};
@@ -62,6 +65,7 @@ pub use serve::{
     DecisionLogConfig, ListenConfig, LogConfig, LogLevel, LogTarget, OperationsConfig,
     ReloadConfig, TlsConfig,
 };
+pub use signers::{Approve, SignerAuthorityConfig, SignerConfig, SignerLedgerConfig};
 pub use tokens::{
     AuthenticatorConfig, BoundObjects, IssuedTokensConfig, JwksConfig, ServiceAccountsConfig,
     TokenCacheConfig, TokenFileConfig, TokenFileFormat,

@@ -43,8 +43,7 @@ use crate::snapshot::Snapshot;
 use crate::source::Report;
 pub use check::{Checked, check};
 pub use fetched::FetchedKeys;
-#[cfg(feature = "otel")]
-pub(super) use material::{read_file, unreadable};
+pub(super) use material::{read_file, unreadable, with_causes};
 
 use door_state::DoorState;
 use live_groups::LoadedLiveGroups;

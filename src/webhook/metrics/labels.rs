@@ -324,3 +324,26 @@ label_values!(ShadowDifference {
     Failed => "failed",
     Skipped => "skipped",
 });
+
+/// What a signer did with a CertificateSigningRequest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignerOutcome {
+    /// It approved it.
+    Approved,
+    /// It denied it.
+    Denied,
+    /// Something failed, and it tries again.
+    Failed,
+    /// It does not sign such, and said so (`Failed`, S-CSR-13).
+    Refused,
+    /// It signed it, and the API server took the certificate.
+    Signed,
+}
+
+label_values!(SignerOutcome {
+    Approved => "approved",
+    Denied => "denied",
+    Failed => "failed",
+    Refused => "refused",
+    Signed => "signed",
+});

@@ -30,6 +30,7 @@
 //! | `portcullis_revocation_read_failures_total` | counter | – | Times the revocation list became unreadable, wholly or in part; what counted goes on counting |
 //! | `portcullis_revocation_refusals_total` | counter | – | Access reviews denied by the revocation list |
 //! | `portcullis_shadow_total` | counter | `difference`: same, would_allow, would_refuse, other_no, other_reason, failed, skipped | Answers of the candidate policy beside those of the live one |
+//! | `portcullis_signer_requests_total` | counter | `outcome`: approved, denied, failed, refused, signed | What signers did with CertificateSigningRequests |
 //! | `portcullis_spans_lost_total` | counter | – | Spans that did not reach the collector (`log.openTelemetry`) |
 //! | `portcullis_token_cache_total` | counter | `result`: hit, miss, joined | Look-ups in the token cache |
 //! | `process_resident_memory_bytes` | gauge | – | Resident memory of the process (Linux) |
@@ -56,7 +57,7 @@ use prometheus_client::registry::Registry;
 use held::Held;
 pub use labels::{
     AuthenticatorKind, CacheResult, Decided, LoadResult, LoginOutcome, LoginProof, PolicyObject,
-    Proved, Refused, Reloaded, ShadowDifference, Tried,
+    Proved, Refused, Reloaded, ShadowDifference, SignerOutcome, Tried,
 };
 
 /// Upper bounds in seconds: a decision takes microseconds, a bad day milliseconds.
@@ -113,6 +114,11 @@ struct ShadowLabel {
     difference: ShadowDifference,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SignerLabel {
+    outcome: SignerOutcome,
+}
+
 /// The server's metrics; cheap to update from any thread.
 ///
 /// ```
@@ -138,6 +144,7 @@ pub struct Metrics {
     reloaded_at: Held<(Reloaded, LoadResult), Gauge>,
     cache: Held<CacheResult, Counter>,
     shadow: Held<ShadowDifference, Counter>,
+    signers: Held<SignerOutcome, Counter>,
     objects: Held<PolicyObject, Gauge>,
     grants_ending: Counter,
     log_dropped: Counter,
@@ -176,6 +183,7 @@ impl Metrics {
         let reloaded_at = Family::<ReloadLabel, Gauge>::default();
         let cache = Family::<CacheLabel, Counter>::default();
         let shadow = Family::<ShadowLabel, Counter>::default();
+        let signers = Family::<SignerLabel, Counter>::default();
         let objects = Family::<ObjectLabel, Gauge>::default();
 
         let reload = |(what, result)| ReloadLabel { what, result };
@@ -202,6 +210,9 @@ impl Metrics {
             cache: Held::new(&cache, all(CacheResult::ALL), |result| CacheLabel { result }),
             shadow: Held::new(&shadow, all(ShadowDifference::ALL), |difference| ShadowLabel {
                 difference,
+            }),
+            signers: Held::new(&signers, all(SignerOutcome::ALL), |outcome| SignerLabel {
+                outcome,
             }),
             objects: Held::new(&objects, all(PolicyObject::ALL), |kind| ObjectLabel { kind }),
             grants_ending: Counter::default(),
@@ -251,6 +262,11 @@ impl Metrics {
         ours.register("shadow", "Answers of the candidate policy beside those of the live one", {
             shadow
         });
+        ours.register(
+            "signer_requests",
+            "What signers did with CertificateSigningRequests",
+            signers,
+        );
         ours.register("policy_objects", "What the serving policy consists of", objects);
         metrics.registry = registry;
         metrics
@@ -368,6 +384,11 @@ impl Metrics {
     /// The candidate policy was asked.
     pub fn shadowed(&self, difference: ShadowDifference) {
         count(self.shadow.get(difference));
+    }
+
+    /// A signer did something with a CertificateSigningRequest.
+    pub fn signer(&self, outcome: SignerOutcome) {
+        count(self.signers.get(outcome));
     }
 
     /// How many things of a kind the serving policy has.
