@@ -70,8 +70,7 @@ impl Display for Span {
         if seconds == 0 {
             return f.write_str("0s");
         }
-        for (count, unit) in
-            [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")]
+        for (count, unit) in [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")]
         {
             if count > 0 {
                 write!(f, "{count}{unit}")?;

@@ -16,7 +16,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, SavedError> {
         check_folder(path, &real)?;
         return Ok(None);
     }
-    let mut file = match File::open(&real) {
+    let file = match File::open(&real) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
@@ -34,7 +34,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, SavedError> {
         });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0).saturating_add(1));
-    file.by_ref().take(LARGEST).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(failed)?;
     Ok(Some(bytes))
 }
 
@@ -76,9 +76,7 @@ fn check_ours(path: &Path, real: &Path) -> Result<(), SavedError> {
     let telling = u64::try_from(format::TELLING).unwrap_or(u64::MAX);
     let read = File::open(real).and_then(|file| file.take(telling).read_to_end(&mut begin));
     match read {
-        Ok(_) if !format::may_be_ours(&begin) => {
-            Err(SavedError::NotOurs { path: path.to_owned() })
-        }
+        Ok(_) if !format::may_be_ours(&begin) => Err(SavedError::NotOurs { path: path.to_owned() }),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(SavedError::Read { path: path.to_owned(), error }),

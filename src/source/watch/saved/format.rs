@@ -237,7 +237,8 @@ impl<'a> Rest<'a> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Damage> {
-        let (array, rest) = self.bytes.split_first_chunk().ok_or_else(|| self.is_not("a number"))?;
+        let (array, rest) =
+            self.bytes.split_first_chunk().ok_or_else(|| self.is_not("a number"))?;
         self.bytes = rest;
         Ok(*array)
     }

@@ -24,9 +24,9 @@ fn key(namespace: &str, name: &str) -> Key {
 }
 
 fn kind(watched: Watched, objects: &[(&str, &str, &str)]) -> SavedKind {
-    let objects = objects.iter().map(|(namespace, name, object)| {
-        (key(namespace, name), Box::from(object.as_bytes()))
-    });
+    let objects = objects
+        .iter()
+        .map(|(namespace, name, object)| (key(namespace, name), Box::from(object.as_bytes())));
     SavedKind { watched, resource_version: "4711".to_owned(), objects: objects.collect() }
 }
 
@@ -163,7 +163,8 @@ fn signed(content: &[u8]) -> Vec<u8> {
 
 /// Of a state with one empty kind: the parts in front of it.
 fn parts(kind: &str, objects: u64) -> Vec<u8> {
-    let text = |text: &str| [&u32::try_from(text.len()).unwrap().to_le_bytes(), text.as_bytes()].concat();
+    let text =
+        |text: &str| [&u32::try_from(text.len()).unwrap().to_le_bytes(), text.as_bytes()].concat();
     [
         &5_u64.to_le_bytes()[..],
         &0_u32.to_le_bytes(),
@@ -190,7 +191,9 @@ fn the_format_is_what_it_says_so_that_other_builds_read_it() {
 #[test]
 fn a_checksum_that_is_right_over_nonsense_does_not_make_it_sense() {
     let content = |bytes: Vec<u8>| match format::decode(&signed(&bytes)) {
-        Err(format::Wrong::Damaged(Damage::Content { offset, expected })) => (offset - 114, expected),
+        Err(format::Wrong::Damaged(Damage::Content { offset, expected })) => {
+            (offset - 114, expected)
+        }
         other => panic!("{other:?}"),
     };
     let whole = parts("Roles", 0);
@@ -234,7 +237,10 @@ fn no_bit_can_be_flipped_unnoticed() {
     bytes[last] ^= 1;
     fs::write(&folder.file.path, &bytes).unwrap();
     let error = folder.refused();
-    assert!(matches!(&error, SavedError::Damaged { damage: Damage::Checksum { .. }, .. }), "{error}");
+    assert!(
+        matches!(&error, SavedError::Damaged { damage: Damage::Checksum { .. }, .. }),
+        "{error}"
+    );
     let said = format!("damaged, so nothing of it counts: its {} bytes do not have", last + 1);
     assert!(error.to_string().contains(&said), "{error}");
 }

@@ -12,7 +12,9 @@ pub(super) fn resolved(path: &Path) -> Result<(PathBuf, Option<Metadata>), Saved
     let failed = |error| SavedError::Read { path: path.to_owned(), error };
     let about = match fs::symlink_metadata(path) {
         Ok(about) => about,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((path.to_owned(), None)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok((path.to_owned(), None));
+        }
         Err(error) => return Err(failed(error)),
     };
     let (real, about) = if about.is_symlink() {
