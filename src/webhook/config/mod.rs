@@ -28,14 +28,17 @@
 
 mod asked_webhook;
 mod chain;
+mod cluster;
 mod directories;
 mod jwt;
 mod limits;
 mod live_groups;
 mod login;
+mod needs;
 mod policy;
 mod revocation;
 mod serve;
+mod shutdown;
 mod tokens;
 mod traces;
 
@@ -48,6 +51,7 @@ use std::path::Path;
 
 pub use asked_webhook::WebhookConfig;
 pub use chain::{AuthorizerConfig, RegoConfig};
+pub use cluster::{ClusterConfig, ClusterCredentials, SavedStateConfig, WhenLost, WhenLostConfig};
 pub use directories::{DirectoryConfig, DirectorySecurity};
 pub use jwt::{IntrospectionConfig, JwtConfig};
 pub use limits::LimitsConfig;
@@ -56,12 +60,14 @@ pub use login::{
     GuessConfig, KerberosConfig, LoginCertificateConfig, LoginConfig, LoginMethodConfig,
     LoginTokenConfig, NamedDirectory, PasswordFileConfig, PasswordFileFormat,
 };
+pub use needs::needs;
 pub use policy::{HierarchyConfig, PolicyConfig, ShadowConfig};
 pub use revocation::RevocationConfig;
 pub use serve::{
     DecisionLogConfig, ListenConfig, LogConfig, LogLevel, LogTarget, OperationsConfig,
     ReloadConfig, TlsConfig,
 };
+pub use shutdown::ShutdownConfig;
 pub use tokens::{
     AuthenticatorConfig, BoundObjects, IssuedTokensConfig, JwksConfig, ServiceAccountsConfig,
     TokenCacheConfig, TokenFileConfig, TokenFileFormat,
@@ -87,6 +93,8 @@ pub struct ServerConfig {
     pub listen: ListenConfig,
     /// Where people and probes look: `/metrics`, `/livez`, `/readyz`, `/shadow`.
     pub operations: OperationsConfig,
+    /// The API server whose objects are followed.
+    pub cluster: Option<ClusterConfig>,
     /// The Kubernetes objects that decide.
     pub policy: PolicyConfig,
     /// The chain, in the order in which it is asked; never empty.
@@ -113,6 +121,8 @@ pub struct ServerConfig {
     pub limits: LimitsConfig,
     /// How changes of files are noticed.
     pub reload: ReloadConfig,
+    /// How it stops.
+    pub shutdown: ShutdownConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -164,10 +174,12 @@ impl ServerConfig {
     pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
         let parts = [
             ("listen", self.listen != other.listen),
+            ("cluster", self.cluster != other.cluster),
             ("operations", self.operations != other.operations),
             ("login", !self.has_same_door(other)),
             ("limits", self.limits != other.limits),
             ("reload", self.reload != other.reload),
+            ("shutdown", self.shutdown != other.shutdown),
             ("log", self.log != other.log),
             ("tokenCache", self.token_cache != other.token_cache),
         ];
@@ -195,11 +207,16 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
     if let (Some(policy), Some(authorizers)) = (&policy, &authorizers) {
         policy::agree(root, policy, authorizers);
     }
+    let cluster = root.get("cluster");
+    if let Some(policy) = &policy {
+        policy::agree_with_cluster(root, policy, cluster.is_some());
+    }
+    let cluster = cluster.map(|field| cluster::cluster(field, base));
     let shadow = root.get("shadow").map(|field| policy::shadow(field, base));
     let revocation = root.get("revocation").map(|field| revocation::revocation(field, base));
     let api_audiences = root.get("apiAudiences").map(|field| field.filled_texts());
     // About a policy that cannot be read enough is said.
-    let has_objects = policy.as_ref().is_none_or(|policy| !policy.paths.is_empty());
+    let has_objects = policy.as_ref().is_none_or(PolicyConfig::has_objects);
     let authenticators = root
         .get("authenticators")
         .map(|field| tokens::authenticators(&field, base, has_objects))
@@ -212,10 +229,12 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
     let token_cache = root.get("tokenCache").and_then(tokens::cache);
     let limits = root.get("limits").and_then(limits::limits);
     let reload = root.get("reload").and_then(serve::reload);
+    let shutdown = root.get("shutdown").and_then(shutdown::shutdown);
     let log = root.get("log").and_then(|field| serve::log(field, base));
     Some(ServerConfig {
         listen: listen?,
         operations: operations?,
+        cluster: cluster.map_or(Some(None), |read| read.map(Some))?,
         policy: policy?,
         authorizers: authorizers?,
         // One that is configured and not understood must not be left out.
@@ -229,6 +248,7 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         shadow: shadow.flatten(),
         limits: limits.unwrap_or_default(),
         reload: reload.unwrap_or_default(),
+        shutdown: shutdown.unwrap_or_default(),
         log: log.unwrap_or_default(),
     })
 }
