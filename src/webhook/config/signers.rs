@@ -77,12 +77,19 @@ impl SignerConfig {
     }
 }
 
-/// `has_facts`: whether replicas share their books.
+/// `has_cluster`: whether there is an API server; `has_facts`: whether replicas share their books.
 pub(super) fn signers(
     field: &Field<'_>,
     base: &Path,
+    has_cluster: bool,
     has_facts: bool,
 ) -> Option<Vec<SignerConfig>> {
+    if !has_cluster {
+        field.note(
+            "takes requests from `cluster`, which is missing; say there how the API server is reached",
+        );
+        return None;
+    }
     let mut names = HashSet::new();
     let mut signers = Vec::new();
     let mut is_whole = true;

@@ -21,6 +21,7 @@ mod material;
 mod organisation;
 mod policy;
 mod revocations;
+mod shared_revocations;
 pub mod tls;
 mod tokens;
 
