@@ -184,6 +184,22 @@ impl Cluster {
         Ok(())
     }
 
+    /// Hands everything that is known now to `follower`, a batch for each kind, and from then on every
+    /// change, in the place of the follower before: for kinds that [`attach`](Self::attach) knows no place
+    /// for. Nothing changes in between. Blocks as long as the follower does.
+    pub fn follow(&self, follower: Arc<dyn Follower>) {
+        let mut objects = self.0.shared.objects();
+        let received = SystemTime::now();
+        for kind in &objects.kinds {
+            let changes = kind.store.all(kind.watched.definition(), kind.served);
+            if !changes.is_empty() {
+                let watched = kind.watched.clone();
+                follower.changed(&Batch { watched, changes, received });
+            }
+        }
+        objects.follower = Some(follower);
+    }
+
     /// What is to be kept on disk: everything but Secrets. `None` while not every kind was listed live.
     #[must_use]
     pub fn to_save(&self) -> Option<saved::Saved> {
@@ -336,14 +352,5 @@ impl Shared {
             kind.from != LiveFrom::Nothing || kind.watched.is_secret() && !self.needs_secrets
         });
         self.ready.send_if_modified(|ready| std::mem::replace(ready, is_ready) != is_ready);
-    }
-}
-
-impl Cluster {
-    /// Hands what is known now to `follower`, as one batch of a kind, and from then on every change, in
-    /// the place of the follower before. Nothing changes in between. Blocks as long as the follower does.
-    pub fn follow(&self, follower: Arc<dyn Follower>) {
-        let _ = follower;
-        todo!()
     }
 }

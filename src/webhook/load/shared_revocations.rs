@@ -67,18 +67,11 @@ impl Joined {
         // The cluster's side lives in this one, and must not keep it alive.
         let joined = Arc::downgrade(&self.0);
         let (status, metrics) = (Arc::clone(status), Arc::clone(metrics));
-        let handle = cluster.downgrade();
         cluster.on_change(move |list| {
             let Some(joined) = joined.upgrade().map(Joined) else { return };
             joined.set_replicas(list);
-            let problem = handle.problem();
-            let old = status.load_full();
-            let now = SystemTime::now();
-            let new = RevocationStatus {
-                changed_at: now,
-                failing_since: problem.as_ref().map(|_| old.failing_since.unwrap_or(now)),
-                problem: problem.or_else(|| old.problem.clone()),
-            };
+            let old = RevocationStatus::clone(&status.load());
+            let new = RevocationStatus { changed_at: SystemTime::now(), ..old };
             let entries = joined.shared().load().len();
             tracing::info!(entries, "what replicas revoke has changed");
             count(&metrics, entries, &new);
