@@ -172,7 +172,10 @@ fn serves(loaded: &Loaded) -> Serves {
         authenticators: loaded.authenticators.iter().map(detail).collect(),
         audiences: config.audiences(),
         revocations: loaded.revocations.as_ref().map(|revocations| Revocations {
-            file: revocations.path().display().to_string(),
+            file: revocations.path().map_or_else(
+                || "what replicas share".to_owned(),
+                |path| path.display().to_string(),
+            ),
             entries: revocations.shared().load().len(),
         }),
         shadow: loaded.shadow.as_ref().map(policy),

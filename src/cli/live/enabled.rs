@@ -122,18 +122,34 @@ pub(crate) fn connected(
     cluster: &ClusterArgs,
     kinds: &[Watched],
 ) -> Result<(String, Listed), Failure> {
-    let mut options = ClusterOptions::new(credentials(cluster));
-    options.connect_timeout = PATIENCE;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(Failure::Runtime)?;
-    runtime.block_on(async {
-        let connection = Connection::open(&options).await?;
+    cluster.with_connection(async |connection| {
         let server = connection.server().to_owned();
         match watch::list(&connection, kinds).await {
             Ok(listed) => Ok((server, listed)),
             Err(error) => Err(Failure::List { server, error }),
         }
     })
+}
+
+impl ClusterArgs {
+    /// A flag of these that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let flags =
+            [("--context", self.context.is_some()), ("--kubeconfig", self.kubeconfig.is_some())];
+        flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+
+    /// Does something with a connection to the cluster.
+    pub(crate) fn with_connection<T>(
+        &self,
+        work: impl AsyncFnOnce(Connection) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut options = ClusterOptions::new(credentials(self));
+        options.connect_timeout = PATIENCE;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(Failure::Runtime)?;
+        runtime.block_on(async { work(Connection::open(&options).await?).await })
+    }
 }
 
 /// As kubectl finds them: a pod's own only where there is no kubeconfig.

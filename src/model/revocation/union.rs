@@ -1,7 +1,7 @@
 //! Two lists that count together.
 
-use super::{Revocation, RevocationEntry, Revocations};
 use super::set::{Certificate, Named, Serial, Statement, Token};
+use super::{Revocation, RevocationEntry, Revocations};
 
 impl Revocations {
     /// What either list refuses. What it costs depends on how long the shorter one is.
@@ -19,7 +19,8 @@ impl Revocations {
     /// ```
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        let (longer, shorter) = if self.len() >= other.len() { (self, other) } else { (other, self) };
+        let (longer, shorter) =
+            if self.len() >= other.len() { (self, other) } else { (other, self) };
         longer.extended(shorter.entries())
     }
 

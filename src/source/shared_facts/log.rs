@@ -81,6 +81,9 @@ impl FactLog {
     pub async fn append<L: AsRef<str>>(&self, lines: &[L]) -> Result<Appended, FactError> {
         let lines = lines.iter().map(|line| checked(line.as_ref()));
         let lines: Vec<&str> = lines.collect::<Result<_, _>>()?;
+        if lines.is_empty() {
+            return Ok(Appended { new: 0 });
+        }
         let begun = Instant::now();
         let mut held = self.held.lock().await;
         let mut pauses = Pauses::new(Duration::from_millis(100), Duration::from_secs(2));

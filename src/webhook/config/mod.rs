@@ -178,7 +178,8 @@ impl ServerConfig {
     /// Which parts differ from `other` that only a restart changes, by the names of their fields.
     #[must_use]
     pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
-        let from_cluster = |config: &Self| config.revocation.as_ref().is_some_and(|it| it.from_cluster);
+        let from_cluster =
+            |config: &Self| config.revocation.as_ref().is_some_and(|it| it.from_cluster);
         let parts = [
             ("listen", self.listen != other.listen),
             ("cluster", self.cluster != other.cluster),
