@@ -186,6 +186,9 @@ mod rego_conformance;
 #[cfg(feature = "rego")]
 mod rego_hostile;
 #[cfg(test)]
+#[cfg(all(feature = "watch", unix))]
+mod saved_state;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;

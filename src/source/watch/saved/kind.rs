@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use super::Watched;
 
 /// All that are not narrowed to anything.
-const WHOLE: [Watched; 16] = [
+pub(super) const WHOLE: [Watched; 16] = [
     Watched::ClusterRoles,
     Watched::ClusterRoleBindings,
     Watched::Roles,
