@@ -357,7 +357,8 @@ impl Body for Payload {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(text) => {
-                SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64))
+                let length = text.as_ref().map_or(0, Bytes::len);
+                SizeHint::with_exact(length.try_into().unwrap())
             }
             Self::Stream(_) => SizeHint::default(),
         }
