@@ -19,6 +19,9 @@ use crate::support::apiserver::{self, ApiServer};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Requests without an answer are given up after this.
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// The kinds of RBAC.
 pub(super) const RBAC: [(Watched, &str, Kind); 4] = [
     (Watched::ClusterRoles, "ClusterRole", Kind::ClusterRole),
@@ -43,7 +46,9 @@ pub(super) async fn connect(server: &ApiServer) -> Connection {
     server.kubeconfig(&config);
     let credentials =
         CredentialsFrom::Kubeconfig { file: Some(config), context: Some("test".to_owned()) };
-    Connection::open(&ClusterOptions::new(credentials)).await.unwrap()
+    let mut options = ClusterOptions::new(credentials);
+    options.request_timeout = REQUEST_TIMEOUT;
+    Connection::open(&options).await.unwrap()
 }
 
 /// The server, the cluster and the policy.
