@@ -203,6 +203,9 @@ mod token;
 mod token_objects;
 #[cfg(test)]
 #[cfg(feature = "webhook")]
+mod watch;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
 mod webhook_client;
 #[cfg(test)]
 #[cfg(all(feature = "webhook", feature = "cli"))]
