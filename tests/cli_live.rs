@@ -211,7 +211,8 @@ fn every_verb_can_ask_the_cluster() {
     assert_eq!(who.out, "Group system:masters\nUser sue\n", "{who:?}");
     let rules = site.ends(&["rules", "--as", "jane", "-n", "shop", "--live"], 0);
     assert!(rules.out.contains("pods"), "{rules:?}");
-    let question = json!({"user": "sue", "resourceAttributes": {"verb": "get", "resource": "secrets"}});
+    let question =
+        json!({"user": "sue", "resourceAttributes": {"verb": "get", "resource": "secrets"}});
     fs::write(site.path("q"), question.to_string()).unwrap();
     let ran = site.ends(&["authorize", "--queries", "q", "--live"], 0);
     assert!(ran.out.starts_with(r#"{"allowed":true"#), "{ran:?}");
@@ -227,7 +228,8 @@ fn every_verb_can_ask_the_cluster() {
 fn what_may_not_be_listed_is_told_and_makes_doubtful_what_may_depend_on_it() {
     let site = Site::new();
     site.server.forbid("rolebindings");
-    let told = "warning: rolebindings cannot be listed, so grants in namespaces are missing: forbidden";
+    let told =
+        "warning: rolebindings cannot be listed, so grants in namespaces are missing: forbidden";
     let yes = site.can_i("get secrets --as sue", &[], 0);
     assert!(yes.err.contains(told), "{yes:?}");
     assert_eq!(yes.err.lines().count(), 1, "{yes:?}");
@@ -316,7 +318,10 @@ fn who_cannot_be_asked_is_told_within_seconds_and_what_to_do_about_it() {
     let usual = fs::read_to_string(site.path(".kube/config")).unwrap();
     let nowhere = format!("https://127.0.0.1:{port}");
     fs::write(site.path("down"), usual.replace(&site.server.url(), &nowhere)).unwrap();
-    refused(&["--kubeconfig", "down"], &[&nowhere, "gives no answer; check that the API server runs"]);
+    refused(
+        &["--kubeconfig", "down"],
+        &[&nowhere, "gives no answer; check that the API server runs"],
+    );
     // Nobody answers there.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("https://{}", silent.local_addr().unwrap());
