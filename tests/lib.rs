@@ -38,6 +38,9 @@ mod cli_grants;
 #[cfg(feature = "cli")]
 mod cli_impersonation;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "webhook"))]
+mod cli_live;
+#[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli_node;
 #[cfg(test)]

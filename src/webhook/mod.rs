@@ -9,6 +9,7 @@
 mod app;
 mod authenticate;
 mod authorize;
+pub mod cluster;
 pub mod config;
 pub mod decision_log;
 pub mod digest;

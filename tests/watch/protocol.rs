@@ -152,7 +152,9 @@ fn kubectl_takes_it_for_an_api_server() {
     // The other credentials.
     let by_certificate = folder.path().join("certificate");
     server.kubeconfig_of_certificate(&by_certificate);
-    let create = ["create", "rolebinding", "second", "-n", "shop", "--role=reader", "--user=joe"];
+    let manifest = folder.path().join("manifest.json");
+    std::fs::write(&manifest, binding("second", "joe").to_string()).unwrap();
+    let create = ["create", "--validate=false", "-f", manifest.to_str().unwrap()];
     run(&by_certificate, &create);
     assert_eq!(lines.next().unwrap().unwrap(), first.replace("first", "second"));
     let again = kubectl(&config).args(create).output().unwrap();
@@ -169,10 +171,8 @@ fn kubectl_takes_it_for_an_api_server() {
     assert_eq!(users, ["jane", "joe"]);
     assert_eq!(listed["items"][1]["kind"], "RoleBinding");
 
-    let manifest = folder.path().join("manifest.json");
     std::fs::write(&manifest, binding("second", "jim").to_string()).unwrap();
-    let manifest = manifest.to_str().unwrap();
-    run(&config, &["replace", "--validate=false", "-f", manifest]);
+    run(&config, &["replace", "--validate=false", "-f", manifest.to_str().unwrap()]);
     let bound = server.get("RoleBinding", "shop", "second").unwrap();
     assert_eq!(bound["subjects"][0]["name"], "jim");
     run(&config, &["label", "rolebinding", "second", "-n", "shop", "team=shop"]);

@@ -612,7 +612,10 @@ fn what_changes_after_the_authenticator_was_made_counts() {
     let removed = shared.change(|objects| objects.remove_pod("shop", "x"));
     assert!(removed.is_some());
     shared.change(|objects| objects.put_pod(Pod { name: "y".into(), ..Pod::default() }));
-    assert_eq!(refusal(accounts.check(attempt(&token))), "Token has been invalidated");
+    assert_eq!(
+        refusal(accounts.check(attempt(&token))),
+        "service account token has been invalidated"
+    );
     shared.change(|objects| objects.put_pod(removed.unwrap()));
     assert!(is_user(&accounts.check(attempt(&token))));
 }

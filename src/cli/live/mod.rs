@@ -44,11 +44,6 @@ impl Missing {
             || !namespace.is_empty() && (self.has("Roles") || self.has("RoleBindings"))
     }
 
-    /// Whether grants of any namespace may be.
-    pub(crate) fn any_grants(&self) -> bool {
-        self.grants("any")
-    }
-
     /// Whether something is that leads to a node.
     pub(crate) fn graph(&self) -> bool {
         const KINDS: [&str; 5] = [

@@ -29,6 +29,51 @@ macro_rules! label_values {
     };
 }
 
+/// What is watched of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the kinds are called what they are called in Kubernetes")]
+pub enum ClusterKind {
+    ClusterRoles,
+    ClusterRoleBindings,
+    Roles,
+    RoleBindings,
+    Pods,
+    PersistentVolumes,
+    VolumeAttachments,
+    ResourceSlices,
+    PodCertificateRequests,
+    ServiceAccounts,
+    Nodes,
+    BootstrapSecrets,
+    ServiceAccountSecrets,
+    SecretMetadata,
+    Namespaces,
+    CustomResourceDefinitions,
+    SigningRequests,
+    ConfigMaps,
+}
+
+label_values!(ClusterKind {
+    ClusterRoles => "cluster_roles",
+    ClusterRoleBindings => "cluster_role_bindings",
+    Roles => "roles",
+    RoleBindings => "role_bindings",
+    Pods => "pods",
+    PersistentVolumes => "persistent_volumes",
+    VolumeAttachments => "volume_attachments",
+    ResourceSlices => "resource_slices",
+    PodCertificateRequests => "pod_certificate_requests",
+    ServiceAccounts => "service_accounts",
+    Nodes => "nodes",
+    BootstrapSecrets => "bootstrap_secrets",
+    ServiceAccountSecrets => "service_account_secrets",
+    SecretMetadata => "secret_metadata",
+    Namespaces => "namespaces",
+    CustomResourceDefinitions => "custom_resource_definitions",
+    SigningRequests => "signing_requests",
+    ConfigMaps => "config_maps",
+});
+
 /// How an authorization review ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decided {

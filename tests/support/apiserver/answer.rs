@@ -55,6 +55,12 @@ pub(super) fn answer(shared: &Shared, asked: &Request, body: &[u8]) -> Result<An
             Ok(Answer::Whole(200, render(&success(json!({})))))
         }
         "delete" => delete(&mut lock(&shared.store), table, &resource, asked, &view, body),
+        "create" | "update"
+            if !asked.content_type.is_empty()
+                && !asked.content_type.starts_with("application/json") =>
+        {
+            Err(Status::new(415, "UnsupportedMediaType", "only application/json is served"))
+        }
         _ => {
             let mut store = lock(&shared.store);
             let (code, value) = match asked.verb.as_str() {

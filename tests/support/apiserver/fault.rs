@@ -38,9 +38,19 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// HTTP 410, or of a list with `continue` what the server says when that has expired.
+    /// HTTP 410: the version is too old.
     pub(crate) fn gone() -> Self {
         Self::Answer(Status::too_old(1, 2))
+    }
+
+    /// HTTP 410: the continue token is.
+    pub(crate) fn expired_continue() -> Self {
+        Self::Answer(Status::expired_continue("not-a-token"))
+    }
+
+    /// HTTP 504: the version is yet to come.
+    pub(crate) fn too_large() -> Self {
+        Self::Answer(Status::too_large(2, 1))
     }
 
     pub(crate) fn too_many_requests(seconds: u64) -> Self {

@@ -307,6 +307,12 @@ fn whole(code: u16, text: Vec<u8>) -> Response<Payload> {
 }
 
 fn refused(status: &Status) -> Response<Payload> {
+    if status.body.is_null() {
+        let mut response = whole(status.code, b"404 page not found\n".to_vec());
+        let text = header::HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, text);
+        return response;
+    }
     let payload = Payload::Whole(Some(render(&status.body).into()));
     response(status.code, payload, status.retry_after)
 }
@@ -351,7 +357,8 @@ impl Body for Payload {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(text) => {
-                SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64))
+                let length = text.as_ref().map_or(0, Bytes::len);
+                SizeHint::with_exact(length.try_into().unwrap())
             }
             Self::Stream(_) => SizeHint::default(),
         }

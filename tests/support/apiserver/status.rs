@@ -54,9 +54,9 @@ impl Status {
             .details(json!({"name": name, "group": resource.group, "kind": resource.plural}))
     }
 
+    /// What there is no handler for, resources that are not served included: not a Status, but a text.
     pub(crate) fn no_such_path() -> Self {
-        Self::new(404, "NotFound", "the server could not find the requested resource")
-            .details(json!({}))
+        Self { code: 404, body: Value::Null, retry_after: None }
     }
 
     pub(crate) fn not_found(resource: &Resource, name: &str) -> Self {

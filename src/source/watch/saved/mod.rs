@@ -16,6 +16,7 @@ mod file;
 mod format;
 mod kind;
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
 mod trust;
 
