@@ -38,6 +38,9 @@ mod cli_grants;
 #[cfg(feature = "cli")]
 mod cli_impersonation;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "webhook"))]
+mod cli_live;
+#[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli_node;
 #[cfg(test)]
@@ -186,6 +189,9 @@ mod rego_conformance;
 #[cfg(feature = "rego")]
 mod rego_hostile;
 #[cfg(test)]
+#[cfg(all(feature = "watch", unix))]
+mod saved_state;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;
@@ -195,6 +201,9 @@ mod token;
 #[cfg(test)]
 #[cfg(all(feature = "bootstrap-token", feature = "files", feature = "service-account"))]
 mod token_objects;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod watch;
 #[cfg(test)]
 #[cfg(feature = "webhook")]
 mod webhook_client;

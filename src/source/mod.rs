@@ -35,6 +35,8 @@
 //! # Ok::<(), source::LoadError>(())
 //! ```
 
+#[cfg(feature = "watch")]
+pub mod api_server;
 #[cfg(any(feature = "oidc", feature = "structured-chain"))]
 mod apiserver_file;
 #[cfg(feature = "oidc")]
@@ -85,6 +87,8 @@ mod report;
 pub mod revocations;
 #[cfg(feature = "authn")]
 mod secret;
+#[cfg(feature = "watch")]
+pub mod shared_facts;
 #[cfg(feature = "pki")]
 pub mod signing_policy;
 mod text;

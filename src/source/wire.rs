@@ -194,7 +194,7 @@ impl Annotations {
         self.0
     }
 
-    fn is_kept(key: &str) -> bool {
+    pub(super) fn is_kept(key: &str) -> bool {
         key == MIRROR || key.starts_with(OWN_PREFIX) || key.starts_with(PROPAGATION_PREFIX)
     }
 }

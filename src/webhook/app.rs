@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use http::StatusCode;
 
 use super::authenticate;
 use super::authorize::{self, ReviewLimits, Seen};
@@ -52,6 +53,8 @@ pub struct App {
 struct Serving {
     snapshot: Arc<Snapshot>,
     generation: u64,
+    /// Whether there is no policy yet, so that nothing may be answered.
+    is_held: bool,
 }
 
 /// Who sends a review, for the decision log.
@@ -76,7 +79,7 @@ impl App {
     pub fn new(snapshot: Arc<Snapshot>, tokens: TokenCache) -> Self {
         let limits = ReviewLimits::default();
         Self {
-            serving: ArcSwap::from_pointee(Serving { snapshot, generation: 1 }),
+            serving: ArcSwap::from_pointee(Serving { snapshot, generation: 1, is_held: false }),
             tokens,
             limits,
             metrics: Arc::new(Metrics::new()),
@@ -147,7 +150,13 @@ impl App {
     /// Lets another policy decide from the next review on. Reviews under way end with the one they
     /// began with.
     pub fn publish(&self, snapshot: Arc<Snapshot>, generation: u64) {
-        self.serving.store(Arc::new(Serving { snapshot, generation }));
+        self.serving.store(Arc::new(Serving { snapshot, generation, is_held: false }));
+    }
+
+    /// Answers reviews with 503 until a policy is published: there is none yet, and no default answer.
+    pub(super) fn hold(&self) {
+        let serving = Serving { is_held: true, ..Serving::clone(&self.serving.load()) };
+        self.serving.store(Arc::new(serving));
     }
 
     /// The tokens' side, to be flushed or given another chain.
@@ -165,7 +174,11 @@ impl App {
     pub(super) fn authorized(&self, body: &[u8], asker: Asker<'_>) -> (Reply, Decided) {
         let started = Instant::now();
         let serving = self.serving.load();
-        let Serving { snapshot, generation } = &**serving;
+        let Serving { snapshot, generation, is_held } = &**serving;
+        if *is_held {
+            self.metrics.authorized(Decided::Error, started.elapsed());
+            return (no_policy_yet(), Decided::Error);
+        }
         let (reply, decided) = authorize::answer(body, snapshot, &self.limits, |seen| {
             let took = started.elapsed();
             let live = Answer {
@@ -211,6 +224,10 @@ impl App {
     /// The same, and what it came to.
     pub(super) async fn authenticated(&self, body: &[u8], asker: Asker<'_>) -> (Reply, Proved) {
         let started = Instant::now();
+        if self.serving.load().is_held {
+            self.metrics.authenticated(Proved::Error, started.elapsed());
+            return (no_policy_yet(), Proved::Error);
+        }
         let (reply, proved, used) = authenticate::answer(body, &self.tokens, unix_now(), |seen| {
             let Some(kept) = self.log.wants_token(seen.proved()) else { return };
             let proof = seen.found.ok().flatten();
@@ -236,6 +253,14 @@ impl App {
         self.metrics.authenticated(proved, started.elapsed());
         (reply, proved)
     }
+}
+
+/// An API server asks again, and meanwhile its failure policy decides (S-WHA-8).
+fn no_policy_yet() -> Reply {
+    Reply::failure(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the objects of the cluster have not been read yet; try again",
+    )
 }
 
 /// The list is asked first: a denial of somebody on it is its denial.

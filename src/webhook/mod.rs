@@ -9,6 +9,7 @@
 mod app;
 mod authenticate;
 mod authorize;
+pub mod cluster;
 pub mod config;
 pub mod decision_log;
 pub mod digest;
@@ -29,6 +30,7 @@ mod scratch;
 mod serve;
 pub mod server;
 pub mod shadow;
+pub mod signer;
 mod slow;
 pub mod telemetry;
 mod traces;

@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::app::App;
-use super::load::{FetchedKeys, FollowedRevocations};
+use super::cluster::FollowedCluster;
+use super::load::{FetchedKeys, FollowedRevocations, Loaded};
 use super::reload::Live;
 use super::reply::Reply;
 use super::server::{Phase, ReloadableTls};
@@ -20,8 +21,8 @@ use crate::source::oidc::Started;
 /// What people and probes look at: `/livez`, `/readyz`, `/metrics` and, where a candidate policy is
 /// tried, `/shadow`. To be served apart from the reviews: it is plain and open.
 ///
-/// `/readyz` is 200 when everything that is configured is loaded, keys from URLs included, and the
-/// server is not stopping. Its text says which
+/// `/readyz` is 200 when everything that is configured is loaded, keys from URLs and the objects of a
+/// cluster included, and the server is not stopping. Its text says which
 /// revision serves, since when, and what is wrong with newer files, if anything is: a failed reload
 /// does not make a server unready, since the last good policy decides as before.
 pub fn operations(
@@ -70,34 +71,56 @@ async fn readyz(State(operations): State<Operations>) -> (StatusCode, String) {
         loaded.fetched.iter().all(FetchedKeys::is_loaded)
             && loaded.organisation.all_issuers().all(Started::is_ready)
     };
-    let (status, first) = match (phase, is_whole) {
-        (Phase::Serving, true) => (StatusCode::OK, "ready\n"),
-        (Phase::Serving, false) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready: keys were not fetched yet\n")
-        }
-        (Phase::Draining, _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: stopping\n"),
+    let unready = match phase {
+        Phase::Draining => Some("stopping"),
+        Phase::Serving if !is_whole => Some("keys were not fetched yet"),
+        Phase::Serving => cluster_unready(&operations.live.serving().loaded),
     };
-    let mut text = String::from(first);
+    let (status, first) = match unready {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
+    };
+    let mut text = first;
     // Writing to a string cannot fail.
-    let _ = describe(&operations.live, &mut text);
+    let _ = describe(&operations.app, &operations.live, &mut text);
     if let Some(tls) = &operations.tls {
         let _ = write_certificate(&mut text, tls.serving().not_after, Timestamp::now());
     }
     (status, text)
 }
 
-fn describe(live: &Live, text: &mut String) -> std::fmt::Result {
+/// Why a policy that comes from a cluster should not be asked.
+fn cluster_unready(loaded: &Loaded) -> Option<&'static str> {
+    let followed = loaded.followed.as_ref().filter(|_| loaded.plan.is_some())?;
+    if !followed.is_serving() {
+        return Some("the cluster was not listed yet");
+    }
+    followed.is_unready().then_some("the cluster is lost")
+}
+
+fn describe(app: &App, live: &Live, text: &mut String) -> std::fmt::Result {
     let serving = live.serving();
     let policy = &serving.loaded.policy;
+    let followed = serving.loaded.followed.as_ref();
+    let of_cluster = followed.filter(|_| serving.loaded.plan.is_some());
+    let (roles, bindings) =
+        of_cluster.map_or((policy.roles, policy.bindings), FollowedCluster::counts);
+    let generation = match of_cluster {
+        Some(_) => app.generation(),
+        None => serving.generation,
+    };
     writeln!(
         text,
         "policy: revision {}, generation {}, loaded {}, {} roles, {} bindings",
         serving.loaded.revision,
-        serving.generation,
+        generation,
         rfc3339(serving.loaded_at),
-        policy.roles,
-        policy.bindings,
+        roles,
+        bindings,
     )?;
+    if let Some(followed) = followed {
+        followed.describe(text, SystemTime::now())?;
+    }
     let status = live.status();
     if let Some(since) = status.failing_since {
         let error = status.last_error.as_deref().unwrap_or_default();
@@ -151,6 +174,9 @@ fn write_revocations(revocations: &FollowedRevocations, text: &mut String) -> st
 }
 
 async fn metrics(State(operations): State<Operations>) -> Response {
+    if let Some(followed) = &operations.live.serving().loaded.followed {
+        followed.count(operations.app.metrics(), SystemTime::now());
+    }
     match operations.app.metrics().render() {
         Ok(text) => {
             const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -175,7 +201,7 @@ async fn shadow(State(operations): State<Operations>) -> Response {
     (StatusCode::NOT_FOUND, text).into_response()
 }
 
-fn rfc3339(time: SystemTime) -> String {
+pub(super) fn rfc3339(time: SystemTime) -> String {
     // Seconds are enough for people, and a time out of range is a clock gone mad.
     Timestamp::try_from(time).map_or_else(
         |_| "at an unknown time".to_owned(),

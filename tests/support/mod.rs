@@ -1,5 +1,7 @@
 //! What several test modules need.
 
+#[cfg(feature = "webhook")]
+pub(crate) mod apiserver;
 #[cfg(all(feature = "kerberos", unix))]
 pub(crate) mod kdc;
 #[cfg(any(feature = "login", feature = "oidc"))]

@@ -56,6 +56,14 @@ impl Client {
         })
     }
 
+    /// Whether another request may be sent: the server has not said that it goes.
+    pub(super) async fn is_open(&mut self) -> bool {
+        match self {
+            Self::Http1(sender) => sender.ready().await.is_ok(),
+            Self::Http2(sender) => sender.ready().await.is_ok(),
+        }
+    }
+
     pub(super) async fn send(
         &mut self,
         method: &str,

@@ -116,6 +116,13 @@ impl Home {
         client(&self.ca, Some(&self.client))
     }
 
+    /// The same with another configuration than [`SERVER`].
+    pub(super) fn configured(text: &str) -> Self {
+        let home = Self::new("");
+        home.write("server.yaml", text);
+        home
+    }
+
     pub(super) fn start(&self) -> Running {
         self.start_by(Command::new(env!("CARGO_BIN_EXE_portcullis")))
     }

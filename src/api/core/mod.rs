@@ -7,11 +7,14 @@
 
 mod index;
 mod secret;
+mod shared;
+mod table;
 
 pub use index::{Pod, TokenObjects};
 #[cfg(feature = "files")]
 pub(crate) use secret::INVALID_SINCE;
 pub use secret::{BootstrapToken, Secret, SecretContent};
+pub use shared::SharedTokenObjects;
 
 use std::fmt;
 

@@ -41,10 +41,9 @@
 mod tests;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::{Answering, Attempt, Authenticated, TokenAuthenticator, UnixSeconds, ready};
-use crate::api::core::{BootstrapToken, SecretContent, TokenObjects};
+use crate::api::core::{BootstrapToken, SecretContent, SharedTokenObjects};
 use crate::model::User;
 use crate::util::rfc3339;
 use crate::util::secret::SecretBytes;
@@ -62,14 +61,14 @@ const GROUP_REST: usize = 256;
 /// Proves bootstrap tokens by the Secrets of a policy source.
 #[derive(Debug, Clone)]
 pub struct BootstrapTokens {
-    objects: Arc<TokenObjects>,
+    objects: SharedTokenObjects,
 }
 
 impl BootstrapTokens {
     /// Looks the Secrets up in these objects.
     #[must_use]
-    pub const fn new(objects: Arc<TokenObjects>) -> Self {
-        Self { objects }
+    pub fn new(objects: impl Into<SharedTokenObjects>) -> Self {
+        Self { objects: objects.into() }
     }
 
     /// Who presents the token, if it is a good one. The checks stand in the order of the API
@@ -77,7 +76,8 @@ impl BootstrapTokens {
     #[must_use]
     pub fn check(&self, attempt: Attempt<'_>) -> Option<Authenticated> {
         let (id, secret) = parse(attempt.token)?;
-        let object = self.objects.secret(NAMESPACE, &format!("{SECRET_PREFIX}{id}"))?;
+        let objects = self.objects.load();
+        let object = objects.secret(NAMESPACE, &format!("{SECRET_PREFIX}{id}"))?;
         if object.deletion_timestamp.is_some() {
             return None;
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::api::core::Secret;
+use crate::api::core::{Secret, TokenObjects};
 use crate::api::inventory::Inventory;
 
 const TOKEN: &str = "abcdef.0123456789abcdef";
@@ -31,7 +31,7 @@ fn good_secret(token: BootstrapToken) -> Secret {
 fn present(secret: Secret, token: &str) -> Option<Authenticated> {
     let mut inventory = Inventory::default();
     inventory.core.secrets.push(secret);
-    let tokens = BootstrapTokens::new(Arc::new(TokenObjects::new(&inventory)));
+    let tokens = BootstrapTokens::new(TokenObjects::new(&inventory));
     tokens.check(Attempt { token, audiences: &["https://kubernetes".to_owned()], now: NOW })
 }
 
@@ -166,7 +166,7 @@ fn one_group_that_may_not_be_given_refuses_the_token() {
 
 #[test]
 fn without_secrets_nobody_is_known_and_nothing_fails() {
-    let tokens = BootstrapTokens::new(Arc::default());
+    let tokens = BootstrapTokens::new(TokenObjects::default());
     assert_eq!(tokens.check(Attempt { token: TOKEN, audiences: &[], now: NOW }), None);
     assert_eq!(tokens.name(), "bootstrap-token");
 }

@@ -42,18 +42,29 @@ impl Shared {
         let generation = state.generation;
         let look_up = Arc::clone(&state.look_up);
         let is_full = state.flights.len() >= shared.config.look_ups;
+        let begin = || {
+            let (answer, landing) = watch::channel(None);
+            let answer = Arc::new(answer);
+            let flight = Flight { generation, answer: Arc::clone(&answer) };
+            let shared = Arc::clone(shared);
+            let ticket = Ticket { shared, key, generation, now: attempt.now, answer };
+            tokio::spawn(fly(ticket, look_up.clone(), Owned::from(attempt)));
+            (flight, landing)
+        };
         let (used, landing) = match state.flights.entry(key) {
+            Entry::Occupied(mut slot) if slot.get().generation != generation => {
+                // What it was looked up in has changed since it began.
+                let (flight, landing) = begin();
+                slot.insert(flight);
+                (CacheUse::Miss, landing)
+            }
             Entry::Occupied(flight) => (CacheUse::Joined, flight.get().answer.subscribe()),
             Entry::Vacant(_) if is_full => {
                 return Err((CacheUse::Miss, Err(AuthnError::new(CacheError::Busy))));
             }
             Entry::Vacant(slot) => {
-                let (answer, landing) = watch::channel(None);
-                let answer = Arc::new(answer);
-                slot.insert(Flight { generation, answer: Arc::clone(&answer) });
-                let shared = Arc::clone(shared);
-                let ticket = Ticket { shared, key, generation, now: attempt.now, answer };
-                tokio::spawn(fly(ticket, look_up, Owned::from(attempt)));
+                let (flight, landing) = begin();
+                slot.insert(flight);
                 (CacheUse::Miss, landing)
             }
         };

@@ -426,3 +426,46 @@ async fn the_furthest_times_that_there_are_overflow_nothing() {
         assert_eq!(used(&cache, "jane", now).await, CacheUse::Miss, "{now}");
     }
 }
+
+#[tokio::test]
+async fn what_is_picked_is_forgotten_and_the_rest_is_kept() {
+    let source = Source::open();
+    let cache = with(&source, CacheConfig { no_seconds: 10, ..CacheConfig::default() });
+    for token in ["jane", "joe", "unknown"] {
+        assert_eq!(used(&cache, token, 0).await, CacheUse::Miss);
+        assert_eq!(used(&cache, token, 1).await, CacheUse::Hit);
+    }
+    cache.forget(|proof| proof.is_some_and(|proof| proof.authenticated.user.name == "jane"));
+    assert_eq!(used(&cache, "jane", 1).await, CacheUse::Miss);
+    for token in ["jane", "joe", "unknown"] {
+        assert_eq!(used(&cache, token, 1).await, CacheUse::Hit);
+    }
+    cache.forget(|proof| proof.is_none());
+    assert_eq!(used(&cache, "unknown", 1).await, CacheUse::Miss);
+    assert_eq!(used(&cache, "joe", 1).await, CacheUse::Hit);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_when_something_is_forgotten_is_neither_kept_nor_joined() {
+    let source = Source::closed();
+    let cache = with(&source, CacheConfig { look_ups: 1, ..CacheConfig::default() });
+    let first = begun(&cache, &source, "jane").await;
+    // Whom it will be about is not known yet, so nothing need be picked.
+    cache.forget(|_| false);
+    let second = begun(&cache, &source, "jane").await;
+    // It goes on counting: nobody gets past the limit by it.
+    let (_, busy) = ask(&cache, "joe", 0).await;
+    assert!(busy.unwrap_err().to_string().contains("too many"));
+    source.door.add_permits(2);
+    for task in [first, second] {
+        assert!(matches!(task.await.unwrap(), (CacheUse::Miss, Ok(Some(_)))));
+    }
+    // Only what began after the change is kept.
+    assert_eq!(used(&cache, "jane", 1).await, CacheUse::Hit);
+    let again = begun(&cache, &source, "joe").await;
+    cache.forget(|_| false);
+    source.door.add_permits(1);
+    assert!(again.await.unwrap().1.unwrap().is_some());
+    source.door.add_permits(1);
+    assert_eq!(used(&cache, "joe", 1).await, CacheUse::Miss);
+}

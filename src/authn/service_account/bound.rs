@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::claims::{Claims, Reference};
 use super::verify::Verifier;
 use super::{Notice, Notices, ServiceAccountError, user};
-use crate::api::core::{Kind, TokenObjects};
+use crate::api::core::{Kind, SharedTokenObjects, TokenObjects};
 use crate::api::meta::Uid;
 use crate::authn::{
     Answering, Attempt, Authenticated, AuthnError, Keys, TokenAuthenticator, UnixSeconds, ready,
@@ -31,7 +31,7 @@ pub enum BoundObjects {
 /// the private claim (S-SAJWT-9).
 pub struct ServiceAccounts {
     verifier: Verifier,
-    objects: Arc<TokenObjects>,
+    objects: SharedTokenObjects,
     bound_objects: BoundObjects,
 }
 
@@ -41,12 +41,12 @@ impl ServiceAccounts {
     pub fn new(
         issuers: impl IntoIterator<Item = String>,
         keys: Arc<dyn Keys>,
-        objects: Arc<TokenObjects>,
+        objects: impl Into<SharedTokenObjects>,
     ) -> Self {
         let issuers: Vec<String> = issuers.into_iter().collect();
         let audiences = issuers.clone();
         let verifier = Verifier { issuers, keys, audiences, notices: None };
-        Self { verifier, objects, bound_objects: BoundObjects::default() }
+        Self { verifier, objects: objects.into(), bound_objects: BoundObjects::default() }
     }
 
     /// The API server's audiences. Default, also for an empty list: the issuers (S-AUTHN-12), since
@@ -85,77 +85,19 @@ impl ServiceAccounts {
         let Some(verified) = self.verifier.verify(attempt)? else { return Ok(None) };
         let claims = verified.claims();
         let token = Bound::read(claims)?;
-        let expires = times(claims, attempt.now)?;
+        let mut expires = times(claims, attempt.now)?;
         if self.bound_objects == BoundObjects::Check {
-            self.look_up(&token, attempt.now.saturating_sub(LEEWAY))?;
+            let since = attempt.now.saturating_sub(LEEWAY);
+            let deleted = look_up(&self.objects.load(), &token, since)?;
+            // The answer must not outlive what it rests on, in a cache neither.
+            let ends = deleted.map(|at| at.saturating_add(LEEWAY).saturating_add(1));
+            expires = [expires, ends].into_iter().flatten().min();
         }
         if let Some(warn_after) = token.warn_after.filter(|at| *at != 0 && *at < attempt.now) {
             self.verifier.notice(Notice::Stale { seconds: attempt.now.saturating_sub(warn_after) });
         }
         let user = token.into_user();
         Ok(Some(Authenticated { user, audiences: verified.audiences, expires }))
-    }
-
-    /// Whether all that the token names is still there: not deleted before `since`, and the same
-    /// objects, not later ones of the same name (S-SAJWT-7, S-SAJWT-8).
-    fn look_up(&self, token: &Bound<'_>, since: UnixSeconds) -> Result<(), ServiceAccountError> {
-        let Bound { namespace, account: Reference { name, uid }, .. } = token;
-        self.held(Kind::ServiceAccount)?;
-        let account = self
-            .objects
-            .service_account(namespace, name)
-            .ok_or_else(|| ServiceAccountError::AccountNotFound((*name).to_owned()))?;
-        if account.deletion_timestamp.is_some_and(|at| at < since) {
-            let (namespace, name) = ((*namespace).to_owned(), (*name).to_owned());
-            return Err(ServiceAccountError::AccountDeleted { namespace, name });
-        }
-        if account.uid.to_string() != *uid {
-            let (actual, claim) = (account.uid.clone(), (*uid).to_owned());
-            return Err(ServiceAccountError::AccountUid { actual, claim });
-        }
-        if let Some(bound) = &token.secret {
-            let found = self.objects.secret(namespace, bound.name);
-            let found = found.map(|secret| (&secret.uid, secret.deletion_timestamp));
-            self.same(Kind::Secret, found, bound, since)?;
-        }
-        if let Some(bound) = &token.pod {
-            let found = self.objects.pod(namespace, bound.name);
-            let found = found.map(|pod| (&pod.uid, pod.deletion_timestamp));
-            self.same(Kind::Pod, found, bound, since)?;
-        } else if let Some(bound) = &token.node {
-            // The node of a pod is not looked up: the API server wrote down where the pod ran.
-            let found = self.objects.node(bound.name);
-            let found = found.map(|node| (&node.uid, node.deletion_timestamp));
-            self.same(Kind::Node, found, bound, since)?;
-        }
-        Ok(())
-    }
-
-    fn held(&self, kind: Kind) -> Result<(), ServiceAccountError> {
-        match self.objects.holds(kind) {
-            true => Ok(()),
-            false => Err(ServiceAccountError::NotHeld(kind)),
-        }
-    }
-
-    fn same(
-        &self,
-        kind: Kind,
-        found: Option<(&Uid, Option<UnixSeconds>)>,
-        bound: &Reference<'_>,
-        since: UnixSeconds,
-    ) -> Result<(), ServiceAccountError> {
-        self.held(kind)?;
-        let (uid, deleted) = found.ok_or(ServiceAccountError::Invalidated)?;
-        if deleted.is_some_and(|at| at < since) {
-            return Err(ServiceAccountError::Invalidated);
-        }
-        // A manifest that no API server has seen has no uid, and must not fit a token without one.
-        if uid.is_empty() || uid.to_string() != bound.uid {
-            let (actual, claim) = (uid.clone(), bound.uid.to_owned());
-            return Err(ServiceAccountError::BoundUid { kind, actual, claim });
-        }
-        Ok(())
     }
 }
 
@@ -167,6 +109,75 @@ impl TokenAuthenticator for ServiceAccounts {
     fn authenticate<'a>(&'a self, attempt: Attempt<'a>) -> Answering<'a> {
         ready(self.check(attempt).map_err(AuthnError::new))
     }
+}
+
+/// Whether all that the token names is still there: not deleted before `since`, and the same objects,
+/// not later ones of the same name (S-SAJWT-7, S-SAJWT-8). When the first of them began to be deleted,
+/// if one did.
+fn look_up(
+    objects: &TokenObjects,
+    token: &Bound<'_>,
+    since: UnixSeconds,
+) -> Result<Option<UnixSeconds>, ServiceAccountError> {
+    let Bound { namespace, account: Reference { name, uid }, .. } = token;
+    held(objects, Kind::ServiceAccount)?;
+    let account = objects
+        .service_account(namespace, name)
+        .ok_or_else(|| ServiceAccountError::AccountNotFound((*name).to_owned()))?;
+    if account.deletion_timestamp.is_some_and(|at| at < since) {
+        let (namespace, name) = ((*namespace).to_owned(), (*name).to_owned());
+        return Err(ServiceAccountError::AccountDeleted { namespace, name });
+    }
+    if account.uid.to_string() != *uid {
+        let (actual, claim) = (account.uid.clone(), (*uid).to_owned());
+        return Err(ServiceAccountError::AccountUid { actual, claim });
+    }
+    let mut deleted = [account.deletion_timestamp, None, None];
+    let [_, of_secret, of_bound] = &mut deleted;
+    if let Some(bound) = &token.secret {
+        let found = objects.bound_secret(namespace, bound.name);
+        let found = found.map(|secret| (&secret.uid, secret.deletion_timestamp));
+        *of_secret = same(objects, Kind::Secret, found, bound, since)?;
+    }
+    if let Some(bound) = &token.pod {
+        let found = objects.pod(namespace, bound.name);
+        let found = found.map(|pod| (&pod.uid, pod.deletion_timestamp));
+        *of_bound = same(objects, Kind::Pod, found, bound, since)?;
+    } else if let Some(bound) = &token.node {
+        // The node of a pod is not looked up: the API server wrote down where the pod ran.
+        let found = objects.node(bound.name);
+        let found = found.map(|node| (&node.uid, node.deletion_timestamp));
+        *of_bound = same(objects, Kind::Node, found, bound, since)?;
+    }
+    Ok(deleted.into_iter().flatten().min())
+}
+
+fn held(objects: &TokenObjects, kind: Kind) -> Result<(), ServiceAccountError> {
+    match objects.holds(kind) {
+        true => Ok(()),
+        false => Err(ServiceAccountError::NotHeld(kind)),
+    }
+}
+
+/// When the object began to be deleted, if it did.
+fn same(
+    objects: &TokenObjects,
+    kind: Kind,
+    found: Option<(&Uid, Option<UnixSeconds>)>,
+    bound: &Reference<'_>,
+    since: UnixSeconds,
+) -> Result<Option<UnixSeconds>, ServiceAccountError> {
+    held(objects, kind)?;
+    let (uid, deleted) = found.ok_or(ServiceAccountError::Invalidated)?;
+    if deleted.is_some_and(|at| at < since) {
+        return Err(ServiceAccountError::Invalidated);
+    }
+    // A manifest that no API server has seen has no uid, and must not fit a token without one.
+    if uid.is_empty() || uid.to_string() != bound.uid {
+        let (actual, claim) = (uid.clone(), bound.uid.to_owned());
+        return Err(ServiceAccountError::BoundUid { kind, actual, claim });
+    }
+    Ok(deleted)
 }
 
 /// The first second in which the token is refused, if now is within its time (S-SAJWT-6). The leeway

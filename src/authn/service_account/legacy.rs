@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::verify::Verifier;
 use super::{Notices, ServiceAccountError, user};
-use crate::api::core::{Kind, SecretContent, TokenObjects};
+use crate::api::core::{Kind, SecretContent, SharedTokenObjects};
 use crate::authn::{
     Answering, Attempt, Authenticated, AuthnError, Keys, TokenAuthenticator, ready,
 };
@@ -27,7 +27,7 @@ pub enum Lookup {
 /// Their time claims are not looked at, as the API server does not (S-SAJWT-4).
 pub struct LegacyServiceAccounts {
     verifier: Verifier,
-    objects: Arc<TokenObjects>,
+    objects: SharedTokenObjects,
     lookup: Lookup,
 }
 
@@ -42,10 +42,10 @@ struct Names<'a> {
 impl LegacyServiceAccounts {
     /// Verifies with these keys, looks up in these objects.
     #[must_use]
-    pub fn new(keys: Arc<dyn Keys>, objects: Arc<TokenObjects>) -> Self {
+    pub fn new(keys: Arc<dyn Keys>, objects: impl Into<SharedTokenObjects>) -> Self {
         let (issuers, audiences) = (vec![ISSUER.to_owned()], Vec::new());
         let verifier = Verifier { issuers, keys, audiences, notices: None };
-        Self { verifier, objects, lookup: Lookup::default() }
+        Self { verifier, objects: objects.into(), lookup: Lookup::default() }
     }
 
     /// The API server's audiences, which such tokens are good for (S-AUTHN-12). Default: none.
@@ -102,14 +102,15 @@ impl LegacyServiceAccounts {
     }
 
     fn look_up(&self, names: &Names<'_>, token: &str) -> Result<(), ServiceAccountError> {
-        let held = |kind| match self.objects.holds(kind) {
+        // One version for all that is asked.
+        let objects = self.objects.load();
+        let held = |kind| match objects.holds(kind) {
             true => Ok(()),
             false => Err(ServiceAccountError::LegacyNotHeld(kind)),
         };
         let Names { namespace, secret: secret_name, name, uid } = *names;
         held(Kind::Secret)?;
-        let secret = self
-            .objects
+        let secret = objects
             .secret(namespace, secret_name)
             .filter(|secret| secret.deletion_timestamp.is_none())
             .ok_or(ServiceAccountError::LegacyInvalidated)?;
@@ -118,8 +119,7 @@ impl LegacyServiceAccounts {
             _ => return Err(ServiceAccountError::NotServersCopy),
         }
         held(Kind::ServiceAccount)?;
-        let account = self
-            .objects
+        let account = objects
             .service_account(namespace, name)
             .ok_or_else(|| ServiceAccountError::AccountNotFound(name.to_owned()))?;
         if account.deletion_timestamp.is_some() {

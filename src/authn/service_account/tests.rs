@@ -11,7 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::api::core::{Kind, Node, Secret, SecretContent, ServiceAccount, TokenObjects};
+use crate::api::core::{
+    Kind, Node, Pod, Secret, SecretContent, ServiceAccount, SharedTokenObjects, TokenObjects,
+};
 use crate::api::inventory::{Inventory, PodIdentity};
 use crate::authn::{Attempt, Authenticated, Keys, TokenAuthenticator, UnixSeconds};
 use crate::crypto::{KeySet, SigningAlgorithm, SigningKey, VerifyingKey};
@@ -582,6 +584,40 @@ fn the_service_account_must_be_the_same_one() {
         refusal(with_account(|account| account.deletion_timestamp = Some(NOW - 61))),
         "service account shop/web has been deleted"
     );
+}
+
+#[test]
+fn an_answer_ends_when_what_it_rests_on_has_been_in_deletion_for_a_minute() {
+    let ends = |inventory: &Inventory, claims| {
+        present_in(inventory, claims).unwrap().unwrap().expires.map(|at| at - NOW)
+    };
+    // The token itself, with the leeway.
+    assert_eq!(ends(&world(), claims()), Some(3661));
+    let mut inventory = world();
+    inventory.core.service_accounts[0].deletion_timestamp = Some(NOW + 100);
+    assert_eq!(ends(&inventory, claims()), Some(161));
+    for kind in ["secret", "pod", "node"] {
+        let inventory = world_of(OBJECT_UID, Some(NOW + 30));
+        assert_eq!(ends(&inventory, bound_to(kind)), Some(91), "{kind}");
+        assert_eq!(ends(&inventory, claims()), Some(3661), "{kind}");
+    }
+}
+
+#[test]
+fn what_changes_after_the_authenticator_was_made_counts() {
+    let shared = SharedTokenObjects::new(TokenObjects::new(&world()));
+    let accounts = ServiceAccounts::new([ISSUER.to_owned()], keys(), shared.clone());
+    let token = sign(bound_to("pod"));
+    assert!(is_user(&accounts.check(attempt(&token))));
+    let removed = shared.change(|objects| objects.remove_pod("shop", "x"));
+    assert!(removed.is_some());
+    shared.change(|objects| objects.put_pod(Pod { name: "y".into(), ..Pod::default() }));
+    assert_eq!(
+        refusal(accounts.check(attempt(&token))),
+        "service account token has been invalidated"
+    );
+    shared.change(|objects| objects.put_pod(removed.unwrap()));
+    assert!(is_user(&accounts.check(attempt(&token))));
 }
 
 #[test]

@@ -67,6 +67,14 @@ impl Policy {
         self.blueprint.entries.deny.is_some() || matches!(self.options.on_error, OnError::Deny)
     }
 
+    /// Whether it looks at labels or annotations of objects and namespaces, which whoever asks must know.
+    #[must_use]
+    pub fn reads_objects(&self) -> bool {
+        let reads = &self.blueprint.reads;
+        let labels = reads.of("namespace").and_then(|namespace| namespace.of("labels"));
+        reads.of("object").is_some() || labels.is_some()
+    }
+
     /// Which evaluator runs it: never [`Evaluator::Auto`].
     #[must_use]
     pub const fn evaluator(&self) -> Evaluator {

@@ -21,6 +21,8 @@ mod record;
 mod renew;
 mod request;
 mod revoke;
+#[cfg(feature = "watch")]
+mod revoke_live;
 mod rows;
 mod show;
 mod sign;
@@ -54,7 +56,7 @@ enum CertVerb {
     List(list::ListArgs),
     Show(show::ShowArgs),
     Record(record::RecordArgs),
-    Revoke(revoke::RevokeArgs),
+    Revoke(Box<revoke::RevokeArgs>),
     Export(export::ExportArgs),
     Crl(crl::CrlArgs),
 }

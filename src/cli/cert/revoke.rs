@@ -12,6 +12,8 @@ use portcullis::source::ledger::{OpenMode, Outcome, Revoke, Saying};
 
 use super::clock::{now, utc};
 use super::place::PkiArgs;
+#[cfg(feature = "watch")]
+use super::revoke_live::{self, LiveRevokeArgs};
 use super::rows::{self, named};
 use super::{authority, books};
 use crate::cli::args::{Format, OutputArgs};
@@ -31,6 +33,7 @@ Examples:
   portcullis cert revoke --token JTI=2dK1…  # the credential id in an audit log
   portcullis cert revoke --group contractors --issued-before 2026-11-01T00:00:00Z
   portcullis cert revoke --serial 5f0c12 --issuer old-ca.crt
+  portcullis cert revoke --user jane --live  # at all servers of a cluster that share what they know
 
 Exit status:
   0  revoked, now or before
@@ -58,6 +61,9 @@ pub(super) struct RevokeArgs {
     /// Show what would be revoked, and revoke nothing
     #[arg(long)]
     dry_run: bool,
+    #[cfg(feature = "watch")]
+    #[command(flatten)]
+    live: LiveRevokeArgs,
     #[command(flatten)]
     place: PkiArgs,
     #[command(flatten)]
@@ -130,27 +136,20 @@ pub(super) fn run(args: &RevokeArgs, out: &mut dyn Write) -> Result<Exit, Failur
     let by = args.by.clone().unwrap_or_else(user_of_this_command);
     let saying = Saying { at: now, reason: &args.reason, by: &by };
     let speaker = Speaker::new(args.quiet, false);
-    let ledger = books::open(&args.place, OpenMode::Write)?;
-    let name = args.which.user.as_ref().or(args.which.group.as_ref());
-    let is_system = name.is_some_and(|name| name.starts_with("system:"));
-    if args.dry_run || (is_system && !args.yes) {
-        let outcome = ledger.would_revoke(&what, &saying)?;
-        show(args, out, &outcome, now)?;
-        if is_system && !args.yes && !args.dry_run {
-            // The table helps to decide, so it is shown with the error.
-            out.flush()?;
-            return Err(Failure::usage(format!(
-                "`{}` is a name of Kubernetes itself: components of the cluster may be locked out, \
-                 {} recorded among them; nothing was revoked: say --yes to do it",
-                name.map(String::as_str).unwrap_or_default(),
-                counted(outcome.revoked.len(), "certificate"),
-            )));
+    #[cfg(feature = "watch")]
+    if args.live.is_meant()? {
+        let (outcome, place) = revoke_live::run(args, &what, &saying, seen.as_ref(), speaker)?;
+        if args.only_shows() {
+            return args.show_only(out, &outcome, now, speaker);
         }
-        speaker.note(format!(
-            "{} would be revoked; nothing was changed",
-            counted(outcome.revoked.len(), "recorded certificate")
-        ));
+        show(args, out, &outcome, now)?;
+        tell(args, &outcome, &place, speaker);
         return Ok(Exit::Yes);
+    }
+    let ledger = books::open(&args.place, OpenMode::Write)?;
+    if args.only_shows() {
+        let outcome = ledger.would_revoke(&what, &saying)?;
+        return args.show_only(out, &outcome, now, speaker);
     }
     if let Some(seen) = &seen {
         ledger.record(seen)?;
@@ -160,8 +159,50 @@ pub(super) fn run(args: &RevokeArgs, out: &mut dyn Write) -> Result<Exit, Failur
     let path = args.place.revocations();
     drop(ledger);
     show(args, out, &outcome, now)?;
-    tell(args, &outcome, &path, speaker);
+    tell(args, &outcome, &format!("servers that read `{}`", path.display()), speaker);
     Ok(Exit::Yes)
+}
+
+impl RevokeArgs {
+    /// The name of a user or a group, where it is one of Kubernetes itself and that was not confirmed.
+    fn unconfirmed(&self) -> Option<&str> {
+        let name = self.which.user.as_ref().or(self.which.group.as_ref())?;
+        (name.starts_with("system:") && !self.yes).then_some(name)
+    }
+
+    /// Whether nothing is revoked, only shown.
+    pub(super) fn only_shows(&self) -> bool {
+        self.dry_run || self.unconfirmed().is_some()
+    }
+
+    #[cfg(feature = "watch")]
+    pub(super) const fn live(&self) -> &LiveRevokeArgs {
+        &self.live
+    }
+
+    fn show_only(
+        &self,
+        out: &mut dyn Write,
+        outcome: &Outcome,
+        now: i64,
+        speaker: Speaker,
+    ) -> Result<Exit, Failure> {
+        show(self, out, outcome, now)?;
+        if let Some(name) = self.unconfirmed().filter(|_| !self.dry_run) {
+            // The table helps to decide, so it is shown with the error.
+            out.flush()?;
+            return Err(Failure::usage(format!(
+                "`{name}` is a name of Kubernetes itself: components of the cluster may be locked out, \
+                 {} recorded among them; nothing was revoked: say --yes to do it",
+                counted(outcome.revoked.len(), "certificate"),
+            )));
+        }
+        speaker.note(format!(
+            "{} would be revoked; nothing was changed",
+            counted(outcome.revoked.len(), "recorded certificate")
+        ));
+        Ok(Exit::Yes)
+    }
 }
 
 /// What is hit; no table when that is nothing.
@@ -261,12 +302,13 @@ fn issuer(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(read.subject_der().to_vec())
 }
 
-fn user_of_this_command() -> String {
+pub(super) fn user_of_this_command() -> String {
     let name = env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_default();
     one_line(&name).unwrap_or_default()
 }
 
-fn tell(args: &RevokeArgs, outcome: &Outcome, path: &Path, speaker: Speaker) {
+/// `servers` are those that know.
+fn tell(args: &RevokeArgs, outcome: &Outcome, servers: &str, speaker: Speaker) {
     let is_wide = args.which.user.is_some() || args.which.group.is_some();
     for record in outcome.already.iter().filter(|_| !is_wide) {
         if let Some(said) = &record.revoked {
@@ -302,7 +344,7 @@ fn tell(args: &RevokeArgs, outcome: &Outcome, path: &Path, speaker: Speaker) {
              record`, or revoke its user",
         );
     }
-    speaker.note(format!("servers that read `{}` know within a second", path.display()));
+    speaker.note(format!("{servers} know within a second"));
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use portcullis::authz::abac;
 use portcullis::query::Level;
-use portcullis::webhook::config::{LoginMethodConfig, Problem};
+use portcullis::webhook::cluster::words;
+use portcullis::webhook::config::{LoginMethodConfig, Problem, needs};
 use portcullis::webhook::load::{self, Checked, Loaded, LoadedPolicy};
 use serde::Serialize;
 
@@ -49,6 +50,9 @@ struct Serves {
     #[serde(skip_serializing_if = "Option::is_none")]
     logins: Option<String>,
     policy: Policy,
+    /// What is followed of the cluster.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    watches: Vec<&'static str>,
     authenticators: Vec<Authenticator>,
     audiences: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,10 +173,14 @@ fn serves(loaded: &Loaded) -> Serves {
             format!("https://{} ({})", login.address, kinds.join(", "))
         }),
         policy: policy(&loaded.policy),
+        watches: needs(config).iter().map(words).collect(),
         authenticators: loaded.authenticators.iter().map(detail).collect(),
         audiences: config.audiences(),
         revocations: loaded.revocations.as_ref().map(|revocations| Revocations {
-            file: revocations.path().display().to_string(),
+            file: revocations.path().map_or_else(
+                || "what replicas share".to_owned(),
+                |path| path.display().to_string(),
+            ),
             entries: revocations.shared().load().len(),
         }),
         shadow: loaded.shadow.as_ref().map(policy),
@@ -209,7 +217,12 @@ fn write_serves(serves: &Serves, out: &mut dyn Write) -> Result<(), Failure> {
     if let Some(logins) = &serves.logins {
         row("logins", logins.clone());
     }
-    row("policy", described(&serves.policy));
+    if serves.watches.is_empty() {
+        row("policy", described(&serves.policy));
+    } else {
+        row("policy", format!("{}, from the cluster", serves.policy.authorizers.join(", then ")));
+        row("watches", serves.watches.join(", "));
+    }
     for Authenticator { name, detail } in &serves.authenticators {
         row("tokens", format!("{name} ({detail})"));
     }

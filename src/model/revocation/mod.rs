@@ -31,6 +31,7 @@ mod shards;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod union;
 
 pub use entry::{PresentedCertificate, Revocation, RevocationEntry};
 pub use revoked::{Revoked, RevokedBy};

@@ -25,52 +25,52 @@ use crate::model::{CREDENTIAL_ID, Fingerprint, User};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Revocations {
-    certificates: Shards<Certificate>,
-    serials: Shards<Serial>,
-    tokens: Shards<Token>,
-    users: Shards<Named>,
-    groups: Shards<Named>,
+    pub(super) certificates: Shards<Certificate>,
+    pub(super) serials: Shards<Serial>,
+    pub(super) tokens: Shards<Token>,
+    pub(super) users: Shards<Named>,
+    pub(super) groups: Shards<Named>,
     hasher: DefaultHashBuilder,
 }
 
 /// What an entry says beside whom it means.
 #[derive(Debug, Clone)]
-struct Statement {
-    at: i64,
+pub(super) struct Statement {
+    pub(super) at: i64,
     // Shared, since one reason often stands in many entries.
-    reason: Arc<str>,
+    pub(super) reason: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
-struct Certificate {
-    fingerprint: Fingerprint,
-    revoked: Option<Statement>,
+pub(super) struct Certificate {
+    pub(super) fingerprint: Fingerprint,
+    pub(super) revoked: Option<Statement>,
     /// When it was issued, if an entry says so: the latest.
-    issued: Option<i64>,
+    pub(super) issued: Option<i64>,
 }
 
 #[derive(Debug, Clone)]
-struct Serial {
-    hash: u64,
-    issuer: Arc<[u8]>,
-    serial: Box<[u8]>,
-    revoked: Statement,
+pub(super) struct Serial {
+    pub(super) hash: u64,
+    pub(super) issuer: Arc<[u8]>,
+    pub(super) serial: Box<[u8]>,
+    pub(super) revoked: Statement,
 }
 
 #[derive(Debug, Clone)]
-struct Token {
-    hash: u64,
-    id: Box<str>,
-    revoked: Statement,
+pub(super) struct Token {
+    pub(super) hash: u64,
+    pub(super) id: Box<str>,
+    pub(super) revoked: Statement,
 }
 
 /// A user or a group. Of several entries the one with the latest time refuses whatever another does.
 #[derive(Debug, Clone)]
-struct Named {
-    hash: u64,
-    name: Box<str>,
-    issued_before: i64,
-    revoked: Statement,
+pub(super) struct Named {
+    pub(super) hash: u64,
+    pub(super) name: Box<str>,
+    pub(super) issued_before: i64,
+    pub(super) revoked: Statement,
 }
 
 impl Hashed for Certificate {

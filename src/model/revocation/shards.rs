@@ -41,6 +41,11 @@ impl<E> Shards<E> {
         self.len == 0
     }
 
+    /// All entries, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &E> {
+        self.parts.iter().flat_map(|part| &part.entries)
+    }
+
     /// The entry with this hash that `is` recognises.
     #[inline]
     pub(super) fn find(&self, hash: u64, is: impl Fn(&E) -> bool) -> Option<&E> {

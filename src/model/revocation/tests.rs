@@ -401,6 +401,26 @@ fn any_id() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    /// A list of two halves refuses what the whole one does.
+    #[test]
+    fn the_union_of_two_lists_is_the_list_of_both(
+        one in prop::collection::vec(any_entry(), 0..6),
+        other in prop::collection::vec(any_entry(), 0..6),
+        ids in prop::collection::vec(any_id(), 1..3),
+        name in any_name(),
+    ) {
+        let both: Revocations = one.iter().chain(&other).cloned().collect();
+        let list = |entries: &[RevocationEntry]| entries.iter().cloned().collect::<Revocations>();
+        let union = list(&one).union(&list(&other));
+        prop_assert_eq!(union.len(), both.len());
+        let mut user = User::new(name.clone()).with_groups([name]);
+        user.extra.insert(CREDENTIAL_ID.to_owned(), ids);
+        let (by_union, by_both) = (union.of_user(&user), both.of_user(&user));
+        prop_assert_eq!(by_union.map(|it| it.by), by_both.map(|it| it.by));
+    }
+}
+
+proptest! {
     #[test]
     fn the_set_says_what_the_rules_say(
         entries in prop::collection::vec(any_entry(), 0..12),

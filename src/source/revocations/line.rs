@@ -66,7 +66,7 @@ impl From<String> for Text<'_> {
 }
 
 /// Whether a line is the header.
-pub(super) fn is_header(line: &[u8]) -> bool {
+pub(in crate::source) fn is_header(line: &[u8]) -> bool {
     let Ok(header) = serde_json::from_slice::<Header<'_>>(line) else { return false };
     header.api_version == "portcullis.dev/v1alpha1" && header.kind == "RevocationList"
 }

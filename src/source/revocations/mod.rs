@@ -44,6 +44,10 @@ mod thread;
 pub use append::{Appended, RevocationFile};
 pub use error::{LineError, RevocationFileError};
 pub use follow::{Change, ListChange, ProblemChange, RevocationFollower};
+#[cfg(feature = "watch")]
+pub(in crate::source) use line::is_header;
+#[cfg(any(feature = "ledger", feature = "watch"))]
+pub(in crate::source) use line::read as read_line;
 #[cfg(feature = "ledger")]
-pub(in crate::source) use line::{read as read_line, write as write_line};
+pub(in crate::source) use line::write as write_line;
 pub use thread::{FollowerThread, POLL_INTERVAL, follow};

@@ -12,7 +12,7 @@ use crate::model::Origin;
 use super::Watched;
 
 /// Which object.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// The namespace; empty for objects of the cluster.
     pub namespace: Str,
@@ -46,7 +46,8 @@ pub enum Decoded {
     /// A Secret.
     #[cfg(feature = "authn")]
     Secret(core::Secret),
-    /// Any other: the whole object as the API server wrote it, without `managedFields`.
+    /// Any other: what is kept of it ([`Watched::keeps`]). Of CertificateSigningRequests and ConfigMaps that is
+    /// the whole object as the API server wrote it, without `managedFields`.
     Whole(serde_json::Value),
 }
 
@@ -64,7 +65,7 @@ pub enum Change {
 pub struct Batch {
     /// What was watched.
     pub watched: Watched,
-    /// What became of which object, in order.
+    /// What became of which object; each object is here once, as it is after the last of its changes.
     pub changes: Vec<(Key, Origin, Change)>,
     /// When the newest of them was received.
     pub received: SystemTime,

@@ -1,6 +1,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use super::failure::{self, Failure};
+
 /// Whose credentials are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialsFrom {
@@ -45,8 +50,9 @@ impl ClusterOptions {
 /// A connection to an API server. Clones share it.
 #[derive(Clone)]
 pub struct Connection {
-    client: kube::Client,
+    client: Client,
     server: String,
+    request_timeout: Duration,
 }
 
 impl std::fmt::Debug for Connection {
@@ -55,30 +61,46 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
+/// Why there is no connection. The texts never show a credential: not what a kubeconfig holds, nor what a
+/// credential plugin printed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// No kubeconfig, or one that says too little.
-    #[error("the kubeconfig does not say how to reach the API server")]
-    Kubeconfig(#[source] kube::config::KubeconfigError),
+    #[error("the kubeconfig does not say how to reach the API server: {0}")]
+    Kubeconfig(String),
     /// Not in a pod.
-    #[error("there is no service account of a pod here")]
-    InCluster(#[source] kube::config::InClusterError),
+    #[error("there is no service account of a pod here: {0}")]
+    InCluster(String),
     /// Credentials that cannot be used.
-    #[error("the credentials for the API server cannot be used")]
-    Client(#[source] kube::Error),
+    #[error("the credentials for the API server cannot be used: {0}")]
+    Client(String),
 }
 
 impl Connection {
     /// Reads the credentials; nothing is asked of the API server yet. Must be called within a Tokio
     /// runtime.
     ///
+    /// Tokens that files hold are read again every minute, and credential plugins are run again before
+    /// theirs end. There is no limit of requests, and no request is made twice without being told.
+    ///
     /// # Errors
     /// See [`ConnectError`].
     pub async fn open(options: &ClusterOptions) -> Result<Self, ConnectError> {
-        let _ = options;
-        todo!()
+        let mut config = config(&options.credentials).await?;
+        config.connect_timeout = Some(options.connect_timeout);
+        // Watches are silent for long; the limits are those of the callers.
+        config.read_timeout = None;
+        config.default_retry = false;
+        if config.accept_invalid_certs {
+            tracing::warn!(
+                "the certificate of the API server is not verified, as the kubeconfig asks"
+            );
+        }
+        let server = failure::without_user(&config.cluster_url);
+        let client = Client::try_from(config)
+            .map_err(|error| ConnectError::Client(failure::told_by_client(&error)))?;
+        Ok(Self { client, server, request_timeout: options.request_timeout })
     }
 
     /// The URL of the API server, for people.
@@ -89,7 +111,70 @@ impl Connection {
 
     /// The client itself, for those who write.
     #[must_use]
-    pub const fn client(&self) -> &kube::Client {
+    pub const fn client(&self) -> &Client {
         &self.client
     }
+
+    /// How long a request may go without a byte.
+    pub(super) const fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    /// Asks for a path, its query included. The answer's body is still to come.
+    ///
+    /// # Errors
+    /// When there is no answer, or one that is not 200.
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<kube::client::Body, Failure> {
+        let request = http::Request::get(path)
+            .header(http::header::ACCEPT, accept)
+            .body(kube::client::Body::empty())
+            .map_err(|error| Failure::Unreachable(error.to_string()))?;
+        let answer = tokio::time::timeout(self.request_timeout, self.client.send(request));
+        let answer = match answer.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(Failure::Unreachable(failure::told_by_client(&error))),
+            Err(_) => return Err(Failure::silent(self.request_timeout)),
+        };
+        match answer.status() {
+            http::StatusCode::OK => Ok(answer.into_body()),
+            _ => Err(Failure::of_answer(answer, self.request_timeout).await),
+        }
+    }
+}
+
+async fn config(credentials: &CredentialsFrom) -> Result<Config, ConnectError> {
+    match credentials {
+        CredentialsFrom::Kubeconfig { file, context } => {
+            kubeconfig(file.as_deref(), context.clone()).await
+        }
+        CredentialsFrom::InCluster => in_cluster(),
+        // What the kubelet sets in every container of a pod.
+        CredentialsFrom::Found if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() => {
+            in_cluster()
+        }
+        CredentialsFrom::Found => kubeconfig(None, None).await,
+    }
+}
+
+async fn kubeconfig(
+    file: Option<&std::path::Path>,
+    context: Option<String>,
+) -> Result<Config, ConnectError> {
+    let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+    let config = match file {
+        Some(file) => match Kubeconfig::read_from(file) {
+            Ok(kubeconfig) => Config::from_custom_kubeconfig(kubeconfig, &options).await,
+            Err(error) => Err(error),
+        },
+        None => Config::from_kubeconfig(&options).await,
+    };
+    config.map_err(|error| ConnectError::Kubeconfig(failure::told_by_kubeconfig(&error)))
+}
+
+fn in_cluster() -> Result<Config, ConnectError> {
+    Config::incluster().map_err(|error| ConnectError::InCluster(error.to_string()))
 }

@@ -12,11 +12,25 @@
 mod change;
 mod client;
 mod cluster;
+mod decode;
+mod definition;
+mod events;
+mod failure;
+mod fetch;
+mod follow;
+mod keep;
 mod kinds;
 mod list;
+mod load;
+mod pause;
 mod permissions;
 pub mod saved;
 mod status;
+mod store;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod trim;
 
 pub use change::{Batch, Change, Decoded, Follower, Key};
 pub use client::{ClusterOptions, ConnectError, Connection, CredentialsFrom};

@@ -1,5 +1,6 @@
 use std::time::SystemTime;
 
+use super::store::{Held, Store};
 use super::{Key, Watched};
 
 /// Where the objects of a kind come from.
@@ -49,4 +50,72 @@ pub struct Undecodable {
     pub key: Key,
     /// What is wrong; never a value of a Secret.
     pub reason: String,
+}
+
+/// How many objects that cannot be read are named.
+const NAMED: usize = 100;
+
+impl KindStatus {
+    /// Of a kind of which nothing is known.
+    pub(super) const fn new(watched: Watched) -> Self {
+        Self {
+            watched,
+            from: LiveFrom::Nothing,
+            objects: 0,
+            bytes: 0,
+            newest_event: None,
+            heard: None,
+            lost: None,
+            lists: 0,
+            undecodable: Vec::new(),
+            undecodable_count: 0,
+        }
+    }
+
+    /// Counts what is held.
+    pub(super) fn hold(&mut self, store: &Store, from: LiveFrom) {
+        self.from = from;
+        self.objects = store.objects();
+        self.bytes = store.bytes();
+        let count = store.unreadable();
+        // Looking for them takes as long as there are objects.
+        if count == 0 && self.undecodable_count == 0 {
+            return;
+        }
+        let named = store.entries.iter().filter_map(|(key, entry)| match &entry.held {
+            Held::Unreadable(reason) => Some((key.clone(), reason.to_string())),
+            _ => None,
+        });
+        let nameless = store.nameless.iter().map(|reason| (Key::default(), reason.to_string()));
+        self.undecodable = named
+            .chain(nameless)
+            .take(NAMED)
+            .map(|(key, reason)| Undecodable { key, reason })
+            .collect();
+        if count > self.undecodable_count {
+            tracing::warn!(
+                kind = %self.watched, count, "objects that cannot be read count as if they were not there"
+            );
+        }
+        self.undecodable_count = count;
+    }
+
+    /// The watch is lost, or still is. Said once.
+    pub(super) fn lose(&mut self, reason: String, now: SystemTime) {
+        match &mut self.lost {
+            Some((_, why)) => *why = reason,
+            lost @ None => {
+                tracing::warn!(kind = %self.watched, reason, "the watch is lost");
+                *lost = Some((now, reason));
+            }
+        }
+    }
+
+    /// There is a watch again.
+    pub(super) fn find(&mut self, now: SystemTime) {
+        self.heard = Some(now);
+        if self.lost.take().is_some() {
+            tracing::info!(kind = %self.watched, "watching again");
+        }
+    }
 }

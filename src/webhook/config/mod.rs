@@ -28,14 +28,19 @@
 
 mod asked_webhook;
 mod chain;
+mod cluster;
 mod directories;
+mod facts;
 mod jwt;
 mod limits;
 mod live_groups;
 mod login;
+mod needs;
 mod policy;
 mod revocation;
 mod serve;
+mod shutdown;
+mod signers;
 mod tokens;
 mod traces;
 
@@ -48,7 +53,9 @@ use std::path::Path;
 
 pub use asked_webhook::WebhookConfig;
 pub use chain::{AuthorizerConfig, RegoConfig};
+pub use cluster::{ClusterConfig, ClusterCredentials, SavedStateConfig, WhenLost, WhenLostConfig};
 pub use directories::{DirectoryConfig, DirectorySecurity};
+pub use facts::FactsConfig;
 pub use jwt::{IntrospectionConfig, JwtConfig};
 pub use limits::LimitsConfig;
 pub use live_groups::{LiveGroupsConfig, LiveGroupsFrom};
@@ -56,12 +63,15 @@ pub use login::{
     GuessConfig, KerberosConfig, LoginCertificateConfig, LoginConfig, LoginMethodConfig,
     LoginTokenConfig, NamedDirectory, PasswordFileConfig, PasswordFileFormat,
 };
+pub use needs::needs;
 pub use policy::{HierarchyConfig, PolicyConfig, ShadowConfig};
 pub use revocation::RevocationConfig;
 pub use serve::{
     DecisionLogConfig, ListenConfig, LogConfig, LogLevel, LogTarget, OperationsConfig,
     ReloadConfig, TlsConfig,
 };
+pub use shutdown::ShutdownConfig;
+pub use signers::{Approve, SignerAuthorityConfig, SignerConfig, SignerLedgerConfig};
 pub use tokens::{
     AuthenticatorConfig, BoundObjects, IssuedTokensConfig, JwksConfig, ServiceAccountsConfig,
     TokenCacheConfig, TokenFileConfig, TokenFileFormat,
@@ -87,6 +97,8 @@ pub struct ServerConfig {
     pub listen: ListenConfig,
     /// Where people and probes look: `/metrics`, `/livez`, `/readyz`, `/shadow`.
     pub operations: OperationsConfig,
+    /// The API server whose objects are followed.
+    pub cluster: Option<ClusterConfig>,
     /// The Kubernetes objects that decide.
     pub policy: PolicyConfig,
     /// The chain, in the order in which it is asked; never empty.
@@ -107,12 +119,16 @@ pub struct ServerConfig {
     pub live_groups: Option<LiveGroupsConfig>,
     /// Where people log in.
     pub login: Option<LoginConfig>,
+    /// Whose CertificateSigningRequests are signed here.
+    pub signers: Vec<SignerConfig>,
     /// A candidate policy to be asked beside the one that serves.
     pub shadow: Option<ShadowConfig>,
     /// What clients may take.
     pub limits: LimitsConfig,
     /// How changes of files are noticed.
     pub reload: ReloadConfig,
+    /// How it stops.
+    pub shutdown: ShutdownConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -162,14 +178,20 @@ impl ServerConfig {
     /// Which parts differ from `other` that only a restart changes, by the names of their fields.
     #[must_use]
     pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
+        let from_cluster =
+            |config: &Self| config.revocation.as_ref().is_some_and(|it| it.from_cluster);
         let parts = [
             ("listen", self.listen != other.listen),
+            ("cluster", self.cluster != other.cluster),
             ("operations", self.operations != other.operations),
             ("login", !self.has_same_door(other)),
             ("limits", self.limits != other.limits),
             ("reload", self.reload != other.reload),
+            ("shutdown", self.shutdown != other.shutdown),
             ("log", self.log != other.log),
             ("tokenCache", self.token_cache != other.token_cache),
+            ("signers", self.signers != other.signers),
+            ("revocation", from_cluster(self) != from_cluster(other)),
         ];
         parts.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
     }
@@ -195,11 +217,23 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
     if let (Some(policy), Some(authorizers)) = (&policy, &authorizers) {
         policy::agree(root, policy, authorizers);
     }
+    let cluster = root.get("cluster");
+    if let Some(policy) = &policy {
+        policy::agree_with_cluster(root, policy, cluster.is_some());
+    }
+    let cluster = cluster.map(|field| cluster::cluster(field, base));
+    // About a cluster that cannot be read enough is said.
+    let has_facts =
+        cluster.as_ref().is_some_and(|it| it.as_ref().is_none_or(|it| it.facts.is_some()));
     let shadow = root.get("shadow").map(|field| policy::shadow(field, base));
-    let revocation = root.get("revocation").map(|field| revocation::revocation(field, base));
+    let revocation =
+        root.get("revocation").map(|field| revocation::revocation(field, base, has_facts));
+    let signers = root
+        .get("signers")
+        .map(|field| signers::signers(&field, base, cluster.is_some(), has_facts));
     let api_audiences = root.get("apiAudiences").map(|field| field.filled_texts());
     // About a policy that cannot be read enough is said.
-    let has_objects = policy.as_ref().is_none_or(|policy| !policy.paths.is_empty());
+    let has_objects = policy.as_ref().is_none_or(PolicyConfig::has_objects);
     let authenticators = root
         .get("authenticators")
         .map(|field| tokens::authenticators(&field, base, has_objects))
@@ -212,10 +246,12 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
     let token_cache = root.get("tokenCache").and_then(tokens::cache);
     let limits = root.get("limits").and_then(limits::limits);
     let reload = root.get("reload").and_then(serve::reload);
+    let shutdown = root.get("shutdown").and_then(shutdown::shutdown);
     let log = root.get("log").and_then(|field| serve::log(field, base));
     Some(ServerConfig {
         listen: listen?,
         operations: operations?,
+        cluster: cluster.map_or(Some(None), |read| read.map(Some))?,
         policy: policy?,
         authorizers: authorizers?,
         // One that is configured and not understood must not be left out.
@@ -226,9 +262,11 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         directories: directories?,
         live_groups: live_groups.map_or(Some(None), |read| read.map(Some))?,
         login: login.map_or(Some(None), |read| read.map(Some))?,
+        signers: signers.map_or_else(|| Some(Vec::new()), |read| read)?,
         shadow: shadow.flatten(),
         limits: limits.unwrap_or_default(),
         reload: reload.unwrap_or_default(),
+        shutdown: shutdown.unwrap_or_default(),
         log: log.unwrap_or_default(),
     })
 }

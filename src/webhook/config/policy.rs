@@ -12,6 +12,9 @@ use crate::source::config_file::{Field, Object};
 pub struct PolicyConfig {
     /// Files and directories with objects of any kind.
     pub paths: Vec<NamedPath>,
+    /// Whether the objects are those of the API server that `cluster` names, as they are there at any
+    /// time. Then there are no `paths`.
+    pub from_cluster: bool,
     /// Whether the roles and bindings that every API server creates are put in front of them. An
     /// object of the same name in `paths` counts instead.
     pub default_roles: bool,
@@ -35,6 +38,11 @@ pub enum HierarchyConfig {
 }
 
 impl PolicyConfig {
+    /// Whether it names any objects.
+    pub(super) fn has_objects(&self) -> bool {
+        self.from_cluster || !self.paths.is_empty()
+    }
+
     /// The file that says the tree, if one does.
     pub(in crate::webhook) const fn hierarchy_file(&self) -> Option<&NamedPath> {
         match &self.hierarchy {
@@ -65,9 +73,24 @@ pub(super) fn policy(field: Field<'_>, base: &Path) -> Option<PolicyConfig> {
         "labels" => Some(HierarchyConfig::Labels),
         _ => field.path(base).map(HierarchyConfig::File),
     });
+    let from_cluster = object.get("fromCluster").map_or(Some(false), |field| field.boolean());
+    if from_cluster == Some(true) {
+        if object.get("paths").is_some() {
+            object.note_at(
+                "paths",
+                "stands beside `fromCluster`, and a policy has one source; remove one",
+            );
+        }
+        for name in ["defaultRoles", "strict", "hierarchy"] {
+            if object.get(name).is_some() {
+                object.note_at(name, "is for objects of files; remove it, or `fromCluster`");
+            }
+        }
+    }
     object.finish();
     Some(PolicyConfig {
         paths,
+        from_cluster: from_cluster?,
         default_roles: default_roles.unwrap_or(false),
         strict: strict.unwrap_or(false),
         // What is configured and not understood must not be left out.
@@ -91,13 +114,13 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub(super) fn agree(object: &Object<'_>, policy: &PolicyConfig, chain: &[AuthorizerConfig]) {
     let rbac = chain.contains(&AuthorizerConfig::Rbac);
     let node = chain.iter().any(|link| matches!(link, AuthorizerConfig::Node(_)));
-    if rbac && policy.paths.is_empty() {
+    if rbac && !policy.has_objects() {
         object.note_at(
             "policy",
             "`policy.paths` is missing, and `RBAC` stands in the chain: name the files that hold \
              roles and bindings",
         );
-    } else if node && policy.paths.is_empty() {
+    } else if node && !policy.has_objects() {
         object.note_at(
             "policy",
             "`policy.paths` is missing, and `Node` stands in the chain: name the files that hold \
@@ -120,11 +143,36 @@ pub(super) fn agree(object: &Object<'_>, policy: &PolicyConfig, chain: &[Authori
     }
 }
 
+/// Whether there is an API server to take the objects from. `object` is what holds both.
+pub(super) fn agree_with_cluster(object: &Object<'_>, policy: &PolicyConfig, has_cluster: bool) {
+    if policy.from_cluster && !has_cluster {
+        note_from_cluster(
+            object,
+            "takes the objects from `cluster`, which is missing; say there how the API server is \
+             reached",
+        );
+    }
+}
+
+/// A note at the field of the policy that is in `object`.
+fn note_from_cluster(object: &Object<'_>, message: &str) {
+    if let Some(policy) = object.get("policy").and_then(Field::object) {
+        policy.note_at("fromCluster", message);
+    }
+}
+
 pub(super) fn shadow(field: Field<'_>, base: &Path) -> Option<ShadowConfig> {
     let object = field.object()?;
     let policy = object
         .get("policy")
         .map_or_else(|| Some(PolicyConfig::default()), |field| self::policy(field, base));
+    if policy.as_ref().is_some_and(|policy| policy.from_cluster) {
+        note_from_cluster(
+            &object,
+            "a candidate is read from files: save the cluster's objects to `paths` and change them \
+             there",
+        );
+    }
     let authorizers = object.required("authorizers").and_then(|field| chain(&field, base));
     if let (Some(policy), Some(authorizers)) = (&policy, &authorizers) {
         agree(&object, policy, authorizers);

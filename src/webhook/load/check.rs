@@ -3,7 +3,7 @@ use std::path::Path;
 use super::digest_key::read_digest_key;
 use super::material::with_causes;
 use super::tls::{TlsBytes, login_tls, read_login_tls, read_tls};
-use super::{Draft, Loaded, Outcome};
+use super::{Draft, Following, Loaded};
 use crate::model::Origin;
 use crate::webhook::config::{ConfigError, ListenConfig, Problem};
 use crate::webhook::server::{ClientAuth, ReloadableTls};
@@ -22,7 +22,7 @@ pub struct Checked {
 }
 
 /// Loads a configuration and everything that it names, as a server does before it listens. Nothing
-/// is fetched from URLs.
+/// is fetched from URLs, and no API server is asked: a policy that comes from one is empty here.
 ///
 /// ```no_run
 /// use portcullis::webhook::load;
@@ -76,15 +76,14 @@ pub fn check(file: &Path) -> Checked {
     // What fetches keys needs a runtime to be set up, and this one never runs: nothing is fetched.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let entered = runtime.as_ref().ok().map(tokio::runtime::Runtime::enter);
-    let loaded = draft.load(None);
+    let loaded = draft.load_first(Following::Checked);
     drop(entered);
     let loaded = match loaded {
-        Ok(Outcome::Loaded(mut loaded)) => {
+        Ok(mut loaded) => {
             warnings.append(&mut loaded.warnings);
             problems.append(&mut loaded.shadow_problems);
-            Some(loaded)
+            Some(Box::new(loaded))
         }
-        Ok(Outcome::Unchanged) => None,
         Err(error) => {
             problems.extend_from_slice(error.problems());
             None

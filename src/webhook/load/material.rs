@@ -280,7 +280,7 @@ pub(in crate::webhook) fn unreadable(named: &NamedPath, error: &io::Error) -> Pr
 }
 
 /// An error with its causes, in one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+pub(in crate::webhook) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

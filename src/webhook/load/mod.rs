@@ -10,6 +10,7 @@
 //! caller's.
 
 mod check;
+mod cluster;
 mod counted;
 pub(super) mod digest_key;
 mod door;
@@ -21,6 +22,7 @@ mod material;
 mod organisation;
 mod policy;
 mod revocations;
+mod shared_revocations;
 pub mod tls;
 mod tokens;
 
@@ -33,24 +35,26 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::cluster::{FollowedCluster, Plan};
 use super::config::{ConfigError, Problem, ServerConfig};
 use super::login::Door;
 use super::metrics::{Metrics, PolicyObject};
+use crate::api::core::TokenObjects;
 use crate::authn::TokenLookup;
 use crate::authn::chain::TokenChain;
 use crate::model::Origin;
 use crate::snapshot::Snapshot;
 use crate::source::Report;
 pub use check::{Checked, check};
+use cluster::Following;
 pub use fetched::FetchedKeys;
-#[cfg(feature = "otel")]
-pub(super) use material::{read_file, unreadable};
+pub(super) use material::{read_file, unreadable, with_causes};
 
 use door_state::DoorState;
 use live_groups::LoadedLiveGroups;
 use material::Material;
 use organisation::Organisation;
-use policy::Asking;
+use policy::{Asking, Compiled};
 pub use revocations::{FollowedRevocations, RevocationStatus};
 use tokens::Known;
 pub use tokens::LoadedAuthenticator;
@@ -111,6 +115,10 @@ pub struct Loaded {
     pub(super) organisation: Organisation,
     /// Groups of now.
     live_groups: Option<LoadedLiveGroups>,
+    /// The API server that is followed.
+    pub followed: Option<FollowedCluster>,
+    /// How the policy is built of its objects, if it is: then `policy` is empty.
+    pub(super) plan: Option<Arc<Plan>>,
     /// Why there is no candidate though one is configured. It is only tried: what decides does not
     /// wait for it, at the start neither.
     pub shadow_problems: Vec<Problem>,
@@ -144,7 +152,7 @@ impl Loaded {
         }
     }
 
-    /// Sets the gauges that say what serves.
+    /// Sets the gauges that say what serves; those of objects of a cluster are set when they are read.
     pub fn count(&self, metrics: &Metrics) {
         for (kind, number) in self.policy.objects {
             metrics.policy_objects(kind, number);
@@ -166,11 +174,7 @@ pub enum Outcome {
 /// # Errors
 /// Everything that is wrong with them.
 pub fn load(file: &Path) -> Result<Loaded, ConfigError> {
-    match Draft::read(file)?.load(None)? {
-        Outcome::Loaded(loaded) => Ok(*loaded),
-        // Without a known revision nothing is unchanged.
-        Outcome::Unchanged => Err(ConfigError::new(Vec::new())),
-    }
+    Draft::read(file)?.load_first(Following::Nobody)
 }
 
 /// A configuration file that was read, and nothing that it names.
@@ -220,7 +224,25 @@ impl Draft {
     /// Everything that is wrong with the files.
     pub fn load(self, serving: Option<&Loaded>) -> Result<Outcome, ConfigError> {
         let base = self.file.parent().unwrap_or_else(|| Path::new(""));
-        assemble(self.config, &self.bytes, base, serving)
+        assemble(self.config, &self.bytes, base, serving, Following::after(serving))
+    }
+
+    /// The same for the first policy of a server, which follows this cluster.
+    pub(super) fn load_following(
+        self,
+        followed: Option<FollowedCluster>,
+    ) -> Result<Loaded, ConfigError> {
+        let following = followed.map_or(Following::Nobody, Following::Server);
+        self.load_first(following)
+    }
+
+    fn load_first(self, following: Following) -> Result<Loaded, ConfigError> {
+        let base = self.file.parent().unwrap_or_else(|| Path::new(""));
+        match assemble(self.config, &self.bytes, base, None, following)? {
+            Outcome::Loaded(loaded) => Ok(*loaded),
+            // Without a known revision nothing is unchanged.
+            Outcome::Unchanged => Err(ConfigError::new(Vec::new())),
+        }
     }
 }
 
@@ -229,7 +251,7 @@ impl Draft {
 /// # Errors
 /// Everything that is wrong with the files.
 pub fn load_config(config: ServerConfig) -> Result<Loaded, ConfigError> {
-    match assemble(config, &[], Path::new(""), None)? {
+    match assemble(config, &[], Path::new(""), None, Following::Nobody)? {
         Outcome::Loaded(loaded) => Ok(*loaded),
         Outcome::Unchanged => Err(ConfigError::new(Vec::new())),
     }
@@ -240,6 +262,7 @@ fn assemble(
     bytes: &[u8],
     base: &Path,
     serving: Option<&Loaded>,
+    following: Following,
 ) -> Result<Outcome, ConfigError> {
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
@@ -249,6 +272,7 @@ fn assemble(
     if problems.is_empty() && serving.is_some_and(|serving| serving.revision == revision) {
         return Ok(Outcome::Unchanged);
     }
+    let followed = following.agreed(&config, serving.is_some(), &mut problems);
     let revocations = config.revocation.as_ref().and_then(|revocation| {
         let serving = serving.and_then(|serving| serving.revocations.as_ref());
         let opened = FollowedRevocations::open(revocation, serving, &mut warnings);
@@ -279,8 +303,24 @@ fn assemble(
         &mut problems,
         &mut warnings,
     );
-    let (policy, objects) = policy.unzip();
-    let objects = Arc::new(objects.unwrap_or_default());
+    let compiled = policy.map(|Compiled { policy, tokens, config: chain }| {
+        let plan = cluster::plan(&config, chain, revoked);
+        let plan = plan.map_err(|error| {
+            let origin = config.listen.tls.certificate_file.origin.clone();
+            problems.push(Problem::new(origin, "cluster", with_causes(&error)));
+        });
+        (policy, tokens, plan.ok().flatten())
+    });
+    let (policy, tokens, plan) = match compiled {
+        Some((policy, tokens, plan)) => (Some(policy), tokens, plan),
+        None => (None, TokenObjects::default(), None),
+    };
+    let from_cluster = followed.as_ref().filter(|_| config.policy.from_cluster);
+    let objects = match from_cluster {
+        Some(followed) => followed.objects().clone(),
+        None => tokens.into(),
+    };
+    let silence = from_cluster.map(FollowedCluster::silence);
     let fetched = serving.map(|serving| serving.fetched.as_slice());
     let door_state = serving.and_then(|serving| serving.door_state.as_ref());
     let opened = config.login.as_ref().and_then(|login| {
@@ -291,7 +331,7 @@ fn assemble(
         Some(opened) => (Some(opened.door), (Some(opened.state), opened.tokens)),
         None => (None, (None, None)),
     };
-    let known = Known { fetched, organisation: &organisation, revoked, handed_out };
+    let known = Known { fetched, organisation: &organisation, revoked, handed_out, silence };
     let tokens = tokens::load(&config, &material, &objects, known, &mut problems, &mut warnings);
     let shadow = config.shadow.as_ref().map(|shadow| {
         let chain = &shadow.authorizers;
@@ -305,7 +345,7 @@ fn assemble(
             &mut shadow_problems,
             &mut warnings,
         );
-        loaded.map(|(policy, _)| policy)
+        loaded.map(|compiled| compiled.policy)
     });
     match (policy, shadow) {
         (Some(policy), shadow) if problems.is_empty() => Ok(Outcome::Loaded(Box::new(Loaded {
@@ -318,6 +358,8 @@ fn assemble(
             door_state,
             organisation,
             live_groups,
+            followed,
+            plan,
             revocations,
             tokens: Arc::new(tokens.chain),
             authenticators: tokens.authenticators,

@@ -28,7 +28,14 @@ pub(super) struct Asking<'a> {
     pub(super) groups: Option<&'a GroupResolver>,
 }
 
-/// `None` when something was noted that is wrong.
+/// A policy, and what others make of its objects and chain.
+pub(super) struct Compiled {
+    pub(super) policy: LoadedPolicy,
+    pub(super) tokens: TokenObjects,
+    pub(super) config: Config,
+}
+
+/// `None` when something was noted that is wrong. A policy that comes from the cluster is empty here.
 pub(super) fn compile(
     config: &PolicyConfig,
     objects: Vec<Raw>,
@@ -37,7 +44,7 @@ pub(super) fn compile(
     material: &Material,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
-) -> Option<(LoadedPolicy, TokenObjects)> {
+) -> Option<Compiled> {
     let before = problems.len();
     // What could not be read has been told; what is left of the objects says nothing.
     let complete = before == 0;
@@ -58,7 +65,12 @@ pub(super) fn compile(
             strip(&skipped.to_string(), &skipped.origin.to_string()),
         ));
     }
-    if chain.contains(&AuthorizerConfig::Rbac) && complete && problems.len() == before {
+    let is_of_files = !config.from_cluster;
+    if is_of_files
+        && chain.contains(&AuthorizerConfig::Rbac)
+        && complete
+        && problems.len() == before
+    {
         if let Some(message) = is_empty(&loaded) {
             problems.push(at_paths(config, message));
         }
@@ -83,7 +95,7 @@ pub(super) fn compile(
         compiled = compiled.with_grant_times(Clock::system()).with_grant_warning(warn_within);
     }
     for authorizer in chain {
-        compiled = link(authorizer, compiled, material, problems, warnings);
+        compiled = link(authorizer, !is_of_files, compiled, material, problems, warnings);
     }
     if problems.len() > before {
         return None;
@@ -105,7 +117,7 @@ pub(super) fn compile(
                 snapshot: Arc::new(snapshot),
                 report: loaded.report,
             };
-            Some((policy, tokens))
+            Some(Compiled { policy, tokens, config: compiled })
         }
         Err(error) if complete => {
             problems.push(at_paths(config, with_causes(&error)));
@@ -150,6 +162,7 @@ fn inherit(
 /// The configuration with one more link. What is wrong with it is noted, and then its place is empty.
 fn link(
     authorizer: &AuthorizerConfig,
+    from_cluster: bool,
     config: Config,
     material: &Material,
     problems: &mut Vec<Problem>,
@@ -165,6 +178,13 @@ fn link(
             None => config,
         },
         AuthorizerConfig::Rego(rego) => match compile_rego(rego, material, problems, warnings) {
+            Some(policy) if from_cluster && policy.reads_objects() => {
+                let message = "reads labels or annotations of objects (`input.object`, \
+                               `input.namespace.labels`), which are not taken from the cluster; \
+                               remove that, or name the objects in `policy.paths`";
+                problems.push(at_rego(rego, message.to_owned()));
+                config
+            }
             Some(policy) => config.with_rego(&rego.name, policy),
             None => config,
         },

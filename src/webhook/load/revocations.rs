@@ -1,29 +1,32 @@
-//! The revocation list: read with the first policy, followed from then on by a thread of its own,
-//! and handed on when a policy is loaded anew, so that no reload holds it up or forgets it.
+//! The revocation list: of a file it is read with the first policy, followed from then on by a thread of
+//! its own, and handed on when a policy is loaded anew, so that no reload holds it up or forgets it; so is
+//! the list that replicas share.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 
 use super::material::with_causes;
+use super::shared_revocations::Joined;
 use crate::model::SharedRevocations;
 use crate::source::revocations::{
     Change, FollowerThread, ListChange, POLL_INTERVAL, ProblemChange, RevocationFollower, follow,
 };
+use crate::source::shared_facts::ClusterRevocations;
 use crate::webhook::config::{Problem, RevocationConfig};
 use crate::webhook::metrics::Metrics;
 
-/// The revocation list of a file. Clones are handles of the same one.
+/// The revocation list of a file, that which replicas share, or both. Clones are handles of the same one.
 #[derive(Debug, Clone)]
 pub struct FollowedRevocations(Arc<Followed>);
 
 #[derive(Debug)]
 struct Followed {
-    path: PathBuf,
-    shared: SharedRevocations,
+    config: RevocationConfig,
+    joined: Joined,
     status: Arc<ArcSwap<RevocationStatus>>,
     state: Mutex<State>,
 }
@@ -37,6 +40,8 @@ enum State {
     Running(FollowerThread),
     /// The system gave no thread.
     Stopped,
+    /// There is no file.
+    NoFile,
 }
 
 /// How following goes.
@@ -59,36 +64,67 @@ impl FollowedRevocations {
         serving: Option<&Self>,
         warnings: &mut Vec<Problem>,
     ) -> Result<Self, Problem> {
-        let named = &config.file;
-        if let Some(serving) = serving.filter(|serving| serving.0.path == named.path) {
+        if let Some(serving) = serving.filter(|serving| serving.0.config == *config) {
             return Ok(serving.clone());
         }
-        let problem = |message| Problem::new(named.origin.clone(), &named.field, message);
-        let follower = RevocationFollower::open(&named.path, Instant::now())
-            .map_err(|error| problem(with_causes(&error)))?;
-        if let Some(unfinished) = follower.unfinished_line() {
-            warnings.push(problem(unfinished.to_string()));
+        let joined = Joined::default();
+        if let Some(cluster) = serving.and_then(|serving| serving.0.joined.cluster())
+            && config.from_cluster
+        {
+            joined.read(&cluster);
+        }
+        let mut state = State::NoFile;
+        if let Some(named) = &config.file {
+            let problem = |message| Problem::new(named.origin.clone(), &named.field, message);
+            let follower = RevocationFollower::open(&named.path, Instant::now())
+                .map_err(|error| problem(with_causes(&error)))?;
+            if let Some(unfinished) = follower.unfinished_line() {
+                warnings.push(problem(unfinished.to_string()));
+            }
+            joined.set_file(follower.revocations());
+            state = State::Ready(Box::new(follower));
         }
         let status =
             RevocationStatus { changed_at: SystemTime::now(), problem: None, failing_since: None };
         Ok(Self(Arc::new(Followed {
-            path: named.path.clone(),
-            shared: SharedRevocations::new(follower.revocations().clone()),
+            config: config.clone(),
+            joined,
             status: Arc::new(ArcSwap::from_pointee(status)),
-            state: Mutex::new(State::Ready(Box::new(follower))),
+            state: Mutex::new(state),
         })))
     }
 
-    /// The file.
+    /// The file, if there is one.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0.path
+    pub fn path(&self) -> Option<&Path> {
+        self.0.config.file.as_ref().map(|named| named.path.as_path())
     }
 
-    /// The list, which changes as the file does.
+    /// The list, which changes as its sources do.
     #[must_use]
     pub fn shared(&self) -> &SharedRevocations {
-        &self.0.shared
+        self.0.joined.shared()
+    }
+
+    /// Takes what replicas share as the other source, where the configuration says so (`fromCluster`).
+    /// To be called once, before anything serves; a list that is loaded anew goes on with it.
+    pub fn join(&self, cluster: &ClusterRevocations) {
+        if self.0.config.from_cluster {
+            self.0.joined.read(cluster);
+        }
+    }
+
+    /// What replicas share, where that counts here.
+    #[must_use]
+    pub fn cluster(&self) -> Option<ClusterRevocations> {
+        self.0.joined.cluster()
+    }
+
+    /// Whether everything that counts was read: what replicas share, too.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let is_heard = |cluster: ClusterRevocations| cluster.cluster().is_ready();
+        !self.0.config.from_cluster || self.cluster().is_some_and(is_heard)
     }
 
     /// How following goes.
@@ -97,8 +133,14 @@ impl FollowedRevocations {
         self.0.status.load_full()
     }
 
-    /// Follows the file from now on, unless that goes on already, and counts.
+    /// Follows the sources from now on, unless that goes on already, and counts.
     pub(in crate::webhook) fn start(&self, metrics: &Arc<Metrics>) -> io::Result<()> {
+        if self.0.config.from_cluster {
+            let Some(cluster) = self.cluster() else {
+                return Err(io::Error::other("nobody reads what replicas share"));
+            };
+            self.0.joined.follow(&cluster, &self.0.status, metrics);
+        }
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         let follower = match std::mem::replace(&mut *state, State::Stopped) {
             State::Ready(follower) => *follower,
@@ -107,16 +149,19 @@ impl FollowedRevocations {
                 return Ok(());
             }
         };
-        count(metrics, follower.revocations().len(), &self.status());
+        count(metrics, self.shared().load().len(), &self.status());
         let (status, metrics) = (Arc::clone(&self.0.status), Arc::clone(metrics));
-        let told = move |follower: &RevocationFollower, change| {
+        let joined = self.0.joined.clone();
+        let told = move |follower: &RevocationFollower, change: Change| {
+            if change.list != ListChange::Same {
+                joined.set_file(follower.revocations());
+            }
             let new = changed(&status.load(), follower, change, SystemTime::now());
             tell(follower, change, &metrics);
-            count(&metrics, follower.revocations().len(), &new);
+            count(&metrics, joined.shared().load().len(), &new);
             status.store(Arc::new(new));
         };
-        let shared = self.0.shared.clone();
-        let started = follow(follower, shared, POLL_INTERVAL, told);
+        let started = follow(follower, SharedRevocations::default(), POLL_INTERVAL, told);
         *state = State::Running(started.inspect_err(|error| {
             let now = SystemTime::now();
             self.0.status.store(Arc::new(RevocationStatus {
@@ -143,7 +188,7 @@ fn changed(
     }
 }
 
-fn count(metrics: &Metrics, entries: usize, status: &RevocationStatus) {
+pub(super) fn count(metrics: &Metrics, entries: usize, status: &RevocationStatus) {
     let since = status.changed_at.duration_since(UNIX_EPOCH).unwrap_or_default();
     metrics.revocations(entries, i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
 }

@@ -7,15 +7,16 @@ use super::fetched::FetchedKeys;
 use super::introspection;
 use super::material::Material;
 use super::organisation::Organisation;
-use crate::api::core::{Kind, TokenObjects};
+use crate::api::core::{Kind, SharedTokenObjects};
 use crate::authn::bootstrap_token::BootstrapTokens;
 use crate::authn::chain::{Member, TokenChain, Trust};
 use crate::authn::issued::IssuedTokens;
 use crate::authn::service_account::{self, LegacyServiceAccounts, ServiceAccounts};
 use crate::authn::token_file::TokenFile;
-use crate::authn::{Keys, ReservedNames, Secret};
+use crate::authn::{Keys, ReservedNames, Secret, TokenAuthenticator};
 use crate::crypto::{KeySet, VerifyingKey, pem};
 use crate::model::{Origin, SharedRevocations};
+use crate::webhook::cluster::{Hushed, Silence};
 use crate::webhook::config::{
     AuthenticatorConfig, BoundObjects, IntrospectionConfig, IssuedTokensConfig, JwtConfig,
     NamedPath, Problem, ServerConfig, ServiceAccountsConfig, TokenFileConfig, TokenFileFormat,
@@ -50,18 +51,20 @@ pub(super) struct Known<'a> {
     pub(super) revoked: Option<&'a SharedRevocations>,
     /// Knows the tokens that are handed out at the login listener.
     pub(super) handed_out: Option<IssuedTokens>,
+    /// Where the objects are those of a cluster: whether that is lost.
+    pub(super) silence: Option<&'a Silence>,
 }
 
 /// Authenticators that are broken are problems, and none of them is left out quietly.
 pub(super) fn load(
     config: &ServerConfig,
     material: &Material,
-    objects: &Arc<TokenObjects>,
+    objects: &SharedTokenObjects,
     known: Known<'_>,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
 ) -> LoadedTokens {
-    let Known { fetched: serving, organisation, revoked, handed_out } = known;
+    let Known { fetched: serving, organisation, revoked, handed_out, silence } = known;
     let audiences = config.audiences();
     let mut loader = Loader {
         chain: TokenChain::new(audiences.clone()),
@@ -74,6 +77,8 @@ pub(super) fn load(
         serving,
         organisation,
         revoked,
+        from_cluster: config.policy.from_cluster,
+        silence,
         problems,
         warnings,
     };
@@ -108,10 +113,12 @@ struct Loader<'a> {
     /// Those of `oidc` so far.
     issuers: HashSet<String>,
     material: &'a Material,
-    objects: &'a Arc<TokenObjects>,
+    objects: &'a SharedTokenObjects,
     serving: Option<&'a [FetchedKeys]>,
     organisation: &'a Organisation,
     revoked: Option<&'a SharedRevocations>,
+    from_cluster: bool,
+    silence: Option<&'a Silence>,
     problems: &'a mut Vec<Problem>,
     warnings: &'a mut Vec<Problem>,
 }
@@ -129,6 +136,20 @@ impl Loader<'_> {
         self.chain = std::mem::take(&mut self.chain).with(member);
         let name = self.chain.names().last().unwrap_or_default().to_owned();
         self.authenticators.push(LoadedAuthenticator { name, detail });
+    }
+
+    /// Adds an authenticator of Kubernetes' own that looks tokens up in the objects.
+    fn add_looking_up(
+        &mut self,
+        authenticator: Arc<dyn TokenAuthenticator>,
+        member: impl FnOnce(Arc<dyn TokenAuthenticator>) -> Member,
+        detail: String,
+    ) {
+        let authenticator = match self.silence {
+            Some(silence) => Arc::new(Hushed { authenticator, silence: silence.clone() }),
+            None => authenticator,
+        };
+        self.add(member(authenticator), detail);
     }
 
     /// Tokens that say nothing of audiences are good for those of the API server; without knowing
@@ -216,17 +237,17 @@ impl Loader<'_> {
     }
 
     fn bootstrap_tokens(&mut self) {
-        let tokens = BootstrapTokens::new(Arc::clone(self.objects));
-        let member = Member::new(Arc::new(tokens), Trust::Kubernetes).audience_agnostic();
-        let detail = "Secrets of the policy".to_owned();
-        self.add(member, detail);
+        let tokens = Arc::new(BootstrapTokens::new(self.objects.clone()));
+        let member = |tokens| Member::new(tokens, Trust::Kubernetes).audience_agnostic();
+        let of = if self.from_cluster { "cluster" } else { "policy" };
+        self.add_looking_up(tokens, member, format!("Secrets of the {of}"));
     }
 
     fn service_accounts(&mut self, config: &ServiceAccountsConfig) {
         let ServiceAccountsConfig { issuers, key_files, bound_objects, legacy_tokens, .. } = config;
         let Some(keys) = self.keys(key_files) else { return };
         let looks_up = *legacy_tokens || *bound_objects == BoundObjects::Check;
-        if looks_up && !self.objects.holds(Kind::ServiceAccount) {
+        if looks_up && !self.from_cluster && !self.objects.load().holds(Kind::ServiceAccount) {
             let message = "`serviceAccounts` looks tokens up in the policy's objects, which hold no \
                            ServiceAccount, so every token would be refused; add the objects to \
                            `policy.paths`, or set `boundObjects: Skip` and `legacyTokens: false`";
@@ -251,19 +272,20 @@ impl Loader<'_> {
         };
         detail.push_str(&format!(", issuers: {}", issuers.join(", ")));
         if *legacy_tokens {
-            let legacy = LegacyServiceAccounts::new(Arc::clone(&keys), Arc::clone(self.objects))
+            let legacy = LegacyServiceAccounts::new(Arc::clone(&keys), self.objects.clone())
                 .with_audiences(self.audiences.clone());
-            let member = Member::new(Arc::new(legacy), Trust::Kubernetes);
-            self.add(member, detail.clone());
+            let member = |legacy| Member::new(legacy, Trust::Kubernetes);
+            self.add_looking_up(Arc::new(legacy), member, detail.clone());
         }
         let bound_objects = match bound_objects {
             BoundObjects::Check => service_account::BoundObjects::Check,
             BoundObjects::Skip => service_account::BoundObjects::Skip,
         };
-        let bound = ServiceAccounts::new(issuers.clone(), keys, Arc::clone(self.objects))
+        let bound = ServiceAccounts::new(issuers.clone(), keys, self.objects.clone())
             .with_audiences(self.audiences.clone())
             .with_bound_objects(bound_objects);
-        self.add(Member::new(Arc::new(bound), Trust::Kubernetes), detail);
+        let member = |bound| Member::new(bound, Trust::Kubernetes);
+        self.add_looking_up(Arc::new(bound), member, detail);
     }
 
     fn issued_tokens(&mut self, config: &IssuedTokensConfig) {

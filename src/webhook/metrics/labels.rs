@@ -29,6 +29,51 @@ macro_rules! label_values {
     };
 }
 
+/// What is watched of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the kinds are called what they are called in Kubernetes")]
+pub enum ClusterKind {
+    ClusterRoles,
+    ClusterRoleBindings,
+    Roles,
+    RoleBindings,
+    Pods,
+    PersistentVolumes,
+    VolumeAttachments,
+    ResourceSlices,
+    PodCertificateRequests,
+    ServiceAccounts,
+    Nodes,
+    BootstrapSecrets,
+    ServiceAccountSecrets,
+    SecretMetadata,
+    Namespaces,
+    CustomResourceDefinitions,
+    SigningRequests,
+    ConfigMaps,
+}
+
+label_values!(ClusterKind {
+    ClusterRoles => "cluster_roles",
+    ClusterRoleBindings => "cluster_role_bindings",
+    Roles => "roles",
+    RoleBindings => "role_bindings",
+    Pods => "pods",
+    PersistentVolumes => "persistent_volumes",
+    VolumeAttachments => "volume_attachments",
+    ResourceSlices => "resource_slices",
+    PodCertificateRequests => "pod_certificate_requests",
+    ServiceAccounts => "service_accounts",
+    Nodes => "nodes",
+    BootstrapSecrets => "bootstrap_secrets",
+    ServiceAccountSecrets => "service_account_secrets",
+    SecretMetadata => "secret_metadata",
+    Namespaces => "namespaces",
+    CustomResourceDefinitions => "custom_resource_definitions",
+    SigningRequests => "signing_requests",
+    ConfigMaps => "config_maps",
+});
+
 /// How an authorization review ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decided {
@@ -323,4 +368,27 @@ label_values!(ShadowDifference {
     OtherReason => "other_reason",
     Failed => "failed",
     Skipped => "skipped",
+});
+
+/// What a signer did with a CertificateSigningRequest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignerOutcome {
+    /// It approved it.
+    Approved,
+    /// It denied it.
+    Denied,
+    /// Something failed, and it tries again.
+    Failed,
+    /// It does not sign such, and said so (`Failed`, S-CSR-13).
+    Refused,
+    /// It signed it, and the API server took the certificate.
+    Signed,
+}
+
+label_values!(SignerOutcome {
+    Approved => "approved",
+    Denied => "denied",
+    Failed => "failed",
+    Refused => "refused",
+    Signed => "signed",
 });

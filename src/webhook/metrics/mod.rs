@@ -2,7 +2,7 @@
 //! policy text ever becomes a label.
 //!
 //! This is all of it, and a test holds the list against what is rendered. Counters and gauges are
-//! there from the start with 0.
+//! there from the start with 0, but for those of kinds that are watched.
 //!
 //! | Metric | Type | Labels | Meaning |
 //! |---|---|---|---|
@@ -10,6 +10,14 @@
 //! | `portcullis_authenticator_outcomes_total` | counter | `authenticator`: token_file, bootstrap_token, service_account, issued_token, oidc, introspection, custom; `result`: authenticated, no_opinion, error | What the configured authenticators said to the tokens they were asked about |
 //! | `portcullis_authorize_duration_seconds` | histogram | `decision`: allow, deny, no_opinion, error, malformed | Time from the read body to the rendered answer of an access review |
 //! | `portcullis_build_info` | info | `version` | The version that runs |
+//! | `portcullis_cluster_bytes` | gauge | `kind`: cluster_roles, cluster_role_bindings, roles, role_bindings, pods, persistent_volumes, volume_attachments, resource_slices, pod_certificate_requests, service_accounts, nodes, bootstrap_secrets, service_account_secrets, secret_metadata, namespaces, custom_resource_definitions, signing_requests, config_maps | Bytes that they take |
+//! | `portcullis_cluster_lists_total` | counter | `kind`: cluster_roles, cluster_role_bindings, roles, role_bindings, pods, persistent_volumes, volume_attachments, resource_slices, pod_certificate_requests, service_accounts, nodes, bootstrap_secrets, service_account_secrets, secret_metadata, namespaces, custom_resource_definitions, signing_requests, config_maps | Times the kind was listed whole, rather than watched on |
+//! | `portcullis_cluster_newest_event_age_seconds` | gauge | `kind`: cluster_roles, cluster_role_bindings, roles, role_bindings, pods, persistent_volumes, volume_attachments, resource_slices, pod_certificate_requests, service_accounts, nodes, bootstrap_secrets, service_account_secrets, secret_metadata, namespaces, custom_resource_definitions, signing_requests, config_maps | How long ago an object of the kind last changed |
+//! | `portcullis_cluster_objects` | gauge | `kind`: cluster_roles, cluster_role_bindings, roles, role_bindings, pods, persistent_volumes, volume_attachments, resource_slices, pod_certificate_requests, service_accounts, nodes, bootstrap_secrets, service_account_secrets, secret_metadata, namespaces, custom_resource_definitions, signing_requests, config_maps | Objects of the cluster that are kept, by kind; only of kinds that are watched, like all of `portcullis_cluster` |
+//! | `portcullis_cluster_state_write_failures_total` | counter | – | Times the cluster's state could not be saved |
+//! | `portcullis_cluster_state_written_timestamp_seconds` | gauge | – | When the cluster's state was last saved; 0 for never |
+//! | `portcullis_cluster_undecodable` | gauge | `kind`: cluster_roles, cluster_role_bindings, roles, role_bindings, pods, persistent_volumes, volume_attachments, resource_slices, pod_certificate_requests, service_accounts, nodes, bootstrap_secrets, service_account_secrets, secret_metadata, namespaces, custom_resource_definitions, signing_requests, config_maps | Objects of the kind that cannot be read, and grant nothing |
+//! | `portcullis_cluster_watch_lost` | gauge | `kind`: cluster_roles, cluster_role_bindings, roles, role_bindings, pods, persistent_volumes, volume_attachments, resource_slices, pod_certificate_requests, service_accounts, nodes, bootstrap_secrets, service_account_secrets, secret_metadata, namespaces, custom_resource_definitions, signing_requests, config_maps | 1 while there is no watch of the kind |
 //! | `portcullis_connections` | gauge | – | Open connections |
 //! | `portcullis_decisions_on_ending_grants_total` | counter | – | Access reviews allowed by grants that end soon |
 //! | `portcullis_decision_log_dropped_total` | counter | – | Lines the decision log had no room for |
@@ -21,6 +29,7 @@
 //! | `portcullis_policy_generation` | gauge | – | Counts the policies that served since the start |
 //! | `portcullis_policy_loaded_timestamp_seconds` | gauge | – | When the serving policy was loaded |
 //! | `portcullis_policy_objects` | gauge | `kind`: cluster_role, cluster_role_binding, role, role_binding, abac_line | What the serving policy consists of |
+//! | `portcullis_policy_staleness_seconds` | gauge | – | How long ago the API server whose objects decide was last heard, of the kind for which that is longest; it says something once a minute at least, so up to 60 s are normal |
 //! | `portcullis_refused_total` | counter | `reason`: connections, requests, handshake, handshake_budget, slow, large, no_certificate | Clients turned away unheard |
 //! | `portcullis_reload_timestamp_seconds` | gauge | `what`: policy, tls; `result`: success, failure | When a load last ended so; 0 for never |
 //! | `portcullis_reloads_total` | counter | `what`: policy, tls; `result`: success, failure | Loads of policy and of TLS files |
@@ -30,6 +39,7 @@
 //! | `portcullis_revocation_read_failures_total` | counter | – | Times the revocation list became unreadable, wholly or in part; what counted goes on counting |
 //! | `portcullis_revocation_refusals_total` | counter | – | Access reviews denied by the revocation list |
 //! | `portcullis_shadow_total` | counter | `difference`: same, would_allow, would_refuse, other_no, other_reason, failed, skipped | Answers of the candidate policy beside those of the live one |
+//! | `portcullis_signer_requests_total` | counter | `outcome`: approved, denied, failed, refused, signed | What signers did with CertificateSigningRequests |
 //! | `portcullis_spans_lost_total` | counter | – | Spans that did not reach the collector (`log.openTelemetry`) |
 //! | `portcullis_token_cache_total` | counter | `result`: hit, miss, joined | Look-ups in the token cache |
 //! | `process_resident_memory_bytes` | gauge | – | Resident memory of the process (Linux) |
@@ -37,6 +47,7 @@
 //! Absent on purpose: serving them (see `webhook`), and anything per user, namespace or
 //! rule; the decision log has that.
 
+mod cluster;
 mod held;
 mod labels;
 mod process;
@@ -53,10 +64,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+pub use cluster::{ClusterReadings, KindReading};
 use held::Held;
 pub use labels::{
-    AuthenticatorKind, CacheResult, Decided, LoadResult, LoginOutcome, LoginProof, PolicyObject,
-    Proved, Refused, Reloaded, ShadowDifference, Tried,
+    AuthenticatorKind, CacheResult, ClusterKind, Decided, LoadResult, LoginOutcome, LoginProof,
+    PolicyObject, Proved, Refused, Reloaded, ShadowDifference, SignerOutcome, Tried,
 };
 
 /// Upper bounds in seconds: a decision takes microseconds, a bad day milliseconds.
@@ -113,6 +125,11 @@ struct ShadowLabel {
     difference: ShadowDifference,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SignerLabel {
+    outcome: SignerOutcome,
+}
+
 /// The server's metrics; cheap to update from any thread.
 ///
 /// ```
@@ -138,6 +155,7 @@ pub struct Metrics {
     reloaded_at: Held<(Reloaded, LoadResult), Gauge>,
     cache: Held<CacheResult, Counter>,
     shadow: Held<ShadowDifference, Counter>,
+    signers: Held<SignerOutcome, Counter>,
     objects: Held<PolicyObject, Gauge>,
     grants_ending: Counter,
     log_dropped: Counter,
@@ -154,6 +172,7 @@ pub struct Metrics {
     in_flight: Gauge,
     policy_generation: Gauge,
     policy_loaded_at: Gauge,
+    cluster: cluster::ClusterMetrics,
 }
 
 impl Default for Metrics {
@@ -176,6 +195,7 @@ impl Metrics {
         let reloaded_at = Family::<ReloadLabel, Gauge>::default();
         let cache = Family::<CacheLabel, Counter>::default();
         let shadow = Family::<ShadowLabel, Counter>::default();
+        let signers = Family::<SignerLabel, Counter>::default();
         let objects = Family::<ObjectLabel, Gauge>::default();
 
         let reload = |(what, result)| ReloadLabel { what, result };
@@ -203,6 +223,9 @@ impl Metrics {
             shadow: Held::new(&shadow, all(ShadowDifference::ALL), |difference| ShadowLabel {
                 difference,
             }),
+            signers: Held::new(&signers, all(SignerOutcome::ALL), |outcome| SignerLabel {
+                outcome,
+            }),
             objects: Held::new(&objects, all(PolicyObject::ALL), |kind| ObjectLabel { kind }),
             grants_ending: Counter::default(),
             log_dropped: Counter::default(),
@@ -219,11 +242,13 @@ impl Metrics {
             in_flight: Gauge::default(),
             policy_generation: Gauge::default(),
             policy_loaded_at: Gauge::default(),
+            cluster: cluster::ClusterMetrics::default(),
         };
         let mut registry = Registry::default();
         registry.register_collector(Box::new(process::Process));
         let ours = registry.sub_registry_with_prefix("portcullis");
         metrics.register_single(ours);
+        metrics.cluster.register(ours);
         ours.register(
             "authorize_duration_seconds",
             "Time from the read body to the rendered answer of an access review",
@@ -251,6 +276,11 @@ impl Metrics {
         ours.register("shadow", "Answers of the candidate policy beside those of the live one", {
             shadow
         });
+        ours.register(
+            "signer_requests",
+            "What signers did with CertificateSigningRequests",
+            signers,
+        );
         ours.register("policy_objects", "What the serving policy consists of", objects);
         metrics.registry = registry;
         metrics
@@ -370,6 +400,11 @@ impl Metrics {
         count(self.shadow.get(difference));
     }
 
+    /// A signer did something with a CertificateSigningRequest.
+    pub fn signer(&self, outcome: SignerOutcome) {
+        count(self.signers.get(outcome));
+    }
+
     /// How many things of a kind the serving policy has.
     pub fn policy_objects(&self, kind: PolicyObject, number: usize) {
         if let Some(gauge) = self.objects.get(kind) {
@@ -444,6 +479,16 @@ impl Metrics {
     pub fn policy(&self, generation: i64, loaded_at: i64) {
         self.policy_generation.set(generation);
         self.policy_loaded_at.set(loaded_at);
+    }
+
+    /// A change of the cluster made another policy serve.
+    pub fn policy_generation(&self, generation: u64) {
+        self.policy_generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+    }
+
+    /// The cluster is doing so.
+    pub fn cluster(&self, readings: &ClusterReadings) {
+        self.cluster.set(readings);
     }
 
     /// Everything as OpenMetrics text.

@@ -59,7 +59,20 @@ fn rendered(text: &str) -> Listed {
 
 #[test]
 fn the_documented_list_is_what_a_scrape_shows_both_ways() {
-    let mut shown = rendered(&Metrics::new().render().unwrap());
+    let metrics = Metrics::new();
+    // Those of a cluster are there for the kinds that are watched.
+    let kind = |&kind: &ClusterKind| KindReading {
+        kind,
+        objects: 1,
+        bytes: 1,
+        newest_event_age: Some(Duration::from_secs(1)),
+        lists: 1,
+        is_lost: false,
+        undecodable: 0,
+    };
+    let kinds = ClusterKind::ALL.iter().map(kind).collect();
+    metrics.cluster(&ClusterReadings { kinds, ..ClusterReadings::default() });
+    let mut shown = rendered(&metrics.render().unwrap());
     // The version is the one open value.
     shown.get_mut("portcullis_build_info").unwrap().1.get_mut("version").unwrap().clear();
     if !cfg!(target_os = "linux") {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -36,11 +37,23 @@ pub struct ReloadStatus {
     pub needs_restart: Vec<&'static str>,
 }
 
+/// Counts what served since the start, from 1. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub(in crate::webhook) struct Generations(Arc<AtomicU64>);
+
+impl Generations {
+    /// The next one.
+    pub(in crate::webhook) fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+}
+
 /// What serves now. Readers take it without a lock; one writer at a time.
 #[derive(Debug)]
 pub struct Live {
     serving: ArcSwap<Serving>,
     status: ArcSwap<ReloadStatus>,
+    generations: Generations,
     metrics: Arc<Metrics>,
 }
 
@@ -48,7 +61,8 @@ impl Live {
     /// The first that serves, from `now` on.
     #[must_use]
     pub fn new(loaded: Loaded, metrics: Arc<Metrics>, now: SystemTime) -> Self {
-        let serving = Serving::new(loaded, 1, now);
+        let generations = Generations::default();
+        let serving = Serving::new(loaded, generations.next(), now);
         metrics.policy(1, unix_seconds(now));
         let status = ReloadStatus {
             last_attempt: now,
@@ -60,6 +74,7 @@ impl Live {
         Self {
             serving: ArcSwap::from_pointee(serving),
             status: ArcSwap::from_pointee(status),
+            generations,
             metrics,
         }
     }
@@ -68,6 +83,11 @@ impl Live {
     #[must_use]
     pub fn serving(&self) -> arc_swap::Guard<Arc<Serving>> {
         self.serving.load()
+    }
+
+    /// Who counts.
+    pub(in crate::webhook) const fn generations(&self) -> &Generations {
+        &self.generations
     }
 
     /// How the last attempts went.
@@ -83,7 +103,7 @@ impl Live {
         needs_restart: Vec<&'static str>,
         now: SystemTime,
     ) -> (Arc<Serving>, Arc<Serving>) {
-        let generation = self.serving.load().generation.saturating_add(1);
+        let generation = self.generations.next();
         let new = Arc::new(Serving::new(loaded, generation, now));
         let old = self.serving.swap(Arc::clone(&new));
         self.metrics.policy(i64::try_from(generation).unwrap_or(i64::MAX), unix_seconds(now));

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
+pub(super) use live::Generations;
 pub use live::{Live, ReloadStatus, Serving};
 
 use super::config::{ConfigError, ServerConfig};

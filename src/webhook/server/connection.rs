@@ -270,14 +270,15 @@ async fn answer(
         Ok(response) => response,
         Err(never) => match never {},
     };
-    if let Some(Unread(reason)) = response.extensions_mut().remove() {
-        if let Some(reason) = reason {
-            site.metrics.refused(reason);
-        }
-        if !connection.life.is_http2() {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-        }
+    let unread: Option<Unread> = response.extensions_mut().remove();
+    if let Some(Unread(Some(reason))) = unread {
+        site.metrics.refused(reason);
+    }
+    // A connection that is closed by us when it is idle may lose the request that is on its way; one that
+    // the client was told about loses none. HTTP/2 has its own way to say so (GOAWAY), with the last one.
+    if (unread.is_some() || site.gate.is_parting()) && !connection.life.is_http2() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
     Ok(response)
 }

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::limits::Limits;
@@ -60,6 +60,8 @@ pub(super) struct Gate {
     per_source: usize,
     sources: Mutex<HashMap<Source, usize>>,
     pub(super) requests: Counter,
+    /// Whether the server is about to leave, see [`Drain::delay`](super::Drain).
+    is_parting: AtomicBool,
 }
 
 impl Gate {
@@ -69,7 +71,17 @@ impl Gate {
             per_source: limits.connections_per_source,
             sources: Mutex::default(),
             requests: Counter::new(limits.requests),
+            is_parting: AtomicBool::new(false),
         }
+    }
+
+    /// The server is about to leave.
+    pub(super) fn part(&self) {
+        self.is_parting.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_parting(&self) -> bool {
+        self.is_parting.load(Ordering::Relaxed)
     }
 
     /// Lets a connection in, or not: there are too many, or too many from there.

@@ -16,7 +16,8 @@
 //! Nothing queues, every table is bounded, and no number depends on tokens: all reviews come from
 //! the API server's few addresses, so one bad token must not shut out the others.
 //!
-//! On shutdown [`Phase::Draining`] is told first, so that readiness fails; after [`Drain::delay`]
+//! On shutdown [`Phase::Draining`] is told first, so that readiness fails; during [`Drain::delay`]
+//! everything is answered, and connections of HTTP/1.1 end with their next answer; after it
 //! the server stops accepting, answers what is in flight, and after [`Drain::timeout`] cuts the
 //! rest. Operations listeners answer until the end.
 //!
@@ -262,7 +263,11 @@ impl Server {
         shutdown.await;
         phase.send_replace(Phase::Draining);
         tracing::info!("stopping: no longer ready");
-        sleep(drain.delay).await;
+        if !drain.delay.is_zero() {
+            gate.part();
+            door_gate.part();
+            sleep(drain.delay).await;
+        }
         // Both have the same time, from now on.
         let (drained, _) = tokio::join!(
             reviews.leave(drain.timeout, &gate),

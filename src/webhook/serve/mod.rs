@@ -1,3 +1,8 @@
+//! All parts of a server put together, as `portcullis serve` does.
+
+mod parts;
+mod take_over;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -5,29 +10,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::net::TcpListener;
-
 use super::app::App;
-use super::config::{ConfigError, DecisionLogConfig, LogTarget, ServerConfig};
-use super::decision_log::{DecisionLog, DecisionLogError, DecisionSink, LogOptions};
-use super::digest::{DigestKey, DigestKeyError};
-use super::load::digest_key::read_digest_key;
-use super::load::tls::{read_login_tls, read_tls};
-use super::load::{self, Revision};
+use super::cluster::FollowedCluster;
+use super::config::{ConfigError, needs};
+use super::decision_log::{DecisionLog, DecisionLogError};
+use super::digest::DigestKeyError;
+use super::load::tls::read_login_tls;
+use super::load::{Draft, Revision};
 use super::login::logins;
 use super::metrics::Metrics;
 use super::operations::operations;
-use super::reload::{Live, Reloader, Serving};
+use super::reload::{Live, Reloader};
 use super::router::reviews;
-use super::sample::{Rate, RateError};
-use super::server::{
-    self, AllowedClient, ClientAuth, Drained, Exposure, Limits, ListenerError, ReloadableTls,
-    TlsError,
-};
+use super::sample::RateError;
+use super::server::{self, Drained, Exposure, Limits, ListenerError, ReloadableTls, TlsError};
 use super::shadow::{Shadow, ShadowOptions};
 use super::traces::Traces;
 use crate::api::decision_line::Mask;
-use crate::authn::cache::{CacheConfig, CacheError, TokenCache};
+use crate::authn::cache::{CacheError, TokenCache};
+use parts::{
+    cache_config, decision_log, digest_key, listen, login_tls, reopen_on_hangup, stop_signal, tls,
+};
+use take_over::take_over;
 
 /// For the lines of the decision log that are still queued when the server stops.
 const LAST_LINES: Duration = Duration::from_secs(5);
@@ -123,7 +127,15 @@ impl Server {
     /// # Errors
     /// See [`ServeError`].
     pub async fn bind(file: &Path) -> Result<Self, ServeError> {
-        let loaded = load::load(file)?;
+        let draft = Draft::read(file)?;
+        let followed = match &draft.config().cluster {
+            Some(cluster) => {
+                let needed = needs(draft.config());
+                Some(FollowedCluster::open(cluster, needed, SystemTime::now()).await?)
+            }
+            None => None,
+        };
+        let loaded = draft.load_following(followed)?;
         loaded.tell();
         let config = Arc::clone(&loaded.config);
         let (tls, tls_revision) = tls(&config)?;
@@ -146,7 +158,10 @@ impl Server {
             .with_traces(traces);
         let app = Arc::new(app);
         let live = Arc::new(Live::new(loaded, Arc::clone(&metrics), SystemTime::now()));
-        take_over(&app, &live.serving())?;
+        if live.serving().loaded.plan.is_some() {
+            app.hold();
+        }
+        take_over(&app, live.generations(), &live.serving())?;
 
         let limits = config.limits.transport.clone();
         let reviews = listen(config.listen.address).await?;
@@ -160,7 +175,8 @@ impl Server {
             operations: others.local_addr()?,
             logins: door.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?,
         };
-        let mut transport = server::Server::new(limits.clone(), Arc::clone(&metrics));
+        let mut transport = server::Server::new(limits.clone(), Arc::clone(&metrics))
+            .with_drain(config.shutdown.drain);
         let router = {
             let (app, live, tls) = (Arc::clone(&app), Arc::clone(&live), Some(Arc::clone(&tls)));
             operations(app, live, tls, transport.phase())
@@ -203,9 +219,11 @@ impl Server {
         let (tls, revision) = tls;
         let metrics = Arc::clone(app.metrics());
         let publish_to = Arc::clone(&app);
+        let generations = live.generations().clone();
+        let followed = live.serving().loaded.followed.clone();
         let mut reloader = Reloader::start(&file, live, metrics)?
             .with_published(move |serving| {
-                if let Err(error) = take_over(&publish_to, serving) {
+                if let Err(error) = take_over(&publish_to, &generations, serving) {
                     tracing::error!(%error, "the revocation list is not followed; restart the server");
                 }
             })
@@ -216,11 +234,18 @@ impl Server {
             });
         }
         let reloading = tokio::spawn(Arc::new(reloader).run(std::future::pending()));
+        let following = followed.clone().map(|followed| tokio::spawn(followed.run()));
         let reopening = tokio::spawn(reopen_on_hangup(Arc::clone(&log)));
         let traces = app.traces().cloned();
         let drained = transport.run(reviews(app, limits), stop).await;
         reloading.abort();
         reopening.abort();
+        if let Some(following) = following {
+            following.abort();
+        }
+        if let Some(followed) = followed {
+            followed.save_last().await;
+        }
         if let Some(traces) = traces
             && !traces.close(LAST_SPANS).await
         {
@@ -243,158 +268,4 @@ pub async fn serve(file: &Path, ready: impl FnOnce(&Addresses)) -> Result<Draine
     let server = Server::bind(file).await?;
     ready(&server.addresses());
     server.run(stop).await
-}
-
-/// From here on, reviews are decided by this, and no answer about a token is older. An error means
-/// that the revocation list stands still, for want of a thread.
-fn take_over(app: &Arc<App>, serving: &Serving) -> io::Result<()> {
-    let loaded = &serving.loaded;
-    for fetched in &loaded.fetched {
-        // The keys live in the tokens' side of what they would keep alive.
-        let app = Arc::downgrade(app);
-        fetched.on_change(move || {
-            if let Some(app) = app.upgrade() {
-                app.tokens().flush();
-            }
-        });
-    }
-    for issuer in loaded.organisation.all_issuers() {
-        let app = Arc::downgrade(app);
-        issuer.on_change(move || {
-            if let Some(app) = app.upgrade() {
-                app.tokens().flush();
-            }
-        });
-    }
-    app.publish(Arc::clone(&loaded.policy.snapshot), serving.generation);
-    app.tokens().replace(loaded.counted_tokens(app.metrics()));
-    loaded.count(app.metrics());
-    if let Some(shadow) = app.shadow() {
-        match &loaded.shadow {
-            Some(candidate) => {
-                let sample = loaded.config.shadow.as_ref().map(|shadow| shadow.sample);
-                shadow.set_sample(
-                    sample.and_then(|sample| Rate::new(sample).ok()).unwrap_or_default(),
-                );
-                let revision = loaded.revision.to_string();
-                shadow.set_candidate(Arc::clone(&candidate.snapshot), revision);
-            }
-            None => shadow.clear_candidate(),
-        }
-    }
-    match &loaded.revocations {
-        Some(revocations) => revocations.start(app.metrics()),
-        None => {
-            app.metrics().revocations(0, 0);
-            Ok(())
-        }
-    }
-}
-
-fn tls(config: &ServerConfig) -> Result<(Arc<ReloadableTls>, Revision), ServeError> {
-    let bytes = read_tls(&config.listen.tls)?;
-    for warning in &bytes.warnings {
-        tracing::warn!("{warning}");
-    }
-    let clients = match &bytes.client_ca {
-        Some(_) => {
-            let names = config.listen.tls.allowed_clients.iter().cloned();
-            ClientAuth::Required { allowed: names.map(AllowedClient::CommonName).collect() }
-        }
-        None => ClientAuth::None,
-    };
-    Ok((Arc::new(ReloadableTls::new(&bytes.files(), clients)?), bytes.revision))
-}
-
-fn login_tls(config: &ServerConfig) -> Result<(Arc<ReloadableTls>, Revision), ServeError> {
-    let bytes = read_login_tls(config)?;
-    for warning in &bytes.warnings {
-        tracing::warn!("{warning}");
-    }
-    let tls = load::tls::login_tls(&bytes).map_err(ServeError::LoginTls)?;
-    Ok((Arc::new(tls), bytes.revision))
-}
-
-/// The key that is configured, or one that ends with this process.
-fn digest_key(config: &ServerConfig) -> Result<DigestKey, ServeError> {
-    match config.log.decisions.as_ref().and_then(|decisions| decisions.key_file.as_ref()) {
-        Some(named) => Ok(read_digest_key(named)?),
-        None => Ok(DigestKey::random()?),
-    }
-}
-
-fn decision_log(
-    config: &ServerConfig,
-    key: &Arc<DigestKey>,
-    metrics: &Arc<Metrics>,
-) -> Result<DecisionLog, ServeError> {
-    let Some(wanted) = &config.log.decisions else {
-        return Ok(DecisionLog::off());
-    };
-    let DecisionLogConfig { target, sample_allows, sample_refusals, always_verbs, mask, .. } =
-        wanted;
-    let mut options = LogOptions::new(match target {
-        LogTarget::Stdout => DecisionSink::Stdout,
-        LogTarget::File(named) => DecisionSink::File(named.path.clone()),
-    });
-    options.sample.allows = Rate::new(*sample_allows)?;
-    options.sample.refusals = Rate::new(*sample_refusals)?;
-    if let Some(verbs) = always_verbs {
-        options.sample.always.clone_from(verbs);
-    }
-    options.mask = *mask;
-    Ok(DecisionLog::open(options, Arc::clone(key), Arc::clone(metrics))?)
-}
-
-fn cache_config(config: &ServerConfig) -> CacheConfig {
-    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-    CacheConfig {
-        capacity: config.token_cache.size,
-        yes_seconds: seconds(config.token_cache.success),
-        no_seconds: seconds(config.token_cache.failure),
-        ..CacheConfig::default()
-    }
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|error| ServeError::Bind { address, error })
-}
-
-#[cfg(unix)]
-async fn reopen_on_hangup(log: Arc<DecisionLog>) {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    if let Ok(mut hangup) = signal(SignalKind::hangup()) {
-        while hangup.recv().await.is_some() {
-            log.reopen();
-        }
-    }
-}
-
-#[cfg(not(unix))]
-async fn reopen_on_hangup(_: Arc<DecisionLog>) {}
-
-/// Listens for signals from now on, not only from the first poll.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    // Without anybody who listens it would end the process; whoever reloads listens only when
-    // everything is loaded, and looks at the files then anyway.
-    let _ = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }

@@ -1,0 +1,335 @@
+//! The objects of one kind, as small as they can be kept, and what of them changes.
+
+use std::collections::BTreeMap;
+
+use super::decode::{self, Reason};
+use super::definition::Definition;
+use super::trim::{Rest, Trimmed, trim};
+use super::{Change, Decoded, Key, Watched};
+use crate::api::Str;
+#[cfg(feature = "authn")]
+use crate::api::core::Secret;
+use crate::model::Origin;
+use crate::source::object::Outcome;
+
+/// An object as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entry {
+    /// `metadata.resourceVersion`; opaque.
+    pub(super) version: Str,
+    pub(super) held: Held,
+}
+
+/// What is kept of an object.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Held {
+    /// The fields that are kept, as text.
+    Text(Rest),
+    /// A Secret: decoded, since its values must not lie around as text.
+    #[cfg(feature = "authn")]
+    Secret(Box<Secret>),
+    /// It cannot be read, and so is as if it was not there.
+    Unreadable(Box<Reason>),
+}
+
+/// Objects by key.
+pub(super) type Entries = BTreeMap<Key, Entry>;
+
+/// What is new about a kind.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// What became of which object; `None` for one that is gone.
+    pub(super) entries: BTreeMap<Key, Option<Entry>>,
+    /// Whether it is a whole list: what is not in it is gone.
+    pub(super) is_all: bool,
+    /// Of a whole list: objects that do not even say which they are.
+    pub(super) nameless: Vec<Reason>,
+}
+
+/// Reads one object of the wire.
+///
+/// # Errors
+/// When it is none of those that were asked for, or does not say which it is.
+pub(super) fn read(text: &str, watched: &Watched, served: usize) -> Result<(Key, Entry), Reason> {
+    let definition = watched.definition();
+    let trimmed =
+        trim(text, definition).map_err(|_| Reason::Stranger("something that is no object"))?;
+    let key = key(&trimmed, watched)?;
+    let Trimmed { version, rest, .. } = trimmed;
+    let api_version = definition.api_version(served);
+    let outcome = match definition.is_metadata {
+        false => decode::read(text, definition, &api_version),
+        // Metadata alone calls itself otherwise; nothing of it has a reader but what is kept.
+        true => decode::read(
+            &rewritten(&rest, definition, &api_version, &key)?,
+            definition,
+            &api_version,
+        ),
+    };
+    let held = match decode::check(outcome) {
+        Err(reason) => Held::Unreadable(Box::new(reason)),
+        #[cfg(feature = "authn")]
+        Ok(Outcome::Secret(secret)) => Held::Secret(Box::new(secret)),
+        Ok(_) => Held::Text(rest),
+    };
+    Ok((key, Entry { version, held }))
+}
+
+fn rewritten(
+    rest: &Rest,
+    definition: &Definition,
+    api_version: &str,
+    key: &Key,
+) -> Result<String, Reason> {
+    let mut text = Vec::new();
+    let written = rest.write(definition, api_version, key, "", &mut text).ok();
+    written
+        .and_then(|()| String::from_utf8(text).ok())
+        .ok_or(Reason::Stranger("something that is no object"))
+}
+
+/// Which object it is, when it is one of those that were asked for.
+fn key(trimmed: &Trimmed, watched: &Watched) -> Result<Key, Reason> {
+    let definition = watched.definition();
+    let Trimmed { api_version, kind, namespace, name, .. } = trimmed;
+    // Items of lists do not repeat what the list says.
+    let (of_group, of_kind) = match definition.is_metadata {
+        true => ("meta.k8s.io", "PartialObjectMetadata"),
+        false => (definition.group, definition.kind),
+    };
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    if !kind.is_empty() && kind != of_kind || !api_version.is_empty() && group != of_group {
+        return Err(Reason::Stranger("an object of another kind"));
+    }
+    if name.is_empty() {
+        return Err(Reason::Stranger("an object without a name"));
+    }
+    let namespace = match (definition.is_namespaced, watched.namespace()) {
+        (false, _) => Str::default(),
+        (true, Some(own)) if own != namespace => {
+            return Err(Reason::Stranger("an object of another namespace"));
+        }
+        (true, _) if namespace.is_empty() => {
+            return Err(Reason::Stranger("an object without its namespace"));
+        }
+        (true, _) => namespace.clone(),
+    };
+    Ok(Key { namespace, name: name.clone() })
+}
+
+impl Entry {
+    /// Whether it can be read, and so counts.
+    pub(super) const fn is_readable(&self) -> bool {
+        !matches!(self.held, Held::Unreadable(_))
+    }
+
+    /// As JSON, as much as was kept. Nothing for a Secret or an object that cannot be read.
+    pub(super) fn json(
+        &self,
+        definition: &Definition,
+        api_version: &str,
+        key: &Key,
+    ) -> Option<Vec<u8>> {
+        let Held::Text(rest) = &self.held else { return None };
+        let mut text = Vec::with_capacity(rest.len() + 128);
+        rest.write(definition, api_version, key, &self.version, &mut text).ok()?;
+        Some(text)
+    }
+
+    /// As JSON for a dump; of a Secret who it is and nothing that it holds.
+    pub(super) fn dump(
+        &self,
+        definition: &Definition,
+        api_version: &str,
+        key: &Key,
+    ) -> Option<Vec<u8>> {
+        #[cfg(feature = "authn")]
+        if let Held::Secret(secret) = &self.held {
+            let Key { namespace, name } = key;
+            let mut metadata = serde_json::json!({"namespace": namespace, "name": name});
+            if let Some(metadata) = metadata.as_object_mut()
+                && !secret.uid.is_empty()
+            {
+                metadata.insert("uid".to_owned(), secret.uid.to_string().into());
+            }
+            let kind = definition.kind;
+            let object =
+                serde_json::json!({"apiVersion": api_version, "kind": kind, "metadata": metadata});
+            return serde_json::to_vec(&object).ok();
+        }
+        self.json(definition, api_version, key)
+    }
+
+    /// As reading it from a file would have it.
+    pub(super) fn outcome(&self, definition: &Definition, api_version: &str, key: &Key) -> Outcome {
+        match &self.held {
+            Held::Text(_) => {
+                let text = self.json(definition, api_version, key).unwrap_or_default();
+                let text = str::from_utf8(&text).unwrap_or_default();
+                decode::read(text, definition, api_version)
+            }
+            #[cfg(feature = "authn")]
+            Held::Secret(secret) => Outcome::Secret(Secret::clone(secret)),
+            Held::Unreadable(reason) => reason.outcome(definition, key),
+        }
+    }
+
+    /// What it says; `None` when it cannot be read.
+    fn decoded(&self, definition: &Definition, api_version: &str, key: &Key) -> Option<Decoded> {
+        match &self.held {
+            Held::Text(_) => {
+                let text = self.json(definition, api_version, key)?;
+                let outcome = decode::read(str::from_utf8(&text).ok()?, definition, api_version);
+                decode::decoded(outcome, &text).ok()
+            }
+            #[cfg(feature = "authn")]
+            Held::Secret(secret) => Some(Decoded::Secret(Secret::clone(secret))),
+            Held::Unreadable(_) => None,
+        }
+    }
+
+    /// Where it was read.
+    pub(super) fn origin(&self, definition: &Definition, key: &Key) -> Origin {
+        origin(definition, key, &self.version)
+    }
+
+    /// Bytes that it takes, its key included.
+    fn bytes(&self, key: &Key) -> usize {
+        let held = match &self.held {
+            Held::Text(rest) => rest.len(),
+            #[cfg(feature = "authn")]
+            Held::Secret(secret) => {
+                size_of::<Secret>() + on_heap(&secret.namespace) + on_heap(&secret.name)
+            }
+            Held::Unreadable(_) => size_of::<Reason>(),
+        };
+        let texts = [&key.namespace, &key.name, &self.version];
+        size_of::<(Key, Self)>() + held + texts.into_iter().map(on_heap).sum::<usize>()
+    }
+}
+
+/// Bytes of a text that are not in its place.
+fn on_heap(text: &Str) -> usize {
+    if text.is_heap_allocated() { text.capacity() } else { 0 }
+}
+
+/// `cluster: ClusterRoleBinding x (resourceVersion 123)`.
+fn origin(definition: &Definition, key: &Key, version: &str) -> Origin {
+    let Key { namespace, name } = key;
+    let slash = if namespace.is_empty() { "" } else { "/" };
+    let at = match version {
+        "" => String::new(),
+        version => format!(" (resourceVersion {version})"),
+    };
+    Origin::named(format!("cluster: {} {namespace}{slash}{name}{at}", definition.kind))
+}
+
+/// The objects of a kind.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    pub(super) entries: Entries,
+    /// Objects of the last list that do not say which they are.
+    pub(super) nameless: Vec<Reason>,
+    /// How many cannot be read, but say which they are.
+    unreadable: usize,
+    /// Bytes of all of them.
+    bytes: usize,
+}
+
+impl Store {
+    /// How many objects there are that count.
+    pub(super) fn objects(&self) -> usize {
+        self.entries.len() - self.unreadable
+    }
+
+    /// How many objects cannot be read.
+    pub(super) fn unreadable(&self) -> usize {
+        self.unreadable + self.nameless.len()
+    }
+
+    /// Bytes that they take.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Everything that can be read.
+    pub(super) fn all(&self, definition: &Definition, served: usize) -> Vec<(Key, Origin, Change)> {
+        let api_version = definition.api_version(served);
+        let readable = self.entries.iter().filter_map(|(key, entry)| {
+            let decoded = entry.decoded(definition, &api_version, key)?;
+            let change = Change::Applied(Box::new(decoded));
+            Some((key.clone(), entry.origin(definition, key), change))
+        });
+        readable.collect()
+    }
+
+    /// What taking the news in would change.
+    pub(super) fn changes(
+        &self,
+        news: &News,
+        definition: &Definition,
+        served: usize,
+    ) -> Vec<(Key, Origin, Change)> {
+        let api_version = definition.api_version(served);
+        let mut changes = Vec::new();
+        for (key, new) in &news.entries {
+            let old = self.entries.get(key).filter(|old| old.is_readable());
+            let change = match new.as_ref().filter(|new| new.is_readable()) {
+                Some(new) if old.is_some_and(|old| is_same(old, new, definition)) => continue,
+                // Text that was read once is read again. Were it not, nothing may be granted by it.
+                Some(new) => new
+                    .decoded(definition, &api_version, key)
+                    .map_or(Change::Deleted, |decoded| Change::Applied(Box::new(decoded))),
+                None => Change::Deleted,
+            };
+            if old.is_none() && change == Change::Deleted {
+                continue;
+            }
+            let at =
+                new.as_ref().or(old).map_or_else(Origin::default, |it| it.origin(definition, key));
+            changes.push((key.clone(), at, change));
+        }
+        if news.is_all {
+            let gone = self
+                .entries
+                .iter()
+                .filter(|(key, old)| old.is_readable() && !news.entries.contains_key(key));
+            changes.extend(
+                gone.map(|(key, old)| (key.clone(), old.origin(definition, key), Change::Deleted)),
+            );
+        }
+        changes
+    }
+
+    /// Takes the news in.
+    pub(super) fn take(&mut self, news: News) {
+        if news.is_all {
+            let there = news.entries.into_iter().filter_map(|(key, new)| Some((key, new?)));
+            self.entries = there.collect();
+            self.nameless = news.nameless;
+            self.bytes = self.entries.iter().map(|(key, it)| it.bytes(key)).sum();
+            self.unreadable = self.entries.values().filter(|it| !it.is_readable()).count();
+            return;
+        }
+        for (key, new) in news.entries {
+            if let Some(new) = &new {
+                self.bytes += new.bytes(&key);
+                self.unreadable += usize::from(!new.is_readable());
+            }
+            let old = match new {
+                Some(new) => self.entries.insert(key.clone(), new),
+                None => self.entries.remove(&key),
+            };
+            if let Some(old) = old {
+                self.bytes = self.bytes.saturating_sub(old.bytes(&key));
+                self.unreadable = self.unreadable.saturating_sub(usize::from(!old.is_readable()));
+            }
+        }
+    }
+}
+
+/// Whether two versions of an object say the same. That an API server gave both one version is not enough:
+/// one that was restored from a backup gives versions anew.
+fn is_same(old: &Entry, new: &Entry, definition: &Definition) -> bool {
+    old.held == new.held && (old.version == new.version || !definition.is_versioned)
+}

@@ -1,0 +1,315 @@
+//! Which answers about tokens end with the objects that changed?
+
+use std::collections::{HashMap, HashSet};
+
+use crate::api::Str;
+use crate::api::core::TokenObjects;
+use crate::authn::Proof;
+use crate::model::User;
+use crate::source::watch::{Batch, Change, Decoded, Key, Watched};
+
+/// What every service account's name begins with.
+const ACCOUNT: &str = "system:serviceaccount:";
+const BOOTSTRAP_NAMESPACE: &str = "kube-system";
+const BOOTSTRAP_SECRET: &str = "bootstrap-token-";
+const BOOTSTRAP_USER: &str = "system:bootstrap:";
+const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
+const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
+
+/// Objects that are gone, or not what they were, by how users show them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// Names of users: service accounts, and bootstrap tokens by their Secrets.
+    users: HashSet<String>,
+    /// Pods by namespace.
+    pods: HashMap<Str, HashSet<Str>>,
+    nodes: HashSet<Str>,
+    /// Namespaces of Secrets: no user shows which Secret a token is bound to, or in which it is held.
+    secrets: HashSet<Str>,
+    /// That nobody knows a token may have changed: it is in a new Secret.
+    unknown: bool,
+}
+
+impl Ended {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether an answer rests on one of these. Rather one too many: that costs one look-up.
+    pub(super) fn ends(&self, proof: Option<&Proof>) -> bool {
+        let Some(proof) = proof else { return self.unknown };
+        let user = &proof.authenticated.user;
+        if self.users.contains(&user.name) {
+            return true;
+        }
+        let Some(account) = user.name.strip_prefix(ACCOUNT) else { return false };
+        let namespace = account.split(':').next().unwrap_or_default();
+        let pod = shown(user, POD_NAME);
+        if let Some(pod) = pod
+            && self.pods.get(namespace).is_some_and(|pods| pods.contains(pod))
+        {
+            return true;
+        }
+        // A token is bound to one object.
+        pod.is_none() && self.secrets.contains(namespace)
+            || shown(user, NODE_NAME).is_some_and(|node| self.nodes.contains(node))
+    }
+
+    fn secret(&mut self, key: &Key) {
+        match key.name.strip_prefix(BOOTSTRAP_SECRET) {
+            Some(id) if key.namespace == BOOTSTRAP_NAMESPACE => {
+                self.users.insert(format!("{BOOTSTRAP_USER}{id}"));
+            }
+            _ => {}
+        }
+        self.secrets.insert(key.namespace.clone());
+    }
+
+    fn pod(&mut self, key: &Key) {
+        self.pods.entry(key.namespace.clone()).or_default().insert(key.name.clone());
+    }
+}
+
+fn shown<'a>(user: &'a User, key: &str) -> Option<&'a str> {
+    user.extra.get(key)?.first().map(String::as_str)
+}
+
+/// Whether tokens depend on the objects of a kind.
+pub(super) const fn concerns_tokens(watched: &Watched) -> bool {
+    matches!(
+        watched,
+        Watched::Pods
+            | Watched::Nodes
+            | Watched::ServiceAccounts
+            | Watched::BootstrapSecrets
+            | Watched::ServiceAccountSecrets
+            | Watched::SecretMetadata
+    )
+}
+
+/// Makes the changes of a batch, and says whose answers end.
+pub(super) fn change(objects: &mut TokenObjects, batch: &Batch) -> Ended {
+    let mut ended = Ended::default();
+    let is_metadata = batch.watched == Watched::SecretMetadata;
+    for (key, _, change) in &batch.changes {
+        match change {
+            Change::Applied(decoded) => apply(objects, key, decoded, is_metadata, &mut ended),
+            Change::Deleted => delete(objects, key, &batch.watched, &mut ended),
+        }
+    }
+    ended
+}
+
+/// Adds an object where it is new or another: one that says what it said copies nothing.
+fn apply(
+    objects: &mut TokenObjects,
+    key: &Key,
+    decoded: &Decoded,
+    is_metadata: bool,
+    ended: &mut Ended,
+) {
+    let Key { namespace, name } = key;
+    match decoded {
+        Decoded::Pod { identity, .. } => {
+            let pod = identity.into();
+            if objects.pod(namespace, name) != Some(&pod) && objects.put_pod(pod).is_some() {
+                ended.pod(key);
+            }
+        }
+        Decoded::Node(node) => {
+            if objects.node(name) != Some(node) && objects.put_node(node.clone()).is_some() {
+                ended.nodes.insert(name.clone());
+            }
+        }
+        Decoded::ServiceAccount(account) => {
+            if objects.service_account(namespace, name) != Some(account)
+                && objects.put_service_account(account.clone()).is_some()
+            {
+                ended.users.insert(format!("{ACCOUNT}{namespace}:{name}"));
+            }
+        }
+        Decoded::Secret(secret) if is_metadata => {
+            if objects.bound_secret(namespace, name) != Some(secret)
+                && objects.put_secret_metadata(secret.clone()).is_some()
+            {
+                ended.secret(key);
+            }
+        }
+        Decoded::Secret(secret) => {
+            if objects.secret(namespace, name) != Some(secret) {
+                ended.unknown = true;
+                if objects.put_secret(secret.clone()).is_some() {
+                    ended.secret(key);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn delete(objects: &mut TokenObjects, key: &Key, watched: &Watched, ended: &mut Ended) {
+    let Key { namespace, name } = key;
+    match watched {
+        Watched::Pods => {
+            if objects.remove_pod(namespace, name).is_some() {
+                ended.pod(key);
+            }
+        }
+        Watched::Nodes => {
+            if objects.remove_node("", name).is_some() {
+                ended.nodes.insert(name.clone());
+            }
+        }
+        Watched::ServiceAccounts => {
+            if objects.remove_service_account(namespace, name).is_some() {
+                ended.users.insert(format!("{ACCOUNT}{namespace}:{name}"));
+            }
+        }
+        Watched::SecretMetadata => {
+            if objects.remove_secret_metadata(namespace, name).is_some() {
+                ended.secret(key);
+            }
+        }
+        Watched::BootstrapSecrets | Watched::ServiceAccountSecrets => {
+            if objects.remove_secret(namespace, name).is_some() {
+                ended.secret(key);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::api::core::{Node, Secret, SecretContent, ServiceAccount};
+    use crate::api::inventory::PodIdentity;
+    use crate::authn::Authenticated;
+    use crate::model::Origin;
+
+    fn key(namespace: &str, name: &str) -> Key {
+        Key { namespace: namespace.into(), name: name.into() }
+    }
+
+    fn batch(watched: Watched, key: Key, change: Change) -> Batch {
+        let changes = vec![(key, Origin::named("watch"), change)];
+        Batch { watched, changes, received: SystemTime::UNIX_EPOCH }
+    }
+
+    fn pod(uid: &str, deletion_timestamp: Option<i64>) -> Change {
+        let identity = PodIdentity {
+            kind: "Pod".into(),
+            namespace: "shop".into(),
+            name: "web-0".into(),
+            uid: uid.into(),
+            deletion_timestamp,
+            ..PodIdentity::default()
+        };
+        Change::Applied(Box::new(Decoded::Pod { identity, graph: Box::default() }))
+    }
+
+    fn proof(user: &str, extra: &[(&str, &str)]) -> Proof {
+        let mut user = User::new(user);
+        for (key, value) in extra {
+            let key = format!("authentication.kubernetes.io/{key}");
+            user.extra.insert(key, vec![(*value).to_owned()]);
+        }
+        let authenticated = Authenticated { user, audiences: Vec::new(), expires: None };
+        Proof { authenticated, authenticator: Arc::from("service-account") }
+    }
+
+    fn web(extra: &[(&str, &str)]) -> Proof {
+        proof("system:serviceaccount:shop:web", extra)
+    }
+
+    #[test]
+    fn a_pod_that_is_deleted_marked_or_another_ends_its_tokens_and_no_others() {
+        let mut objects = TokenObjects::default();
+        let mut told = |change| {
+            let batch = batch(Watched::Pods, key("shop", "web-0"), change);
+            super::change(&mut objects, &batch)
+        };
+        // New, and the same again: nobody had a token of it.
+        assert!(told(pod("1", None)).is_empty());
+        assert!(told(pod("1", None)).is_empty());
+        for change in [pod("1", Some(5)), pod("2", None), Change::Deleted] {
+            let ended = told(change);
+            assert!(ended.ends(Some(&web(&[("pod-name", "web-0"), ("node-name", "n")]))));
+            assert!(!ended.ends(Some(&web(&[("pod-name", "web-1")]))));
+            assert!(!ended.ends(Some(&web(&[]))));
+            let bank = proof("system:serviceaccount:bank:web", &[("pod-name", "web-0")]);
+            assert!(!ended.ends(Some(&bank)));
+            assert!(!ended.ends(Some(&proof("jane", &[("pod-name", "web-0")]))));
+            assert!(!ended.ends(None));
+        }
+        assert!(told(Change::Deleted).is_empty());
+        assert_eq!(objects, TokenObjects::default());
+    }
+
+    #[test]
+    fn an_account_ends_all_of_its_tokens() {
+        let mut objects = TokenObjects::default();
+        let account = |uid: &str| {
+            let (namespace, name) = ("shop".into(), "web".into());
+            let uid = uid.into();
+            let account = ServiceAccount { namespace, name, uid, deletion_timestamp: None };
+            Change::Applied(Box::new(Decoded::ServiceAccount(account)))
+        };
+        let mut told = |change| {
+            let batch = batch(Watched::ServiceAccounts, key("shop", "web"), change);
+            super::change(&mut objects, &batch)
+        };
+        assert!(told(account("1")).is_empty());
+        for change in [account("2"), Change::Deleted] {
+            let ended = told(change);
+            assert!(ended.ends(Some(&web(&[]))) && ended.ends(Some(&web(&[("pod-name", "a")]))));
+            assert!(!ended.ends(Some(&proof("system:serviceaccount:shop:db", &[]))));
+        }
+    }
+
+    #[test]
+    fn a_node_ends_what_shows_it() {
+        let mut objects = TokenObjects::default();
+        objects.put_node(Node { name: "n".into(), ..Node::default() });
+        let ended = change(&mut objects, &batch(Watched::Nodes, key("", "n"), Change::Deleted));
+        assert!(ended.ends(Some(&web(&[("node-name", "n")]))));
+        assert!(!ended.ends(Some(&web(&[("node-name", "m")]))));
+    }
+
+    #[test]
+    fn a_secret_ends_what_may_be_bound_to_it_and_a_bootstrap_token_its_user() {
+        let mut objects = TokenObjects::default();
+        let secret = |namespace: &str, name: &str, content| Secret {
+            namespace: namespace.into(),
+            name: name.into(),
+            content,
+            ..Secret::default()
+        };
+        objects.put_secret_metadata(secret("shop", "s", SecretContent::Other));
+        let gone = batch(Watched::SecretMetadata, key("shop", "s"), Change::Deleted);
+        let ended = change(&mut objects, &gone);
+        assert!(ended.ends(Some(&web(&[]))) && ended.ends(Some(&web(&[("node-name", "n")]))));
+        assert!(!ended.ends(Some(&web(&[("pod-name", "web-0")]))));
+        assert!(!ended.ends(Some(&proof("system:serviceaccount:bank:web", &[]))));
+        assert!(!ended.ends(None));
+
+        let name = "bootstrap-token-abcdef";
+        let content = SecretContent::BootstrapToken(Box::default());
+        let new = Decoded::Secret(secret("kube-system", name, content));
+        let new = Change::Applied(Box::new(new));
+        let joe = proof("system:bootstrap:abcdef", &[]);
+        let watched = Watched::BootstrapSecrets;
+        let told = batch(watched.clone(), key("kube-system", name), new);
+        // A token that nobody knew may be this one.
+        let ended = change(&mut objects, &told);
+        assert!(ended.ends(None) && !ended.ends(Some(&joe)));
+        assert!(change(&mut objects, &told).is_empty());
+        let gone = batch(watched, key("kube-system", name), Change::Deleted);
+        let ended = change(&mut objects, &gone);
+        assert!(ended.ends(Some(&joe)) && !ended.ends(None));
+        assert!(!ended.ends(Some(&proof("system:bootstrap:ghijkl", &[]))));
+    }
+}
