@@ -3,6 +3,7 @@
 
 mod faults;
 mod harness;
+mod kinds;
 mod protocol;
 mod random;
 mod secrets;
