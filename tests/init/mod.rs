@@ -2,6 +2,7 @@
 //! away from exactly those it must not be able to lock out, and nothing is ever half-written or
 //! written over.
 
+mod rbac;
 mod rules;
 
 use std::fs;

@@ -1,14 +1,15 @@
 //! `init rbac`: the roles that a server needs to follow the cluster, and nothing more.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use portcullis::source::watch::{Permission, Watched, permissions};
+use portcullis::webhook::ServeError;
+use portcullis::webhook::config::{Approve, ServerConfig, SignerConfig, needs};
 use portcullis::webhook::load::Draft;
-use portcullis::webhook::needs;
 
 use crate::cli::exit::{Exit, Failure};
 
@@ -57,7 +58,8 @@ impl std::str::FromStr for ServiceAccount {
 
 /// A name that needs no quotes in YAML, as names of objects have it (RFC 1123).
 fn plain_name(text: &str) -> Result<String, String> {
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    let fits =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
     match begins && text.len() <= 253 && text.bytes().all(fits) {
         true => Ok(text.to_owned()),
@@ -66,82 +68,147 @@ fn plain_name(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(args: &RbacArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let draft = Draft::read(&args.config)?;
-    let watched = needs(draft.config());
-    if watched.is_empty() {
+    let draft = Draft::read(&args.config).map_err(ServeError::from)?;
+    let grants = Grants::of(draft.config());
+    if grants.roles.is_empty() {
         return Err(Failure::usage(format!(
             "`{}` follows no cluster, so the server needs nothing there; it does with `cluster` and \
              `policy: {{fromCluster: true}}`",
             args.config.display()
         )));
     }
-    let text = manifests(args, &watched);
-    out.write_all(text.as_bytes())?;
+    let file = args.config.display();
+    writeln!(
+        out,
+        "# Written by `portcullis init rbac` for {file}: what the server needs of the API server."
+    )?;
+    for remark in &grants.remarks {
+        writeln!(out, "# {remark}")?;
+    }
+    for (namespace, rules) in &grants.roles {
+        write_role(out, args, namespace, rules)?;
+    }
     Ok(Exit::Yes)
 }
 
-fn manifests(args: &RbacArgs, watched: &[Watched]) -> String {
-    let mut text = format!(
-        "# Written by `portcullis init rbac` for {}: what the server needs to follow the cluster.\n",
-        args.config.display()
-    );
-    for warning in warnings(watched) {
-        let _ = writeln!(text, "# {warning}");
-    }
-    for (namespace, groups) in by_namespace(permissions(watched)) {
-        let rules: String = groups
-            .iter()
-            .map(|(group, resources)| {
-                let resources = resources.join(", ");
-                format!(
-                    "- apiGroups: [\"{group}\"]\n  resources: [{resources}]\n  verbs: [list, watch]\n"
-                )
-            })
-            .collect();
-        write_role(&mut text, args, &namespace, &rules);
-    }
-    text
+/// One rule of a role.
+struct Rule {
+    group: &'static str,
+    resources: Vec<&'static str>,
+    /// Quoted; empty for all.
+    names: Vec<String>,
+    verbs: &'static str,
 }
 
-/// What somebody should know before he grants it.
-fn warnings(watched: &[Watched]) -> Vec<&'static str> {
-    let mut said = Vec::new();
-    if watched.contains(&Watched::SecretMetadata) {
-        said.push(
-            "Secrets of all namespaces: asked for is only that they exist (their metadata), for tokens \
-             bound to one; RBAC cannot grant that alone.",
-        );
-    }
-    if watched.contains(&Watched::ServiceAccountSecrets) {
-        said.push(
-            "Secrets of all namespaces: asked for are those of type kubernetes.io/service-account-token, \
-             for legacy tokens; RBAC cannot grant that alone.",
-        );
-    }
-    if watched.contains(&Watched::BootstrapSecrets) {
-        said.push(
-            "Secrets of kube-system: asked for are those of type bootstrap.kubernetes.io/token; RBAC cannot \
-             grant that alone.",
-        );
-    }
-    said
+/// What is granted: rules by namespace, and what somebody should know before he grants them.
+#[derive(Default)]
+struct Grants {
+    /// The empty namespace is the cluster.
+    roles: BTreeMap<String, Vec<Rule>>,
+    remarks: Vec<&'static str>,
 }
 
-type Groups = BTreeMap<&'static str, Vec<&'static str>>;
+impl Grants {
+    fn of(config: &ServerConfig) -> Self {
+        let mut grants = Self::default();
+        let watched = needs(config);
+        grants.watch(&watched);
+        grants.remark(&watched);
+        if let Some(facts) = config.cluster.as_ref().and_then(|cluster| cluster.facts.as_ref()) {
+            // Names of ConfigMaps cannot be granted for creating them.
+            grants.add(&facts.namespace, CORE, "configmaps", "get, list, watch, create, update");
+        }
+        for signer in &config.signers {
+            grants.sign(signer);
+        }
+        grants
+    }
 
-/// Resources by API group, by namespace; the empty one is the cluster.
-fn by_namespace(permissions: Vec<Permission>) -> BTreeMap<String, Groups> {
-    let mut namespaces: BTreeMap<String, Groups> = BTreeMap::new();
-    for Permission { namespace, group, resource } in permissions {
-        let resources = namespaces.entry(namespace).or_default().entry(group).or_default();
-        if !resources.contains(&resource) {
-            resources.push(resource);
+    fn add(
+        &mut self,
+        namespace: &str,
+        group: &'static str,
+        resource: &'static str,
+        verbs: &'static str,
+    ) {
+        let rules = self.roles.entry(namespace.to_owned()).or_default();
+        let same =
+            |rule: &&mut Rule| rule.group == group && rule.verbs == verbs && rule.names.is_empty();
+        match rules.iter_mut().find(same) {
+            Some(rule) if rule.resources.contains(&resource) => {}
+            Some(rule) => rule.resources.push(resource),
+            None => rules.push(Rule { group, resources: vec![resource], names: Vec::new(), verbs }),
         }
     }
-    namespaces
+
+    fn watch(&mut self, watched: &[Watched]) {
+        for Permission { namespace, group, resource } in permissions(watched) {
+            self.add(&namespace, group, resource, "list, watch");
+        }
+    }
+
+    /// Requests are read, their status is written, and the API server asks besides who may sign
+    /// (S-CSR-9).
+    fn sign(&mut self, config: &SignerConfig) {
+        let signer = config.signer.to_string();
+        self.watch(&[Watched::SigningRequests { signer: signer.as_str().into() }]);
+        self.add("", CERTIFICATES, "certificatesigningrequests/status", "update");
+        let approves = config.approve != Approve::Never;
+        if approves {
+            self.add("", CERTIFICATES, "certificatesigningrequests/approval", "update");
+        }
+        let names = vec![serde_json::Value::from(signer).to_string()];
+        let verbs = if approves { "approve, sign" } else { "sign" };
+        let resources = vec!["signers"];
+        let rule = Rule { group: CERTIFICATES, resources, names, verbs };
+        self.roles.entry(String::new()).or_default().push(rule);
+    }
+
+    fn remark(&mut self, watched: &[Watched]) {
+        let remarks = [
+            (
+                Watched::SecretMetadata,
+                "Secrets of all namespaces: asked for is only that they exist (their metadata), for tokens \
+                 bound to one; RBAC cannot grant that alone.",
+            ),
+            (
+                Watched::ServiceAccountSecrets,
+                "Secrets of all namespaces: asked for are those of type \
+                 kubernetes.io/service-account-token, for legacy tokens; RBAC cannot grant that alone.",
+            ),
+            (
+                Watched::BootstrapSecrets,
+                "Secrets of kube-system: asked for are those of type bootstrap.kubernetes.io/token; RBAC \
+                 cannot grant that alone.",
+            ),
+        ];
+        let meant = remarks.into_iter().filter(|(kind, _)| watched.contains(kind));
+        self.remarks.extend(meant.map(|(_, remark)| remark));
+    }
 }
 
-fn write_role(text: &mut String, args: &RbacArgs, namespace: &str, rules: &str) {
+const CORE: &str = "";
+const CERTIFICATES: &str = "certificates.k8s.io";
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, resources, names, verbs } = self;
+        writeln!(f, "- apiGroups: [\"{group}\"]")?;
+        writeln!(f, "  resources: [{}]", resources.join(", "))?;
+        if !names.is_empty() {
+            writeln!(f, "  resourceNames: [{}]", names.join(", "))?;
+        }
+        writeln!(f, "  verbs: [{verbs}]")
+    }
+}
+
+fn write_role(
+    out: &mut dyn Write,
+    args: &RbacArgs,
+    namespace: &str,
+    rules: &[Rule],
+) -> std::io::Result<()> {
+    let rules: String = rules.iter().map(Rule::to_string).collect();
     let name = &args.name;
     let (prefix, place) = match namespace {
         "" => ("Cluster", String::new()),
@@ -157,8 +224,8 @@ fn write_role(text: &mut String, args: &RbacArgs, namespace: &str, rules: &str) 
             format!("- kind: ServiceAccount\n  namespace: {namespace}\n  name: {name}")
         }
     };
-    let _ = write!(
-        text,
+    write!(
+        out,
         "\
 ---
 apiVersion: rbac.authorization.k8s.io/v1
@@ -178,5 +245,5 @@ roleRef:
 subjects:
 {subject}
 "
-    );
+    )
 }
