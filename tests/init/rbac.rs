@@ -41,11 +41,13 @@ fn may(snapshot: &Snapshot, who: &str, verb: &str, what: (&str, &str, &str, &str
     let (namespace, group, resource, name) = what;
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
     let user = User::new(who);
-    let attributes = ResourceAttributes::new(verb, resource)
-        .with_group(group)
-        .with_namespace(namespace)
-        .with_subresource(subresource)
-        .with_name(name);
+    let attributes = ResourceAttributes {
+        namespace,
+        group,
+        subresource,
+        name,
+        ..ResourceAttributes::new(verb, resource)
+    };
     snapshot.authorize(&Request::resource(&user, attributes)).is_allowed()
 }
 
