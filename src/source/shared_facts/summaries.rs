@@ -62,6 +62,12 @@ impl Summaries {
         self.reader.cluster()
     }
 
+    /// What this replica calls itself.
+    #[must_use]
+    pub fn writer(&self) -> &str {
+        &self.options.writer
+    }
+
     /// Says this in the place of what was said before. One try: the next comes soon.
     ///
     /// # Errors
