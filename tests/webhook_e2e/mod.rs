@@ -19,6 +19,7 @@ mod login;
 mod organisation;
 mod process;
 mod reload;
+mod replicas;
 mod reviews;
 mod revocation;
 mod rolling;

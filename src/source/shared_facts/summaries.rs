@@ -98,7 +98,7 @@ impl Summaries {
                 *held = Chunk::of(stored);
                 Ok(())
             }
-            Err(error) if error.may_pass() || error.is_conflict() => {
+            Err(error) if error.may_pass() || error.is_conflict() || error.is_not_found() => {
                 let namespace = self.options.namespace.clone();
                 Err(FactError::GaveUp { namespace, tries: 1, error })
             }
