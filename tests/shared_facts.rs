@@ -13,7 +13,9 @@ use portcullis::crypto::private_key::{KeyAlgorithm, PrivateKey};
 use portcullis::crypto::request::SigningRequest;
 use portcullis::crypto::subject::Subject;
 use portcullis::model::{CREDENTIAL_ID, Fingerprint, User};
-use portcullis::pki::ledger::{CertificateRecord, Ledger, LedgerError, Provenance, RecordSource, Recorded};
+use portcullis::pki::ledger::{
+    CertificateRecord, Ledger, LedgerError, Provenance, RecordSource, Recorded,
+};
 use portcullis::source::shared_facts::{
     ClusterLedger, ClusterRevocations, FULL_CHUNK, FactError, FactKind, FactLog, FactsOptions,
     LONGEST_LINE, Summaries,
@@ -106,10 +108,13 @@ async fn two_writers_of_one_name_lose_nothing_and_write_nothing_twice() {
     assert_eq!((lines.len(), distinct.len()), (45, 45), "{lines:?}");
     // They did get in each other's way.
     assert!(place.server.asked("update", "configmaps") > 29, "{:?}", place.server.requests().len());
-    // What is there is not written again, and nothing is asked when there is nothing to write.
+    // What is there is not written again, even by one that has not seen the other's last lines.
+    assert_eq!(other.append(&["one-14", "both-3"]).await.unwrap().new, 0);
+    assert_eq!(one.append(&["other-14", "both-3", "fresh"]).await.unwrap().new, 1);
+    assert_eq!(place.lines("revocations").len(), 46);
     let before = place.server.asked("update", "configmaps");
-    assert_eq!(other.append(&["one-3", "both-3"]).await.unwrap().new, 0);
     assert_eq!(one.append(&[] as &[&str]).await.unwrap().new, 0);
+    assert_eq!(one.append(&["fresh"]).await.unwrap().new, 0);
     assert_eq!(place.server.asked("update", "configmaps"), before);
 }
 
@@ -123,8 +128,10 @@ async fn a_full_configmap_is_followed_by_another_and_both_are_known_after_a_rest
     assert_eq!(log.append(&lines).await.unwrap().new, 7);
     assert_eq!(place.lines("issued"), lines);
     let maps = place.server.list("ConfigMap");
-    let names: Vec<&str> = maps.iter().map(|map| map["metadata"]["name"].as_str().unwrap()).collect();
-    let expected = ["portcullis-issued-a-0001", "portcullis-issued-a-0002", "portcullis-issued-a-0003"];
+    let names: Vec<&str> =
+        maps.iter().map(|map| map["metadata"]["name"].as_str().unwrap()).collect();
+    let expected =
+        ["portcullis-issued-a-0001", "portcullis-issued-a-0002", "portcullis-issued-a-0003"];
     assert_eq!(names, expected);
     for map in &maps {
         assert!(map["data"]["entries"].as_str().unwrap().len() <= FULL_CHUNK);
@@ -313,7 +320,10 @@ async fn what_one_replica_records_another_finds_and_what_cannot_be_recorded_is_n
     blocking(&one, &new).await.unwrap().unwrap();
     let said = place.lines("revocations");
     let fingerprint = new.fingerprint.to_string();
-    assert!(said.iter().any(|line| line.contains("Issued") && line.contains(&fingerprint)), "{said:?}");
+    assert!(
+        said.iter().any(|line| line.contains("Issued") && line.contains(&fingerprint)),
+        "{said:?}"
+    );
     until("it is spared", || {
         let known = other.find(&new.fingerprint).unwrap();
         known.is_some_and(|known| known.revoked.is_none())
@@ -330,8 +340,10 @@ async fn what_one_replica_records_another_finds_and_what_cannot_be_recorded_is_n
 async fn the_latest_summary_of_each_replica_is_heard_by_all() {
     let place = Place::new();
     let connection = place.connection().await;
-    let (one, other) =
-        (Summaries::start(&connection, options("one")), Summaries::start(&connection, options("other")));
+    let (one, other) = (
+        Summaries::start(&connection, options("one")),
+        Summaries::start(&connection, options("other")),
+    );
     one.say(100, json!({"asked": 1})).await.unwrap();
     one.say(110, json!({"asked": 2})).await.unwrap();
     other.say(20, json!({"asked": 9})).await.unwrap();

@@ -146,11 +146,8 @@ const FILES: &str = "  ledger: {file: ledger.redb, revocationsFile: revoked}\n";
 
 fn pem_of(user: &str) -> String {
     let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
-    let subject = Subject {
-        common_name: user.to_owned(),
-        organizations: vec!["dev".to_owned()],
-        uid: None,
-    };
+    let subject =
+        Subject { common_name: user.to_owned(), organizations: vec!["dev".to_owned()], uid: None };
     SigningRequest::create(&key, &subject).unwrap().pem()
 }
 
@@ -219,7 +216,10 @@ fn openssl_verifies(place: &Place, name: &str, pem: &[u8]) {
     let file = place.path(&format!("{name}.crt"));
     fs::write(&file, pem).unwrap();
     let mut command = Command::new("openssl");
-    command.args(["verify", "-purpose", "sslclient", "-CAfile"]).arg(place.path("ca.crt")).arg(file);
+    command
+        .args(["verify", "-purpose", "sslclient", "-CAfile"])
+        .arg(place.path("ca.crt"))
+        .arg(file);
     match command.output() {
         Ok(output) => assert!(output.status.success(), "{output:?}"),
         Err(_) => println!("skipped: openssl is not installed"),
@@ -227,7 +227,8 @@ fn openssl_verifies(place: &Place, name: &str, pem: &[u8]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_approved_or_denied_or_anothers_is_left_alone_and_what_the_policy_refuses_fails() {
+async fn what_is_not_approved_or_denied_or_anothers_is_left_alone_and_what_the_policy_refuses_fails()
+ {
     let place = Place::new();
     let tools = place.tools().await;
     let _signers = place.start(&tools, FILES);
@@ -236,9 +237,10 @@ async fn what_is_not_approved_or_denied_or_anothers_is_left_alone_and_what_the_p
     place.put("denied", |object| object["status"]["conditions"] = of("Denied"));
     place.put("failed", |object| {
         approved(object);
-        object["status"]["conditions"].as_array_mut().unwrap().extend(
-            of("Failed").as_array().unwrap().clone(),
-        );
+        object["status"]["conditions"]
+            .as_array_mut()
+            .unwrap()
+            .extend(of("Failed").as_array().unwrap().clone());
     });
     place.put("others", |object| {
         approved(object);
@@ -254,7 +256,10 @@ async fn what_is_not_approved_or_denied_or_anothers_is_left_alone_and_what_the_p
     place.put("marker", approved);
     place.certificate("marker");
     let failed = place.condition("refused", "Failed");
-    assert_eq!((&failed["reason"], &failed["status"]), (&json!("SignerValidationFailure"), &json!("True")));
+    assert_eq!(
+        (&failed["reason"], &failed["status"]),
+        (&json!("SignerValidationFailure"), &json!("True"))
+    );
     assert!(failed["message"].as_str().unwrap().contains("joe"), "{failed}");
     assert!(place.get("refused")["status"]["certificate"].is_null());
     for (name, before) in left.iter().zip(before) {
@@ -330,7 +335,7 @@ async fn kubectl_approves_denies_and_reads_and_the_policy_approves_what_it_allow
     let create = |name: &str, user: &str| {
         let file = place.path("csr.json");
         fs::write(&file, request(name, user).to_string()).unwrap();
-        kubectl(&place, &["create", "-f", file.to_str().unwrap()]);
+        kubectl(&place, &["create", "--validate=false", "-f", file.to_str().unwrap()]);
     };
     create("by-hand", "admin");
     create("denied", "admin");
@@ -340,7 +345,10 @@ async fn kubectl_approves_denies_and_reads_and_the_policy_approves_what_it_allow
     let read = ["get", "csr", "by-hand", "-o", "jsonpath={.status.certificate}"];
     assert_eq!(BASE64_STANDARD.decode(kubectl(&place, &read).trim()).unwrap(), pem);
     assert!(place.get("denied")["status"]["certificate"].is_null());
-    let table = kubectl(&place, &["get", "csr", "by-hand", "-o", "jsonpath={.status.conditions[*].reason}"]);
+    let table = kubectl(
+        &place,
+        &["get", "csr", "by-hand", "-o", "jsonpath={.status.conditions[*].reason}"],
+    );
     assert_eq!(table.trim(), "KubectlApprove");
     drop(manual);
 

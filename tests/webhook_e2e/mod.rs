@@ -11,6 +11,7 @@ mod cluster;
 mod decisions;
 mod dev;
 mod drain;
+pub(crate) mod followed;
 #[cfg(all(feature = "kerberos", unix))]
 mod kerberos;
 mod kit;

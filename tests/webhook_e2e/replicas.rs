@@ -72,7 +72,9 @@ async fn what_the_command_line_revokes_live_all_replicas_refuse_within_a_second(
     assert_eq!((code, said.as_str()), (Some(0), ""));
     let maps = api.list("ConfigMap");
     assert_eq!(maps.len(), 1, "{maps:?}");
-    assert!(maps[0]["metadata"]["name"].as_str().unwrap().starts_with("portcullis-revocations-cli-"));
+    assert!(
+        maps[0]["metadata"]["name"].as_str().unwrap().starts_with("portcullis-revocations-cli-")
+    );
     let entries = maps[0]["data"]["entries"].as_str().unwrap();
     assert!(entries.contains("\"by\":\"ops\"") && entries.contains("\"id\":\"one\""), "{entries}");
 
@@ -92,7 +94,9 @@ async fn what_the_command_line_revokes_live_all_replicas_refuse_within_a_second(
 async fn a_file_and_the_cluster_revoke_together() {
     let api = ApiServer::start();
     let home = replica(&api, "one", "");
-    let text = home.read("server.yaml").replace("{fromCluster: true}", "{fromCluster: true, file: revoked}");
+    let text = home
+        .read("server.yaml")
+        .replace("{fromCluster: true}", "{fromCluster: true, file: revoked}");
     home.write("server.yaml", &text);
     let header = r#"{"apiVersion":"portcullis.dev/v1alpha1","kind":"RevocationList"}"#;
     let line = |name: &str| {
@@ -128,17 +132,19 @@ async fn a_file_and_the_cluster_revoke_together() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_shadow_of_any_replica_shows_what_all_have_counted() {
     let api = ApiServer::start();
-    let shadow = "shadow: {policy: {paths: [policy/]}, authorizers: [{type: AlwaysDeny}, {type: RBAC}]}\n";
+    let shadow =
+        "shadow: {policy: {paths: [policy/]}, authorizers: [{type: AlwaysDeny}, {type: RBAC}]}\n";
     let homes = [replica(&api, "one", shadow), replica(&api, "two", shadow)];
     // The same files are the same candidate.
     let servers = homes.each_ref().map(Home::start);
     for server in &servers {
         server.until("readiness", "/readyz", |text| text.starts_with("ready\n")).await;
-        server.until("the other", "/shadow", |text| {
-            let value: Value = serde_json::from_str(text).unwrap_or_default();
-            value["allReplicas"]["replicas"].as_array().is_some_and(|all| all.len() == 2)
-        })
-        .await;
+        server
+            .until("the other", "/shadow", |text| {
+                let value: Value = serde_json::from_str(text).unwrap_or_default();
+                value["allReplicas"]["replicas"].as_array().is_some_and(|all| all.len() == 2)
+            })
+            .await;
     }
     let (status, text) = servers[0].look("/shadow").await;
     assert_eq!(status, 200);
@@ -158,8 +164,7 @@ async fn a_server_signs_what_is_approved_in_the_cluster() {
     let signers = "signers:\n- signerName: example.com/portcullis\n  policy: signing.yaml\n  \
                    authority: {certificateFile: pki/ca.crt, keyFile: pki/ca.key}\n  approve: ByPolicy\n";
     let home = replica(&api, "one", signers);
-    let (code, _, said) =
-        run(&home.path(""), &["cert", "ca", "init", "--key-type", "ecdsa-p256"]);
+    let (code, _, said) = run(&home.path(""), &["cert", "ca", "init", "--key-type", "ecdsa-p256"]);
     assert_eq!(code, Some(0), "{said}");
     home.write(
         "signing.yaml",
@@ -169,7 +174,8 @@ async fn a_server_signs_what_is_approved_in_the_cluster() {
     );
     let server = home.start();
     server.until("readiness", "/readyz", |text| text.starts_with("ready\n")).await;
-    let (code, pem, said) = run(&home.path(""), &["cert", "request", "--user", "admin", "--key-out", "a.key"]);
+    let (code, pem, said) =
+        run(&home.path(""), &["cert", "request", "--user", "admin", "--key-out", "a.key"]);
     assert_eq!(code, Some(0), "{said}");
     let encoded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, pem);
     api.put(json!({
@@ -181,18 +187,34 @@ async fn a_server_signs_what_is_approved_in_the_cluster() {
         },
     }));
     within("a certificate", async {
-        while api.get("CertificateSigningRequest", "", "mine").unwrap()["status"]["certificate"].is_null() {
+        while api.get("CertificateSigningRequest", "", "mine").unwrap()["status"]["certificate"]
+            .is_null()
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
     .await;
-    server.until("it is counted", "/metrics", |text| {
-        text.contains("portcullis_signer_requests_total{outcome=\"signed\"} 1\n")
-    })
-    .await;
+    server
+        .until("it is counted", "/metrics", |text| {
+            text.contains("portcullis_signer_requests_total{outcome=\"signed\"} 1\n")
+        })
+        .await;
     // Its record is where all replicas find it, so that it can be revoked by its user.
-    let args = ["cert", "revoke", "--user", "admin", "--live", "--kubeconfig", "kubeconfig.yaml", "-o", "json"];
+    let args = [
+        "cert",
+        "revoke",
+        "--user",
+        "admin",
+        "--live",
+        "--kubeconfig",
+        "kubeconfig.yaml",
+        "-o",
+        "json",
+    ];
     let (code, out, said) = run(&home.path(""), &args);
     assert_eq!(code, Some(0), "{said}");
-    assert!(out.contains("\"user\": \"admin\"") && said.contains("1 recorded certificate"), "{out}{said}");
+    assert!(
+        out.contains("\"user\": \"admin\"") && said.contains("1 recorded certificate"),
+        "{out}{said}"
+    );
 }
