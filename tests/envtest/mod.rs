@@ -2,9 +2,9 @@
 //! authorizer and token authenticator.
 //!
 //! Follows the convention of envtest: `KUBEBUILDER_ASSETS` names a folder with `kube-apiserver` and
-//! `etcd` (and maybe `kubectl`; otherwise the one on the PATH is used), or `TEST_ASSET_KUBE_APISERVER` the
-//! first of them, with the others beside it. Without either the tests print a line and return. Everything runs on loopback in a temporary folder, and ends with
-//! the test, also when it fails.
+//! `etcd` (and maybe `kubectl`; otherwise the one on the PATH is used), or `TEST_ASSET_KUBE_APISERVER`
+//! the first of them, with the others beside it. Without either the tests print a line and return.
+//! Everything runs on loopback in a temporary folder, and ends with the test, also when it fails.
 //!
 //! ```text
 //! KUBEBUILDER_ASSETS=$(setup-envtest use -p path 1.36) cargo test --features webhook envtest
