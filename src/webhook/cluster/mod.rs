@@ -179,6 +179,7 @@ impl FollowedCluster {
         if let Err(error) = self.0.cluster.attach(|loaded| Inner::build(&self.0, &plan, loaded)) {
             tracing::error!(%error, "no policy from the cluster; what served goes on serving");
             self.0.desk().problem = Some(error.to_string());
+            self.0.broken.notify_one();
         }
     }
 
