@@ -130,7 +130,7 @@ fn mode_node_wants_objects_and_says_when_there_is_no_pod_among_them() {
         file(&folder, "n.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n");
     let ran = run(&[&question[..], &["--mode", "Node", "-f", &empty]].concat());
     assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.err.contains("there is no pod among what -f gives"), "{ran:?}");
+    assert!(ran.err.contains("there is no pod among what was read"), "{ran:?}");
     let with = run(&[&question[..], &["--mode", "Node", "-f", CLUSTER]].concat());
     assert_eq!((with.code, with.err.as_str()), (0, ""), "{with:?}");
 }

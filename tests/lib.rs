@@ -38,6 +38,9 @@ mod cli_grants;
 #[cfg(feature = "cli")]
 mod cli_impersonation;
 #[cfg(test)]
+#[cfg(all(feature = "cli", feature = "webhook"))]
+mod cli_live;
+#[cfg(test)]
 #[cfg(feature = "cli")]
 mod cli_node;
 #[cfg(test)]
@@ -185,6 +188,9 @@ mod rego_conformance;
 #[cfg(test)]
 #[cfg(feature = "rego")]
 mod rego_hostile;
+#[cfg(test)]
+#[cfg(all(feature = "watch", unix))]
+mod saved_state;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

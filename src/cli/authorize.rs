@@ -13,6 +13,7 @@ use super::batch;
 use super::can_i::is_incomplete;
 use super::describe::counted;
 use super::exit::{Exit, Failure, with_causes};
+use super::live::{LiveArgs, Wanted};
 use super::load::{self, World};
 use super::output::line;
 use super::speak::{self, Speaker};
@@ -64,6 +65,8 @@ pub(crate) struct AuthorizeArgs {
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
+    live: LiveArgs,
+    #[command(flatten)]
     loudness: LoudnessArgs,
 }
 
@@ -78,7 +81,8 @@ enum Question {
 pub(crate) fn run(args: &AuthorizeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let speaker = Speaker::new(args.loudness.quiet, args.loudness.verbose);
     batch::check_stdin(Some(&args.queries), &args.policy)?;
-    let mut world = load::load(&args.policy, args.namespace.as_deref(), speaker)?;
+    let live = args.live.asked(Wanted::default())?;
+    let mut world = load::load(&args.policy, live, args.namespace.as_deref(), speaker)?;
     let bindings = world.inventory.bindings();
     // What was said is not needed any more; a server would not keep it either.
     world.inventory = Default::default();

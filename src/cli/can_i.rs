@@ -14,6 +14,7 @@ use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeA
 use super::describe;
 use super::exit::{Exit, Failure};
 use super::impersonation::{ByArgs, Impersonation, Judged};
+use super::live::LiveArgs;
 use super::load::{self, World};
 use super::output::answer::{Asked, NearMiss, write_line, write_nearest, write_path, write_walk};
 use super::output::{PathStep, object};
@@ -53,7 +54,8 @@ Exit status:
   0  yes
   1  no (-o json tells a denial from no opinion)
   2  wrong usage or unusable input; nothing was answered
-  3  no, as far as can be seen: objects that could matter were skipped, or an authorizer failed;
+  3  no, as far as can be seen: objects that could matter were skipped or may not be listed, or an
+     authorizer failed;
      or any answer that a webhook which was not asked could change (see --webhook)")]
 pub(crate) struct CanIArgs {
     #[command(flatten)]
@@ -74,6 +76,8 @@ pub(crate) struct CanIArgs {
     by: ByArgs,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    live: LiveArgs,
     #[command(flatten)]
     names: NameArgs,
     #[command(flatten)]
@@ -131,7 +135,8 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     }
     args.subject.check()?;
     args.by.check()?;
-    let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
+    let live = args.live.asked(args.subject.wanted())?;
+    let world = load::load(&args.policy, live, args.scope.namespace.as_deref(), speaker)?;
     let user = args.subject.user(&world.inventory, speaker)?;
     describe::asker(&world, &user, speaker);
     if args.list {
@@ -152,7 +157,8 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     // Some links are not to be asked twice, so that the walk is the only time.
     let walk = world.snapshot.chain().walk(&request);
     let verdict = &walk.verdict;
-    let incomplete = is_incomplete(&world, verdict, &request);
+    let incomplete = is_incomplete(&world, verdict, &request)
+        || !verdict.is_allowed() && world.is_name_doubtful(&args.target, &table);
 
     // A denial is no lack of a grant.
     let is_explained = args.explain && verdict.decision == Decision::NoOpinion;

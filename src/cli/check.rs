@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs};
 use super::describe::counted;
 use super::exit::{Exit, Failure};
+use super::live::{LiveArgs, Wanted};
 use super::load;
 use super::output::{Place, Table, object, plain};
 use super::speak::Speaker;
@@ -37,7 +38,8 @@ Examples:
 Exit status:
   0  nothing of the level of --fail-on (default: error) was found
   1  something was
-  2  wrong usage or unusable input; nothing was looked over")]
+  2  wrong usage or unusable input; nothing was looked over
+  3  looked over, but with --live something may not be listed: findings may be wrong or missing")]
 pub(crate) struct CheckArgs {
     /// End with status 1 for findings of this level and above
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
@@ -79,6 +81,8 @@ pub(crate) struct CheckArgs {
     namespace: Option<String>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    live: LiveArgs,
     #[command(flatten)]
     names: NameArgs,
     #[command(flatten)]
@@ -125,6 +129,13 @@ struct Shown<'a> {
 /// Runs the verb.
 pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let speaker = Speaker::new(args.loudness.quiet, args.loudness.verbose);
+    let live = args.live.asked(Wanted { service_accounts: true, ..Wanted::default() })?;
+    if live.is_some() && looks_at_a_file(args) {
+        return Err(Failure::usage(
+            "--live looks over the policy of a cluster, and the file that is named says nothing about \
+             that; leave out one of the two",
+        ));
+    }
     #[cfg(feature = "webhook")]
     if let Some(file) = &args.config {
         return config::run(file, args, speaker, out);
@@ -138,14 +149,14 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Failure
     }
     let mut findings = Vec::new();
     if let Some(file) = &args.policy.authorization_config {
-        let (found, ends) = chain::look(file, args, speaker)?;
+        let (found, ends) = chain::look(file, args, live.is_some(), speaker)?;
         if ends {
             return show(&found, args, out);
         }
         findings = found;
     }
     // What the load met is among the findings.
-    let world = load::read(&args.policy, args.namespace.as_deref(), speaker)?;
+    let world = load::read(&args.policy, live, args.namespace.as_deref(), speaker)?;
     let table = load::resources(&args.names, &world.inventory)?;
     findings.extend(query::check_report(&world.report));
     findings.extend(query::check(&world.inventory, &world.snapshot, &table));
@@ -157,7 +168,22 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<Exit, Failure
         + world.snapshot.abac().map_or(0, portcullis::authz::abac::Policy::len);
     let looked_at = counted(looked_at, "object");
     speaker.note(format!("{looked_at} looked over: {}", counts(&findings)));
+    if !world.missing.0.is_empty() {
+        speaker.doubt(
+            "the findings may be wrong or incomplete: what could not be listed may be what they miss",
+        );
+        return Ok(Exit::Incomplete);
+    }
     Ok(exit)
+}
+
+/// Whether something other than policy is looked over.
+const fn looks_at_a_file(args: &CheckArgs) -> bool {
+    #[cfg(feature = "webhook")]
+    if args.config.is_some() {
+        return true;
+    }
+    args.apiserver_flags.is_some() || args.authentication_config.is_some()
 }
 
 /// `1 error, 0 warnings, 2 pieces of advice`.

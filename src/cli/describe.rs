@@ -39,7 +39,7 @@ pub(super) fn graph(modes: &[Mode], inventory: &Inventory, speaker: Speaker) {
     let is_pod = |object: &Sourced<Object>| object.value.kind() == Kind::Pod;
     if modes.contains(&Mode::Node) && !inventory.graph.iter().any(is_pod) {
         speaker.warn(
-            "there is no pod among what -f gives: mode Node has no opinion on every Secret, ConfigMap, \
+            "there is no pod among what was read: mode Node has no opinion on every Secret, ConfigMap, \
              volume or other object that a kubelet needs for its pods",
         );
     }
@@ -159,9 +159,12 @@ fn summary(world: &World) -> String {
     let kinds = POLICY_KINDS.map(|kind| counted(inventory.count(kind), kind.as_str()));
     let passed: usize = report.other_kinds.values().sum();
     let modes: Vec<&str> = snapshot.chain().names().collect();
+    let from = match &world.server {
+        Some(server) => format!("`{server}`"),
+        None => counted(report.files, "file"),
+    };
     format!(
-        "loaded {} in {} ms: {}; {} of other kinds passed over, {} skipped; modes {}",
-        counted(report.files, "file"),
+        "loaded {from} in {} ms: {}; {} of other kinds passed over, {} skipped; modes {}",
         took.as_millis(),
         kinds.join(", "),
         passed,

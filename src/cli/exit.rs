@@ -85,7 +85,13 @@ pub(crate) enum Failure {
         error: io::Error,
     },
     /// A file cannot be written; the old one, if any, is as it was.
-    #[cfg(any(feature = "basic", feature = "ledger", feature = "login", feature = "token-file"))]
+    #[cfg(any(
+        feature = "basic",
+        feature = "ledger",
+        feature = "login",
+        feature = "token-file",
+        feature = "watch"
+    ))]
     #[error("`{path}`: cannot be written; check the path and your permission to write there")]
     Write {
         /// What was to be written.
@@ -126,6 +132,27 @@ pub(crate) enum Failure {
     #[cfg(any(feature = "ledger", feature = "login"))]
     #[error(transparent)]
     Kubeconfig(#[from] portcullis::source::kubeconfig::KubeconfigError),
+    /// No API server can be asked.
+    #[cfg(feature = "watch")]
+    #[error("no cluster can be asked; check --context, --kubeconfig and KUBECONFIG")]
+    Connect(#[from] portcullis::source::watch::ConnectError),
+    /// An API server gives no answer.
+    #[cfg(feature = "watch")]
+    #[error(
+        "`{server}` gives no answer; check that the API server runs, that this machine reaches it, and \
+         that the kubeconfig is the right one"
+    )]
+    List {
+        /// Its URL.
+        server: String,
+        /// What went wrong.
+        #[source]
+        error: portcullis::source::watch::ListError,
+    },
+    /// The system has no room for what waits for answers.
+    #[cfg(feature = "watch")]
+    #[error("the system does not let this process wait for network answers")]
+    Runtime(#[source] io::Error),
     /// A line of a batch makes no sense.
     #[error("{path}:{line}: {message}")]
     Line {

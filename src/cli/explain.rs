@@ -15,6 +15,7 @@ use super::batch;
 use super::can_i::{is_incomplete, word};
 use super::describe::counted;
 use super::exit::{Exit, Failure, with_causes};
+use super::live::{LiveArgs, Wanted};
 use super::load::{self, World};
 use super::output::answer::{NearMiss, write_nearest, write_path, write_steps};
 use super::output::{PathStep, object, plain};
@@ -54,6 +55,8 @@ pub(crate) struct ExplainArgs {
     namespace: Option<String>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    live: LiveArgs,
     #[command(flatten)]
     names: NameArgs,
     #[command(flatten)]
@@ -116,6 +119,7 @@ struct Skipped {
 pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let speaker = Speaker::new(args.loudness.quiet, args.loudness.verbose);
     batch::check_stdin(Some(&args.line), &args.policy)?;
+    let live = args.live.asked(Wanted::default())?;
     let bytes = load::read_file(&args.line)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let lines: Vec<(usize, &[u8])> = bytes
@@ -131,12 +135,12 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failu
             let line = parse(text).map_err(fail)?;
             // Refused before a large policy is loaded.
             let (user, attributes) = line.question().map_err(|why| fail(why.to_string()))?;
-            let world = load::load(&args.policy, args.namespace.as_deref(), speaker)?;
+            let world = load::load(&args.policy, live, args.namespace.as_deref(), speaker)?;
             let table = load::resources(&args.names, &world.inventory)?;
             one(args, &world, &table, *number, &line, Request { user: &user, attributes }, out)
         }
         _ => {
-            let world = load::load(&args.policy, args.namespace.as_deref(), speaker)?;
+            let world = load::load(&args.policy, live, args.namespace.as_deref(), speaker)?;
             several(args, &world, &lines, out)
         }
     }

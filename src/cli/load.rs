@@ -18,20 +18,25 @@ use portcullis::snapshot::{self, Config, Link, Mode, Snapshot, SuperUserStep};
 #[cfg(feature = "live-groups")]
 use portcullis::source::group_file;
 use portcullis::source::hierarchy::{self, Hierarchy};
-use portcullis::source::{self, Input, LoadOptions, Loaded, Notice, Report, Skipped};
+use portcullis::source::{self, Input, LoadError, LoadOptions, Loaded, Notice, Report, Skipped};
 
 use super::args::{Asked, HierarchyFrom, NameArgs, PolicyArgs};
 use super::batch;
 use super::chain;
 use super::describe::{self, counted};
 use super::exit::Failure;
+use super::live::{Live, Missing, Seen};
 use super::progress::Bar;
 use super::rego;
 use super::speak::Speaker;
+use super::target::TargetArgs;
 use super::webhook::WebhookUse;
 
 /// The namespace of a question, and of objects that name none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
+
+/// Another way to a policy, where this build has it.
+const LIVE: &str = if cfg!(feature = "watch") { "ask a cluster with --live, " } else { "" };
 
 /// Everything that was read, compiled.
 #[derive(Debug)]
@@ -48,6 +53,10 @@ pub(crate) struct World {
     pub(super) default_namespace: String,
     /// Whether the chain has webhooks that are not asked, and that could change answers.
     pub(super) has_unasked: bool,
+    /// The API server that was asked, if one was.
+    pub(super) server: Option<String>,
+    /// What it did not give.
+    pub(super) missing: Missing,
     /// By which namespaces inherit.
     hierarchy: Hierarchy,
 }
@@ -57,7 +66,8 @@ impl World {
     /// cluster scope). What could not even be read as a namespaced object always could.
     pub(crate) fn is_doubtful(&self, namespace: &str) -> bool {
         self.snapshot.rbac().is_some()
-            && self.report.skipped.iter().any(|skipped| self.may_matter(skipped, namespace))
+            && (self.missing.grants(namespace)
+                || self.report.skipped.iter().any(|skipped| self.may_matter(skipped, namespace)))
     }
 
     /// Whether a pod or volume was left out that could lead to a node.
@@ -70,13 +80,19 @@ impl World {
             "PodCertificateRequest",
         ];
         let is_of_graph = |notice: &Notice| matches!(notice, Notice::Unreadable { kind, .. } if KINDS.contains(&kind.as_str()));
-        self.snapshot.node().is_some() && self.report.notices.iter().any(is_of_graph)
+        self.snapshot.node().is_some()
+            && (self.missing.graph() || self.report.notices.iter().any(is_of_graph))
     }
 
     /// Whether something was left out that could change this answer.
     pub(crate) fn is_doubtful_for(&self, request: &Request<'_>) -> bool {
         self.is_doubtful(request.attributes.namespace())
             || request.user.is_member(groups::NODES) && self.is_graph_doubtful()
+    }
+
+    /// Whether a custom resource may be meant whose definition could not be listed.
+    pub(crate) fn is_name_doubtful(&self, target: &TargetArgs, table: &ResourceTable) -> bool {
+        self.missing.has("CustomResourceDefinitions") && target.is_unknown(table)
     }
 
     fn may_matter(&self, skipped: &Skipped, namespace: &str) -> bool {
@@ -94,10 +110,11 @@ impl World {
 /// Reads and compiles. What was skipped is listed on standard error, whatever its weight.
 pub(crate) fn load(
     args: &PolicyArgs,
+    live: Option<Live<'_>>,
     namespace: Option<&str>,
     speaker: Speaker,
 ) -> Result<World, Failure> {
-    let world = read(args, namespace, speaker)?;
+    let world = read(args, live, namespace, speaker)?;
     describe::loaded(&world, speaker);
     Ok(world)
 }
@@ -105,26 +122,41 @@ pub(crate) fn load(
 /// The same for those who make their own of what the load met.
 pub(crate) fn read(
     args: &PolicyArgs,
+    live: Option<Live<'_>>,
     namespace: Option<&str>,
     speaker: Speaker,
 ) -> Result<World, Failure> {
     let started = Instant::now();
     if args.files.is_empty()
+        && live.is_none()
         && args.abac.is_none()
         && !args.with_defaults
         && args.modes.is_empty()
         && args.authorization_config.is_none()
         && args.rego.is_empty()
     {
-        return Err(Failure::usage(
+        return Err(Failure::usage(format!(
             "there is no policy to ask; name files with -f PATH, --abac FILE or --rego PATH, \
-             or take the roles of every cluster with --with-defaults",
-        ));
+             {LIVE}or take the roles of every cluster with --with-defaults"
+        )));
     }
     batch::check_stdin(None, args)?;
     let gates = gates(args, speaker);
     let default_namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
-    let mut loaded = read_objects(args, &default_namespace)?;
+    let chain = match &args.authorization_config {
+        Some(file) => Some((chain::links(file, args.webhook, speaker)?, file)),
+        None => None,
+    };
+    let (is_live, node) = (live.is_some(), asks_node(args, chain.as_ref().map(|it| &it.0)));
+    let (mut loaded, missing, server) = match live {
+        None => (read_objects(args, &default_namespace)?, Missing::default(), None),
+        Some(live) => {
+            let Seen { mut loaded, missing, server } = live.read(args, node, speaker)?;
+            check_strict(args, &loaded)?;
+            add_defaults(args, &mut loaded, &options(args, &default_namespace))?;
+            (loaded, missing, Some(server))
+        }
+    };
     let hierarchy = match &args.hierarchy {
         Some(HierarchyFrom::Labels) => Hierarchy::from_labels(&loaded)?,
         Some(HierarchyFrom::File(path)) => Hierarchy::from_file(path)?,
@@ -135,10 +167,11 @@ pub(crate) fn read(
     }
     let Loaded { inventory, report } = loaded;
     let abac = args.abac.as_deref().map(read_abac).transpose()?;
-    let has_rbac = args.with_defaults || has_policy(&inventory) || !report.skipped.is_empty();
+    let has_rbac =
+        is_live || args.with_defaults || has_policy(&inventory) || !report.skipped.is_empty();
     let rego = rego::policy(args)?;
-    let (mut links, says) = match &args.authorization_config {
-        Some(file) => (chain::links(file, args.webhook, speaker)?, file.display().to_string()),
+    let (mut links, says) = match chain {
+        Some((links, file)) => (links, file.display().to_string()),
         None => {
             let modes = modes(args, has_rbac, abac.is_some());
             (modes.into_iter().map(Link::Mode).collect(), "--mode".to_owned())
@@ -152,7 +185,7 @@ pub(crate) fn read(
     if modes.contains(&Mode::Rbac) && !has_rbac {
         return Err(Failure::usage(no_rbac(args, &report)));
     }
-    if modes.contains(&Mode::Node) && args.files.is_empty() {
+    if modes.contains(&Mode::Node) && args.files.is_empty() && !is_live {
         return Err(Failure::usage(
             "mode Node needs the pods and volumes of the cluster; name files with -f",
         ));
@@ -177,7 +210,17 @@ pub(crate) fn read(
     }
     let snapshot = snapshot::compile(&inventory, &config)?;
     let took = started.elapsed();
-    Ok(World { inventory, snapshot, report, took, default_namespace, has_unasked, hierarchy })
+    Ok(World {
+        inventory,
+        snapshot,
+        report,
+        took,
+        default_namespace,
+        has_unasked,
+        server,
+        missing,
+        hierarchy,
+    })
 }
 
 /// The gates that the Node authorizer has; of every other it is said that it has none.
@@ -202,21 +245,48 @@ fn gates(args: &PolicyArgs, speaker: Speaker) -> Gates {
     gates
 }
 
-fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Failure> {
-    let options = LoadOptions {
+/// Whether mode Node will be asked, as far as flags tell.
+fn asks_node(args: &PolicyArgs, chain: Option<&Vec<Link>>) -> bool {
+    args.modes.contains(&Asked::Mode(Mode::Node))
+        || chain.is_some_and(|links| links.iter().any(|link| link.mode() == Some(Mode::Node)))
+}
+
+fn options(args: &PolicyArgs, default_namespace: &str) -> LoadOptions {
+    LoadOptions {
         default_namespace: default_namespace.into(),
         strict: args.strict,
         keep_metadata: !args.rego.is_empty(),
         ..LoadOptions::default()
-    };
+    }
+}
+
+/// An API server hands out whatever it has; what cannot be read is known only then.
+fn check_strict(args: &PolicyArgs, loaded: &Loaded) -> Result<(), Failure> {
+    match loaded.report.skipped.first() {
+        Some(skipped) if args.strict => Err(LoadError::Skipped(Box::new(skipped.clone())).into()),
+        _ => Ok(()),
+    }
+}
+
+fn add_defaults(
+    args: &PolicyArgs,
+    loaded: &mut Loaded,
+    options: &LoadOptions,
+) -> Result<(), Failure> {
+    if args.with_defaults {
+        source::put_default_roles_in_front(loaded, options)?;
+    }
+    Ok(())
+}
+
+fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Failure> {
+    let options = options(args, default_namespace);
     let inputs: Vec<Input> = args.files.iter().map(Input::from).collect();
     let mut bar = Bar::new();
     let read = source::load(&inputs, &options, &mut |progress| bar.show(progress));
     bar.finish();
     let mut read = read?;
-    if args.with_defaults {
-        source::put_default_roles_in_front(&mut read, &options)?;
-    }
+    add_defaults(args, &mut read, &options)?;
     Ok(read)
 }
 

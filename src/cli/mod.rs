@@ -26,6 +26,7 @@ mod init;
 mod keytab;
 #[cfg(any(feature = "ledger", feature = "login"))]
 mod kubeconfig;
+mod live;
 mod load;
 #[cfg(any(feature = "basic", feature = "token-file"))]
 mod locked_file;
@@ -41,6 +42,8 @@ mod rules;
 mod serve;
 #[cfg(any(feature = "ledger", feature = "login"))]
 mod short_file;
+#[cfg(feature = "watch")]
+mod snapshot;
 mod speak;
 mod stats;
 mod subject;
@@ -56,7 +59,13 @@ mod who_can;
     feature = "token-file"
 ))]
 mod whoami;
-#[cfg(any(feature = "basic", feature = "ledger", feature = "login", feature = "token-file"))]
+#[cfg(any(
+    feature = "basic",
+    feature = "ledger",
+    feature = "login",
+    feature = "token-file",
+    feature = "watch"
+))]
 mod whole_file;
 
 use std::io::{BufWriter, Write};
@@ -80,6 +89,7 @@ use exit::{Exit, Failure};
 Get something to ask:
   kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o yaml > cluster.yaml
   portcullis can-i get secrets -n shop --as jane -f cluster.yaml
+Or ask the cluster itself, where this build can: add --live in the place of -f.
 
 `portcullis VERB --help` shows more, with examples."
 )]
@@ -96,6 +106,8 @@ enum Verb {
     Authorize(authorize::AuthorizeArgs),
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
+    #[cfg(feature = "watch")]
+    Snapshot(snapshot::SnapshotArgs),
     #[cfg(feature = "webhook")]
     Serve(serve::ServeArgs),
     #[cfg(feature = "webhook")]
@@ -140,6 +152,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Explain(args) => explain::run(args, &mut out),
         Verb::Rules(args) => rules::run(args, &mut out),
         Verb::Authorize(args) => authorize::run(args, &mut out),
+        #[cfg(feature = "watch")]
+        Verb::Snapshot(args) => snapshot::run(args, &mut out),
         #[cfg(feature = "webhook")]
         Verb::Serve(args) => serve::run(args, &mut out),
         #[cfg(feature = "token-file")]

@@ -13,6 +13,7 @@ use super::args::{Format, LoudnessArgs, OutputArgs, PolicyArgs, ScopeArgs};
 use super::batch;
 use super::describe;
 use super::exit::{Exit, Failure};
+use super::live::LiveArgs;
 use super::load::{self, DEFAULT_NAMESPACE, World};
 use super::output::{Table, line, object};
 use super::speak::Speaker;
@@ -53,6 +54,8 @@ pub(crate) struct RulesArgs {
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
+    live: LiveArgs,
+    #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
     loudness: LoudnessArgs,
@@ -77,7 +80,8 @@ pub(crate) fn run(args: &RulesArgs, out: &mut dyn Write) -> Result<Exit, Failure
     if args.queries.is_none() {
         args.subject.check()?;
     }
-    let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
+    let live = args.live.asked(args.subject.wanted())?;
+    let world = load::load(&args.policy, live, args.scope.namespace.as_deref(), speaker)?;
     if let Some(path) = &args.queries {
         return answer_all(&world, path, out);
     }

@@ -8,6 +8,7 @@ use portcullis::model::{User, names};
 
 use super::exit::Failure;
 use super::impersonation;
+use super::live::Wanted;
 use super::load;
 use super::speak::Speaker;
 
@@ -35,7 +36,7 @@ pub(crate) struct SubjectArgs {
     pub(crate) as_sa: Option<String>,
     /// The service account that a pod, or a workload that makes pods, runs as
     ///
-    /// The pod is looked up among the objects that -f reads.
+    /// The pod is looked up among the objects that are read.
     #[arg(long, value_name = "NS/NAME", conflicts_with_all = ["user", "as_sa"])]
     pub(crate) as_pod: Option<String>,
     /// The kubelet of a node, in the group system:nodes
@@ -62,6 +63,11 @@ impl SubjectArgs {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// What these flags look at.
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted { pods: self.as_pod.is_some(), service_accounts: self.as_sa.is_some() }
     }
 
     /// The user, with the groups that impersonation yields (S-IMP-6).
@@ -172,7 +178,7 @@ fn account_of<'a>(
     // Of objects that were read twice the last counts.
     let Some(last) = found.last() else {
         let hint = if inventory.pods.is_empty() {
-            "none was read; add a dump of pods or workloads with -f"
+            "none was read; give a dump of pods or workloads with -f"
         } else {
             "it is not among what was read"
         };

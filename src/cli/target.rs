@@ -5,7 +5,7 @@ use portcullis::api::authorization::{
     NonResourceAttributes, ResourceAttributes, SubjectAccessReviewSpec,
 };
 use portcullis::api::resources::{
-    ResourceTable, Target, non_resource_verb_note, resource_verb_note,
+    Note, ResourceTable, Target, non_resource_verb_note, resource_verb_note,
 };
 
 use super::args::ScopeArgs;
@@ -40,6 +40,13 @@ impl TargetArgs {
                 "say what is asked: VERB TYPE[/NAME], such as `get pods/web-0`, or VERB /PATH",
             )),
         }
+    }
+
+    /// Whether the resource is none that is known.
+    pub(crate) fn is_unknown(&self, table: &ResourceTable) -> bool {
+        let resolved = self.target.as_deref().map(|target| table.resolve(target));
+        let Some(Target::Resource(resolved)) = resolved else { return false };
+        resolved.notes.iter().any(|note| matches!(note, Note::Unknown { .. }))
     }
 
     /// The question, without anybody who asks it. What deserves a remark goes to standard error.

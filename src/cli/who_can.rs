@@ -16,6 +16,7 @@ use super::args::{Format, LoudnessArgs, NameArgs, OutputArgs, PolicyArgs, ScopeA
 use super::batch;
 use super::describe::{self, counted};
 use super::exit::{Exit, Failure, with_causes};
+use super::live::{LiveArgs, Wanted};
 use super::load::{self, World};
 use super::output::{line, object, plain, who};
 use super::speak::Speaker;
@@ -71,6 +72,8 @@ pub(crate) struct WhoCanArgs {
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
+    live: LiveArgs,
+    #[command(flatten)]
     names: NameArgs,
     #[command(flatten)]
     output: OutputArgs,
@@ -85,7 +88,8 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
     if args.queries.is_none() {
         args.target.words()?;
     }
-    let world = load::load(&args.policy, args.scope.namespace.as_deref(), speaker)?;
+    let live = args.live.asked(Wanted { service_accounts: args.expand, ..Wanted::default() })?;
+    let world = load::load(&args.policy, live, args.scope.namespace.as_deref(), speaker)?;
     let table = load::resources(&args.names, &world.inventory)?;
     if let Some(path) = &args.queries {
         return answer_all(&world, &table, path, out);
@@ -127,7 +131,10 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
             counted(marked, "row")
         ));
     }
-    if is_doubtful(&world, &attributes) || !found.incomplete.is_empty() {
+    let is_doubtful = is_doubtful(&world, &attributes)
+        || args.expand && world.missing.has("ServiceAccounts")
+        || world.is_name_doubtful(&args.target, &table);
+    if is_doubtful || !found.incomplete.is_empty() {
         speaker.doubt("the list may be incomplete: what was skipped could add to it");
         return Ok(Exit::Incomplete);
     }

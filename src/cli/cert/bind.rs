@@ -79,7 +79,7 @@ impl BindArgs {
             permission.requester_groups.iter().cloned(),
         );
         // What was skipped is told when the policy is read for the rest.
-        let world = load::load(policy, self.namespace.as_deref(), Speaker::new(true, false))?;
+        let world = load::load(policy, None, self.namespace.as_deref(), Speaker::new(true, false))?;
         match plan.grants(&world.snapshot) {
             Some(lines) => {
                 speaker.note(format!("{role} would grant {}:", self.where_it_grants()));

@@ -77,7 +77,7 @@ impl PermissionArgs {
                 "--as needs somebody to ask: name roles and bindings with -f, or a policy with --abac",
             ));
         }
-        let world = has_chain.then(|| load::load(&self.policy, None, speaker)).transpose()?;
+        let world = has_chain.then(|| load::load(&self.policy, None, None, speaker)).transpose()?;
         Ok(Permission { requester, approver, rules, is_automatic: false, world })
     }
 

@@ -20,6 +20,7 @@ use crate::cli::speak::Speaker;
 pub(super) fn look(
     file: &Path,
     args: &CheckArgs,
+    is_live: bool,
     speaker: Speaker,
 ) -> Result<(Vec<Finding>, bool), Failure> {
     let files = match args.elsewhere {
@@ -31,7 +32,10 @@ pub(super) fn look(
         Err(other) => Err(other),
         Ok(loaded) => {
             let policy = &args.policy;
-            let alone = policy.files.is_empty() && policy.abac.is_none() && !policy.with_defaults;
+            let alone = !is_live
+                && policy.files.is_empty()
+                && policy.abac.is_none()
+                && !policy.with_defaults;
             Ok((accepted(file, &loaded, speaker), alone))
         }
     }
