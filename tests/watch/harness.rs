@@ -19,6 +19,9 @@ use crate::support::apiserver::{self, ApiServer};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Requests without an answer are given up after this.
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// The kinds of RBAC.
 pub(super) const RBAC: [(Watched, &str, Kind); 4] = [
     (Watched::ClusterRoles, "ClusterRole", Kind::ClusterRole),
@@ -43,7 +46,9 @@ pub(super) async fn connect(server: &ApiServer) -> Connection {
     server.kubeconfig(&config);
     let credentials =
         CredentialsFrom::Kubeconfig { file: Some(config), context: Some("test".to_owned()) };
-    Connection::open(&ClusterOptions::new(credentials)).await.unwrap()
+    let mut options = ClusterOptions::new(credentials);
+    options.request_timeout = REQUEST_TIMEOUT;
+    Connection::open(&options).await.unwrap()
 }
 
 /// The server, the cluster and the policy.
@@ -81,8 +86,8 @@ impl World {
         found.unwrap()
     }
 
-    /// Waits until the cluster says what a fresh list says; then the policy must, too.
-    pub(super) async fn settle(&self) {
+    /// Waits until the cluster says what a fresh list says.
+    pub(super) async fn settle_objects(&self) -> Inventory {
         let fresh = fresh(&self.server);
         let end = Instant::now() + PATIENCE;
         loop {
@@ -94,6 +99,12 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+        fresh
+    }
+
+    /// The same; then the policy must, too.
+    pub(super) async fn settle(&self) {
+        let fresh = self.settle_objects().await;
         let config = Config::new([Mode::Rbac]);
         let fresh = snapshot::compile(&fresh, &config).unwrap();
         let loaded = snapshot::compile(&self.cluster.loaded().inventory, &config).unwrap();

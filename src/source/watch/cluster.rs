@@ -184,6 +184,22 @@ impl Cluster {
         Ok(())
     }
 
+    /// Hands everything that is known now to `follower`, a batch for each kind, and from then on every
+    /// change, in the place of the follower before: for kinds that [`attach`](Self::attach) knows no place
+    /// for. Nothing changes in between. Blocks as long as the follower does.
+    pub fn follow(&self, follower: Arc<dyn Follower>) {
+        let mut objects = self.0.shared.objects();
+        let received = SystemTime::now();
+        for kind in &objects.kinds {
+            let changes = kind.store.all(kind.watched.definition(), kind.served);
+            if !changes.is_empty() {
+                let watched = kind.watched.clone();
+                follower.changed(&Batch { watched, changes, received });
+            }
+        }
+        objects.follower = Some(follower);
+    }
+
     /// What is to be kept on disk: everything but Secrets. `None` while not every kind was listed live.
     #[must_use]
     pub fn to_save(&self) -> Option<saved::Saved> {
@@ -274,14 +290,18 @@ impl Shared {
         let is_list = news.is_all;
         let mut objects = self.objects();
         let Objects { kinds, follower } = &mut *objects;
-        let Some(kind) = kinds.get_mut(place) else { return };
-        if let Some(follower) = follower {
-            let changes = kind.store.changes(&news, kind.watched.definition(), served);
+        if let (Some(follower), Some(kind)) = (follower, kinds.get(place)) {
+            let mut changes = kind.store.changes(&news, kind.watched.definition(), served);
+            if kind.watched == Watched::SecretMetadata {
+                // Of a Secret that is here with its values those who hold it have the word.
+                changes.retain(|(key, ..)| !load::with_values(kinds).any(|it| it.holds(key)));
+            }
             if !changes.is_empty() {
                 let watched = kind.watched.clone();
                 follower.changed(&Batch { watched, changes, received });
             }
         }
+        let Some(kind) = kinds.get_mut(place) else { return };
         kind.store.take(news);
         (kind.served, kind.version) = (served, version);
         if is_list {

@@ -33,7 +33,7 @@ mod tests;
 mod trim;
 
 pub use change::{Batch, Change, Decoded, Follower, Key};
-pub use client::{ClusterOptions, ConnectError, Connection, CredentialsFrom};
+pub use client::{ClusterOptions, ConnectError, Connection, CredentialsFrom, Unreachable};
 pub use cluster::{Cluster, Tuning};
 pub use kinds::Watched;
 pub use list::{ListError, Listed, list};

@@ -55,7 +55,10 @@ pub(super) fn answer(shared: &Shared, asked: &Request, body: &[u8]) -> Result<An
             Ok(Answer::Whole(200, render(&success(json!({})))))
         }
         "delete" => delete(&mut lock(&shared.store), table, &resource, asked, &view, body),
-        "create" | "update" if !asked.content_type.starts_with("application/json") => {
+        "create" | "update"
+            if !asked.content_type.is_empty()
+                && !asked.content_type.starts_with("application/json") =>
+        {
             Err(Status::new(415, "UnsupportedMediaType", "only application/json is served"))
         }
         _ => {
