@@ -67,6 +67,14 @@ async fn what_the_command_line_revokes_live_all_replicas_refuse_within_a_second(
     let (_, text) = servers[1].look("/readyz").await;
     assert!(text.contains("revocations: 1 entries"), "{text}");
     assert!(text.contains("revocations of replicas: 1 ConfigMaps, 0 lines kept"), "{text}");
+    // Flags of a cluster without one are a mistake, and a name of Kubernetes must be meant.
+    let (code, _, said) =
+        run(&homes[0].path(""), &["cert", "revoke", "--user", "x", "--facts-namespace", "n"]);
+    assert!(code == Some(2) && said.contains("add --live"), "{said}");
+    let (code, _, said) = revoke(&["--group", "system:masters"]);
+    assert!(code == Some(2) && said.contains("say --yes"), "{said}");
+    let (code, _, said) = revoke(&["--user", "joe", "--dry-run"]);
+    assert!(code == Some(0) && said.contains("nothing was changed"), "{said}");
     // It was not revoked twice, and the map of the cluster can be read by people.
     let (code, _, said) = revoke(&["--token", "JTI=one", "--quiet"]);
     assert_eq!((code, said.as_str()), (Some(0), ""));

@@ -291,17 +291,6 @@ impl Store {
         self.bytes
     }
 
-    /// Everything that can be read.
-    pub(super) fn all(&self, definition: &Definition, served: usize) -> Vec<(Key, Origin, Change)> {
-        let api_version = definition.api_version(served);
-        let readable = self.entries.iter().filter_map(|(key, entry)| {
-            let decoded = entry.decoded(definition, &api_version, key)?;
-            let change = Change::Applied(Box::new(decoded));
-            Some((key.clone(), entry.origin(definition, key), change))
-        });
-        readable.collect()
-    }
-
     /// What taking the news in would change.
     pub(super) fn changes(
         &self,
