@@ -192,6 +192,12 @@ mod rego_hostile;
 #[cfg(all(feature = "watch", unix))]
 mod saved_state;
 #[cfg(test)]
+#[cfg(feature = "webhook")]
+mod shared_facts;
+#[cfg(test)]
+#[cfg(feature = "webhook")]
+mod signer;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;

@@ -14,6 +14,7 @@ use super::reply::Reply;
 use super::shadow::{Answer, Shadow};
 use super::traces::Traces;
 use crate::authn::cache::TokenCache;
+use crate::model::{Request, Verdict};
 use crate::snapshot::Snapshot;
 use crate::source::fetch::unix_now;
 
@@ -157,6 +158,17 @@ impl App {
     pub(super) fn hold(&self) {
         let serving = Serving { is_held: true, ..Serving::clone(&self.serving.load()) };
         self.serving.store(Arc::new(serving));
+    }
+
+    /// What the policy that serves says to a request; nothing while there is none.
+    pub(super) fn verdict(&self, request: &Request<'_>) -> Verdict<'static> {
+        let serving = self.serving.load();
+        if serving.is_held {
+            return Verdict::no_opinion("");
+        }
+        let verdict = serving.snapshot.authorize(request);
+        let reason = verdict.reason().into_owned();
+        Verdict::new(verdict.decision, reason).with_errors(verdict.errors.clone())
     }
 
     /// The tokens' side, to be flushed or given another chain.

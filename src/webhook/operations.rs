@@ -74,7 +74,10 @@ async fn readyz(State(operations): State<Operations>) -> (StatusCode, String) {
     let unready = match phase {
         Phase::Draining => Some("stopping"),
         Phase::Serving if !is_whole => Some("keys were not fetched yet"),
-        Phase::Serving => cluster_unready(&operations.live.serving().loaded),
+        Phase::Serving => {
+            let loaded = &operations.live.serving().loaded;
+            revocations_unready(loaded).or_else(|| cluster_unready(loaded))
+        }
     };
     let (status, first) = match unready {
         None => (StatusCode::OK, "ready\n".to_owned()),
@@ -87,6 +90,12 @@ async fn readyz(State(operations): State<Operations>) -> (StatusCode, String) {
         let _ = write_certificate(&mut text, tls.serving().not_after, Timestamp::now());
     }
     (status, text)
+}
+
+/// Why what is revoked is not known: whoever was revoked before this start would be let in.
+fn revocations_unready(loaded: &Loaded) -> Option<&'static str> {
+    let is_ready = loaded.revocations.as_ref().is_none_or(FollowedRevocations::is_ready);
+    (!is_ready).then_some("what replicas revoke was not heard yet")
 }
 
 /// Why a policy that comes from a cluster should not be asked.
@@ -169,6 +178,24 @@ fn write_revocations(revocations: &FollowedRevocations, text: &mut String) -> st
     )?;
     if let (Some(problem), Some(since)) = (&status.problem, status.failing_since) {
         writeln!(text, "revocations: failing since {}: {}", rfc3339(since), problem.trim_end())?;
+    }
+    let Some(replicas) = revocations.cluster() else { return Ok(()) };
+    let status = replicas.status();
+    writeln!(
+        text,
+        "revocations of replicas: {} ConfigMaps, {} lines kept of what is gone",
+        status.chunks, status.kept
+    )?;
+    for problem in &status.problems {
+        writeln!(text, "revocations of replicas: does not count: {problem}")?;
+    }
+    for (since, why) in status.watch.iter().filter_map(|kind| kind.lost.as_ref()) {
+        writeln!(
+            text,
+            "revocations of replicas: lost since {}: {}",
+            rfc3339(*since),
+            why.trim_end()
+        )?;
     }
     Ok(())
 }

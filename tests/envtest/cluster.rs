@@ -85,15 +85,18 @@ impl Webhook {
     }
 }
 
-/// The flags of kube-apiserver 1.36: those of `kube-apiserver-flags.txt`, and what any API server
-/// needs that runs on loopback without a cluster around it.
+/// The flags of kube-apiserver 1.36: those of `kube-apiserver-flags.txt`, and [`own_flags`].
 pub(super) fn flags(webhook: &Webhook, pki: &Path, etcd: u16, port: u16) -> Vec<String> {
     let text = webhook.folder.path().join("portcullis/kube-apiserver-flags.txt");
     let text = fs::read_to_string(text).unwrap();
     let generated = text.lines().filter(|line| line.starts_with("--")).map(str::to_owned);
+    generated.chain(own_flags(pki, etcd, port)).collect()
+}
+
+/// What any API server needs that runs on loopback without a cluster around it.
+pub(super) fn own_flags(pki: &Path, etcd: u16, port: u16) -> Vec<String> {
     let file = |name: &str| pki.join(name).display().to_string();
-    let mut flags: Vec<String> = generated.collect();
-    flags.extend([
+    vec![
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
         "--bind-address=127.0.0.1".to_owned(),
         "--advertise-address=127.0.0.1".to_owned(),
@@ -109,8 +112,7 @@ pub(super) fn flags(webhook: &Webhook, pki: &Path, etcd: u16, port: u16) -> Vec<
         format!("--api-audiences={ISSUER}"),
         format!("--service-account-signing-key-file={}", file("sa.key")),
         format!("--service-account-key-file={}", file("sa.pub")),
-    ]);
-    flags
+    ]
 }
 
 /// An API server with its etcd.
@@ -125,8 +127,24 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
+    /// With the review server as its authorizer and authenticator.
     #[track_caller]
     pub(super) fn start(assets: &Path, webhook: &Webhook) -> Self {
+        Self::start_with(assets, |pki, etcd, port| flags(webhook, pki, etcd, port))
+    }
+
+    /// By itself, with its own RBAC.
+    #[track_caller]
+    pub(super) fn start_alone(assets: &Path) -> Self {
+        Self::start_with(assets, |pki, etcd, port| {
+            let mut flags = own_flags(pki, etcd, port);
+            flags.push("--authorization-mode=Node,RBAC".to_owned());
+            flags
+        })
+    }
+
+    #[track_caller]
+    fn start_with(assets: &Path, flags: impl FnOnce(&Path, u16, u16) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pki = Pki::new(folder.path().join("pki"));
         let (client, peer) = (free_address(), free_address());
@@ -144,7 +162,7 @@ impl Cluster {
 
         let port = free_address().port();
         let mut apiserver = Command::new(assets.join("kube-apiserver"));
-        apiserver.args(flags(webhook, &pki.folder, client.port(), port));
+        apiserver.args(flags(&pki.folder, client.port(), port));
         let mut apiserver = Running::start("kube-apiserver", apiserver, folder.path());
         let bundled = assets.join("kubectl");
         let kubectl = if bundled.is_file() { bundled } else { PathBuf::from("kubectl") };
@@ -155,6 +173,41 @@ impl Cluster {
             matches!(outcome, Outcome::Done(_))
         });
         Self { _apiserver: apiserver, _etcd: etcd, pki, kubectl, server, folder }
+    }
+
+    /// The program that asks it.
+    pub(super) fn kubectl(&self) -> &Path {
+        &self.kubectl
+    }
+
+    /// The public key of service accounts, PEM.
+    pub(super) fn accounts_key(&self) -> String {
+        fs::read_to_string(self.pki.folder.join("sa.pub")).unwrap()
+    }
+
+    /// Writes a kubeconfig for somebody with a certificate.
+    pub(super) fn write_kubeconfig(&self, who: &Credential) -> PathBuf {
+        let Credential::Certificate { certificate, key } = who else { panic!("no certificate") };
+        let path = self.folder.path().join("kubeconfig");
+        let text = format!(
+            "\
+apiVersion: v1
+kind: Config
+current-context: test
+clusters:
+- {{name: test, cluster: {{server: '{}', certificate-authority: '{}'}}}}
+users:
+- {{name: admin, user: {{client-certificate: '{}', client-key: '{}'}}}}
+contexts:
+- {{name: test, context: {{cluster: test, user: admin}}}}
+",
+            self.server,
+            self.pki.folder.join("ca.crt").display(),
+            certificate.display(),
+            key.display(),
+        );
+        fs::write(&path, text).unwrap();
+        path
     }
 
     /// A client certificate of the cluster's authority.

@@ -2,9 +2,9 @@
 //! authorizer and token authenticator.
 //!
 //! Follows the convention of envtest: `KUBEBUILDER_ASSETS` names a folder with `kube-apiserver` and
-//! `etcd` (and maybe `kubectl`; otherwise the one on the PATH is used). Without the variable the
-//! test prints a line and returns. Everything runs on loopback in a temporary folder, and ends with
-//! the test, also when it fails.
+//! `etcd` (and maybe `kubectl`; otherwise the one on the PATH is used), or `TEST_ASSET_KUBE_APISERVER`
+//! the first of them, with the others beside it. Without either the tests print a line and return.
+//! Everything runs on loopback in a temporary folder, and ends with the test, also when it fails.
 //!
 //! ```text
 //! KUBEBUILDER_ASSETS=$(setup-envtest use -p path 1.36) cargo test --features webhook envtest
@@ -21,14 +21,18 @@ use cluster::{Cluster, Webhook};
 use kubectl::{Credential, Outcome};
 use serde_json::json;
 
+use crate::webhook_e2e::followed::{Followed, scenario};
+
 /// The folder with the binaries. A variable that leads nowhere is a mistake, not a reason to skip.
 fn assets() -> Option<PathBuf> {
-    let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from) else {
+    let named = |variable| std::env::var_os(variable).map(PathBuf::from);
+    let beside = || Some(named("TEST_ASSET_KUBE_APISERVER")?.parent()?.to_owned());
+    let Some(folder) = named("KUBEBUILDER_ASSETS").or_else(beside) else {
         eprintln!("skipped: KUBEBUILDER_ASSETS names no folder with kube-apiserver and etcd");
         return None;
     };
     for name in ["kube-apiserver", "etcd"] {
-        assert!(folder.join(name).is_file(), "KUBEBUILDER_ASSETS={}: no {name}", folder.display());
+        assert!(folder.join(name).is_file(), "no {name} in {}", folder.display());
     }
     Some(folder)
 }
@@ -179,6 +183,34 @@ fn an_api_server_uses_both_webhooks_follows_the_policy_and_fails_closed() {
         matches!(cluster.get(&bob, CONFIGMAPS), Outcome::Done(_))
             && matches!(cluster.get(&jane, CONFIGMAPS), Outcome::Done(_))
     });
+}
+
+/// The same scenario runs against the test API server in `webhook_e2e::followed`.
+#[test]
+fn a_server_follows_an_api_server_that_people_change_by_kubectl_and_signs_for_it() {
+    let Some(assets) = assets() else { return };
+    let cluster = Cluster::start_alone(&assets);
+    let admin = cluster.certificate("admin", &["system:masters"]);
+    let kubeconfig = cluster.write_kubeconfig(&admin);
+    let token = |_: &str, pod: &str| {
+        let output = std::process::Command::new(cluster.kubectl())
+            .arg("--kubeconfig")
+            .arg(&kubeconfig)
+            .args(["create", "token", "web", "-n", "shop", "--bound-object-kind=Pod"])
+            .args(["--bound-object-name=web-0", &format!("--bound-object-uid={pod}")])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let followed = Followed {
+        kubectl: cluster.kubectl().to_owned(),
+        kubeconfig: kubeconfig.clone(),
+        accounts_key: cluster.accounts_key(),
+        token: &token,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(scenario(&followed));
 }
 
 // ---- what can be shown without an API server ----------------------------------------------------

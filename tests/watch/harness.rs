@@ -86,8 +86,8 @@ impl World {
         found.unwrap()
     }
 
-    /// Waits until the cluster says what a fresh list says; then the policy must, too.
-    pub(super) async fn settle(&self) {
+    /// Waits until the cluster says what a fresh list says.
+    pub(super) async fn settle_objects(&self) -> Inventory {
         let fresh = fresh(&self.server);
         let end = Instant::now() + PATIENCE;
         loop {
@@ -99,6 +99,12 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+        fresh
+    }
+
+    /// The same; then the policy must, too.
+    pub(super) async fn settle(&self) {
+        let fresh = self.settle_objects().await;
         let config = Config::new([Mode::Rbac]);
         let fresh = snapshot::compile(&fresh, &config).unwrap();
         let loaded = snapshot::compile(&self.cluster.loaded().inventory, &config).unwrap();

@@ -68,7 +68,9 @@ fn assert_same(cluster: &Cluster, server: &ApiServer, at: &str) {
 async fn follow(server: &ApiServer) -> Cluster {
     let connection = connect(server).await;
     let watched = KINDS.map(|(watched, _)| watched).into();
-    let cluster = Cluster::start(&connection, watched, None, tuning());
+    let mut tuning = tuning();
+    tuning.page = 200;
+    let cluster = Cluster::start(&connection, watched, None, tuning);
     assert!(
         tokio::time::timeout(PATIENCE, cluster.ready()).await.is_ok(),
         "{:#?}",

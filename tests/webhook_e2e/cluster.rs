@@ -193,11 +193,13 @@ async fn a_bound_token_ends_with_its_pod_and_a_bootstrap_token_with_its_secret()
     // A pod of that name that is another one is not it.
     world.put_pod();
     until_user(&mut client, &bound, Some(account)).await;
+    world.api.delete("Pod", "shop", "web-0");
     world.api.put(json!({
         "apiVersion": "v1", "kind": "Pod", "spec": {"nodeName": "n"},
         "metadata": {"name": "web-0", "namespace": "shop", "uid": ACCOUNT},
     }));
     until_user(&mut client, &bound, None).await;
+    assert_eq!(client.user(&unbound).await.as_deref(), Some(account));
     world.api.delete("ServiceAccount", "shop", "web");
     until_user(&mut client, &unbound, None).await;
 

@@ -11,6 +11,7 @@ mod cluster;
 mod decisions;
 mod dev;
 mod drain;
+pub(crate) mod followed;
 #[cfg(all(feature = "kerberos", unix))]
 mod kerberos;
 mod kit;
@@ -19,6 +20,7 @@ mod login;
 mod organisation;
 mod process;
 mod reload;
+mod replicas;
 mod reviews;
 mod revocation;
 mod rolling;

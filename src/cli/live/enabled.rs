@@ -175,12 +175,11 @@ fn has_usual_kubeconfig() -> bool {
 pub(crate) fn missing(not_seen: &[(Watched, ListError)], speaker: Speaker) -> Missing {
     let mut missing = Vec::new();
     for (watched, error) in not_seen {
-        let kind = watched.name().into_owned();
         if matches!(error, ListError::NotServed) {
-            speaker.note(format!("this API server has no {kind}: it does not serve them"));
+            speaker.note(format!("this API server has no {watched}: it does not serve them"));
             continue;
         }
-        let text = format!("{kind} cannot be listed, {}: {}", lost(watched), with_causes(error));
+        let text = format!("{watched} cannot be listed, {}: {}", lost(watched), with_causes(error));
         match watched {
             // Of these the answer depends on rarely, and then that is said.
             Watched::Namespaces | Watched::CustomResourceDefinitions | Watched::ServiceAccounts => {
@@ -188,7 +187,7 @@ pub(crate) fn missing(not_seen: &[(Watched, ListError)], speaker: Speaker) -> Mi
             }
             _ => speaker.doubt(text),
         }
-        missing.push(kind);
+        missing.push(watched.name().into_owned());
     }
     Missing(missing)
 }

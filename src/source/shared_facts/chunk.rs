@@ -135,8 +135,6 @@ fn text_of(object: &Map<String, Value>) -> &str {
 /// What a reader sees of a ConfigMap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// Who wrote it.
-    pub(super) writer: String,
     /// All lines.
     pub(super) text: String,
     /// The names of those that it stands in for.
@@ -146,13 +144,11 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn of(value: &Value) -> Self {
         let metadata = value.get("metadata");
-        let text = |map: &str, field: &str| {
-            let map = metadata.and_then(|metadata| metadata.get(map));
-            map.and_then(|map| map.get(field)).and_then(Value::as_str).unwrap_or_default()
-        };
-        let replaces = text("annotations", REPLACES).split(',').map(str::trim);
+        let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
+        let replaces = annotations.and_then(|annotations| annotations.get(REPLACES));
+        let replaces = replaces.and_then(Value::as_str).unwrap_or_default();
+        let replaces = replaces.split(',').map(str::trim);
         Self {
-            writer: text("labels", WRITER_LABEL).to_owned(),
             text: value.as_object().map(text_of).unwrap_or_default().to_owned(),
             replaces: replaces.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
         }

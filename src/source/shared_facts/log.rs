@@ -57,6 +57,15 @@ struct Held {
     known: HashSet<[u8; 16]>,
 }
 
+/// How many lines a call has written.
+#[derive(Default)]
+struct Count {
+    /// For sure.
+    written: usize,
+    /// As far as it can be told: an answer that was lost may have meant some of them.
+    new: Option<usize>,
+}
+
 /// Why one try came to nothing.
 enum Failed {
     /// Another try may succeed.
@@ -88,21 +97,25 @@ impl FactLog {
         let mut held = self.held.lock().await;
         let mut pauses = Pauses::new(Duration::from_millis(100), Duration::from_secs(2));
         let mut tries = 0_u32;
-        let mut new = None;
+        let mut count = Count::default();
         loop {
             tries = tries.saturating_add(1);
             // Whoever stops waiting for this leaves nothing behind that may be wrong.
             let known = held.take();
-            let error = match self.attempt(known, &lines, &mut new).await {
+            let error = match self.attempt(known, &lines, &mut count).await {
                 Ok(known) => {
                     *held = Some(known);
-                    return Ok(Appended { new: new.unwrap_or_default() });
+                    return Ok(Appended { new: count.new.unwrap_or_default() });
                 }
                 Err(Failed::Final(error)) => return Err(error),
                 Err(Failed::Passing(error)) => error,
             };
             let pause = match error.is_conflict() || error.is_not_found() {
-                true => spread(AFTER_CONFLICT),
+                true => {
+                    // What was known was out of date, and nothing of it was written.
+                    count.new = None;
+                    spread(AFTER_CONFLICT)
+                }
                 false => pauses.next(error.retry_after()),
             };
             if begun.elapsed().saturating_add(pause) >= self.options.patience {
@@ -113,19 +126,18 @@ impl FactLog {
         }
     }
 
-    /// `new` is how many lines were not there at the first look.
     async fn attempt(
         &self,
         known: Option<Held>,
         lines: &[&str],
-        new: &mut Option<usize>,
+        count: &mut Count,
     ) -> Result<Held, Failed> {
         let mut held = match known {
             Some(held) => held,
             None => self.read().await?,
         };
         let missing = held.missing(lines);
-        new.get_or_insert(missing.len());
+        count.new.get_or_insert(count.written.saturating_add(missing.len()));
         let mut missing = missing.as_slice();
         while !missing.is_empty() {
             let mut chunk = held.chunk.clone();
@@ -137,6 +149,7 @@ impl FactLog {
             let stored = self.write(&chunk).await?;
             held.chunk = Chunk::of(stored).unwrap_or(chunk);
             held.known.extend(now.iter().map(|line| digest_of(line)));
+            count.written = count.written.saturating_add(now.len());
             missing = later;
         }
         Ok(held)

@@ -62,6 +62,12 @@ impl Summaries {
         self.reader.cluster()
     }
 
+    /// What this replica calls itself.
+    #[must_use]
+    pub fn writer(&self) -> &str {
+        &self.options.writer
+    }
+
     /// Says this in the place of what was said before. One try: the next comes soon.
     ///
     /// # Errors
@@ -92,7 +98,7 @@ impl Summaries {
                 *held = Chunk::of(stored);
                 Ok(())
             }
-            Err(error) if error.may_pass() || error.is_conflict() => {
+            Err(error) if error.may_pass() || error.is_conflict() || error.is_not_found() => {
                 let namespace = self.options.namespace.clone();
                 Err(FactError::GaveUp { namespace, tries: 1, error })
             }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
@@ -77,6 +78,11 @@ pub enum ConnectError {
     Client(String),
 }
 
+/// There is no answer of the API server, and why. Shows no credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no answer of the API server: {0}")]
+pub struct Unreachable(String);
+
 impl Connection {
     /// Reads the credentials; nothing is asked of the API server yet. Must be called within a Tokio
     /// runtime.
@@ -98,7 +104,10 @@ impl Connection {
             );
         }
         let server = failure::without_user(&config.cluster_url);
-        let client = Client::try_from(config)
+        // Runs the credential plugin, if there is one, and waits for it.
+        let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
+        let client = client
+            .map_err(|_| ConnectError::Client("reading them failed".to_owned()))?
             .map_err(|error| ConnectError::Client(failure::told_by_client(&error)))?;
         Ok(Self { client, server, request_timeout: options.request_timeout })
     }
@@ -109,10 +118,24 @@ impl Connection {
         &self.server
     }
 
-    /// The client itself, for those who write.
+    /// The client itself. Its errors show what a credential plugin printed; those of [`send`](Self::send)
+    /// do not.
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Sends a request to a path of the API server, for those who write. The answer may be any; its body is
+    /// still to come, and how long that may take is the caller's business.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, Unreachable> {
+        let sent = self.client.send(request).await;
+        sent.map_err(|error| Unreachable(failure::told_by_client(&error)))
     }
 
     /// How long a request may go without a byte.
@@ -124,19 +147,15 @@ impl Connection {
     ///
     /// # Errors
     /// When there is no answer, or one that is not 200.
-    pub(super) async fn get(
-        &self,
-        path: &str,
-        accept: &'static str,
-    ) -> Result<kube::client::Body, Failure> {
+    pub(super) async fn get(&self, path: &str, accept: &'static str) -> Result<Body, Failure> {
         let request = http::Request::get(path)
             .header(http::header::ACCEPT, accept)
-            .body(kube::client::Body::empty())
+            .body(Body::empty())
             .map_err(|error| Failure::Unreachable(error.to_string()))?;
-        let answer = tokio::time::timeout(self.request_timeout, self.client.send(request));
+        let answer = tokio::time::timeout(self.request_timeout, self.send(request));
         let answer = match answer.await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(Failure::Unreachable(failure::told_by_client(&error))),
+            Ok(Err(Unreachable(reason))) => return Err(Failure::Unreachable(reason)),
             Err(_) => return Err(Failure::silent(self.request_timeout)),
         };
         match answer.status() {

@@ -290,14 +290,18 @@ impl Shared {
         let is_list = news.is_all;
         let mut objects = self.objects();
         let Objects { kinds, follower } = &mut *objects;
-        let Some(kind) = kinds.get_mut(place) else { return };
-        if let Some(follower) = follower {
-            let changes = kind.store.changes(&news, kind.watched.definition(), served);
+        if let (Some(follower), Some(kind)) = (follower, kinds.get(place)) {
+            let mut changes = kind.store.changes(&news, kind.watched.definition(), served);
+            if kind.watched == Watched::SecretMetadata {
+                // Of a Secret that is here with its values those who hold it have the word.
+                changes.retain(|(key, ..)| !load::with_values(kinds).any(|it| it.holds(key)));
+            }
             if !changes.is_empty() {
                 let watched = kind.watched.clone();
                 follower.changed(&Batch { watched, changes, received });
             }
         }
+        let Some(kind) = kinds.get_mut(place) else { return };
         kind.store.take(news);
         (kind.served, kind.version) = (served, version);
         if is_list {
@@ -331,10 +335,14 @@ impl Shared {
             else {
                 continue;
             };
+            // Whoever wrote it may have known less of what is a secret.
+            if here.watched.is_secret() {
+                continue;
+            }
             let mut news = News { is_all: true, ..News::default() };
             for (_, text) in kind.objects {
                 let text = str::from_utf8(&text).unwrap_or_default();
-                match store::read(text, &here.watched, here.served) {
+                match store::read_again(text, &here.watched) {
                     Ok((key, entry)) => {
                         news.entries.insert(key, Some(entry));
                     }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::failure::{Failure, Status};
 use super::store::{self, Entry, News};
-use super::trim::trim;
+use super::trim::{Trimmed, trim};
 use super::{Key, Watched};
 use crate::api::Str;
 use crate::api::null::{ObjectsOnly, Text};
@@ -91,7 +91,11 @@ fn event(line: &[u8], watched: &Watched, served: usize) -> Result<Event, Stop> {
             Ok(Event::Object { key, version, entry: (change != "DELETED").then_some(entry) })
         }
         "BOOKMARK" => match trim(object.get(), watched.definition()) {
-            Ok(trimmed) if !trimmed.version.is_empty() => Ok(Event::Bookmark(trimmed.version)),
+            Ok(Trimmed { version, kind, .. })
+                if !version.is_empty() && store::is_of_kind(&kind, watched.definition()) =>
+            {
+                Ok(Event::Bookmark(version))
+            }
             _ => Err(Stop::NotUnderstood("a bookmark of the watch has no resource version")),
         },
         "ERROR" => {
@@ -165,6 +169,7 @@ mod tests {
             line("ADDED", "b", "2").replace("rbac.authorization.k8s.io", "example.com"),
             line("DELETED", "b", "2").replace(r#""namespace":"n","#, ""),
             line("BOOKMARK", "", ""),
+            line("BOOKMARK", "", "2").replace(r#""Role""#, r#""Pod""#),
             r#"{"type":"ADDED","object":{"metadata":7}}"#.to_owned(),
             r#"{"type":"ERROR","object":7}"#.to_owned(),
         ] {

@@ -1,9 +1,9 @@
 //! What is known, as files would say it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::cluster::Kind;
+use super::store::Store;
 use super::{Key, Watched};
 use crate::model::Origin;
 use crate::source::collect::Collector;
@@ -14,17 +14,15 @@ pub(super) fn loaded(kinds: &[Kind]) -> Loaded {
     let options = LoadOptions::default();
     let mut silent = |_: Progress<'_>| {};
     let mut collector = Collector::new(&options, &mut silent, 0);
-    // Who asks for a Secret wants the one with its values, if there is one.
-    let with_values = kinds.iter().filter(|kind| is_with_values(&kind.watched));
-    let with_values: HashSet<&Key> =
-        with_values.flat_map(|kind| kind.store.entries.keys()).collect();
     let mut files = 0;
     for kind in kinds {
         let definition = kind.watched.definition();
         let api_version = definition.api_version(kind.served);
         files += 1;
         for (key, entry) in &kind.store.entries {
-            if kind.watched == Watched::SecretMetadata && with_values.contains(key) {
+            // Who asks for a Secret wants the one with its values, if there is one.
+            let is_double = || with_values(kinds).any(|it| it.holds(key));
+            if kind.watched == Watched::SecretMetadata && is_double() {
                 continue;
             }
             let source = entry.origin(definition, key).source;
@@ -46,6 +44,10 @@ pub(super) fn loaded(kinds: &[Kind]) -> Loaded {
     loaded
 }
 
-const fn is_with_values(watched: &Watched) -> bool {
-    matches!(watched, Watched::BootstrapSecrets | Watched::ServiceAccountSecrets)
+/// Those of the kinds that hold Secrets with their values.
+pub(super) fn with_values(kinds: &[Kind]) -> impl Iterator<Item = &Store> {
+    let is_one = |kind: &&Kind| {
+        matches!(kind.watched, Watched::BootstrapSecrets | Watched::ServiceAccountSecrets)
+    };
+    kinds.iter().filter(is_one).map(|kind| &kind.store)
 }

@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
-use super::store::{Held, Store};
+use super::decode::Reason;
+use super::store::Store;
 use super::{Key, Watched};
 
 /// Where the objects of a kind come from.
@@ -78,20 +79,11 @@ impl KindStatus {
         self.objects = store.objects();
         self.bytes = store.bytes();
         let count = store.unreadable();
-        // Looking for them takes as long as there are objects.
         if count == 0 && self.undecodable_count == 0 {
             return;
         }
-        let named = store.entries.iter().filter_map(|(key, entry)| match &entry.held {
-            Held::Unreadable(reason) => Some((key.clone(), reason.to_string())),
-            _ => None,
-        });
-        let nameless = store.nameless.iter().map(|reason| (Key::default(), reason.to_string()));
-        self.undecodable = named
-            .chain(nameless)
-            .take(NAMED)
-            .map(|(key, reason)| Undecodable { key, reason })
-            .collect();
+        let told = |(key, reason): (Key, &Reason)| Undecodable { key, reason: reason.to_string() };
+        self.undecodable = store.reasons().take(NAMED).map(told).collect();
         if count > self.undecodable_count {
             tracing::warn!(
                 kind = %self.watched, count, "objects that cannot be read count as if they were not there"

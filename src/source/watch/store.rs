@@ -1,6 +1,6 @@
 //! The objects of one kind, as small as they can be kept, and what of them changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::{self, Reason};
 use super::definition::Definition;
@@ -75,6 +75,18 @@ pub(super) fn read(text: &str, watched: &Watched, served: usize) -> Result<(Key,
     Ok((key, Entry { version, held }))
 }
 
+/// Reads one object that was written to disk: it could be read then, and what is damaged grants nothing when
+/// it is read for good.
+///
+/// # Errors
+/// As those of [`read`].
+pub(super) fn read_again(text: &str, watched: &Watched) -> Result<(Key, Entry), Reason> {
+    let trimmed = trim(text, watched.definition())
+        .map_err(|_| Reason::Stranger("something that is no object"))?;
+    let key = key(&trimmed, watched)?;
+    Ok((key, Entry { version: trimmed.version, held: Held::Text(trimmed.rest) }))
+}
+
 fn rewritten(
     rest: &Rest,
     definition: &Definition,
@@ -88,17 +100,19 @@ fn rewritten(
         .ok_or(Reason::Stranger("something that is no object"))
 }
 
+/// Whether that is the kind that objects give; items of lists do not repeat what the list says.
+pub(super) fn is_of_kind(kind: &str, definition: &Definition) -> bool {
+    let of_kind = if definition.is_metadata { "PartialObjectMetadata" } else { definition.kind };
+    kind.is_empty() || kind == of_kind
+}
+
 /// Which object it is, when it is one of those that were asked for.
 fn key(trimmed: &Trimmed, watched: &Watched) -> Result<Key, Reason> {
     let definition = watched.definition();
     let Trimmed { api_version, kind, namespace, name, .. } = trimmed;
-    // Items of lists do not repeat what the list says.
-    let (of_group, of_kind) = match definition.is_metadata {
-        true => ("meta.k8s.io", "PartialObjectMetadata"),
-        false => (definition.group, definition.kind),
-    };
+    let of_group = if definition.is_metadata { "meta.k8s.io" } else { definition.group };
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    if !kind.is_empty() && kind != of_kind || !api_version.is_empty() && group != of_group {
+    if !is_of_kind(kind, definition) || !api_version.is_empty() && group != of_group {
         return Err(Reason::Stranger("an object of another kind"));
     }
     if name.is_empty() {
@@ -230,8 +244,8 @@ pub(super) struct Store {
     pub(super) entries: Entries,
     /// Objects of the last list that do not say which they are.
     pub(super) nameless: Vec<Reason>,
-    /// How many cannot be read, but say which they are.
-    unreadable: usize,
+    /// Those that cannot be read, but say which they are.
+    unreadable: BTreeSet<Key>,
     /// Bytes of all of them.
     bytes: usize,
 }
@@ -239,17 +253,26 @@ pub(super) struct Store {
 impl Store {
     /// How many objects there are that count.
     pub(super) fn objects(&self) -> usize {
-        self.entries.len() - self.unreadable
+        self.entries.len().saturating_sub(self.unreadable.len())
     }
 
     /// How many objects cannot be read.
     pub(super) fn unreadable(&self) -> usize {
-        self.unreadable + self.nameless.len()
+        self.unreadable.len() + self.nameless.len()
     }
 
-    /// Bytes that they take.
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+    /// Those that cannot be read, and why.
+    pub(super) fn reasons(&self) -> impl Iterator<Item = (Key, &Reason)> {
+        let named = self.unreadable.iter().filter_map(|key| match &self.entries.get(key)?.held {
+            Held::Unreadable(reason) => Some((key.clone(), &**reason)),
+            _ => None,
+        });
+        named.chain(self.nameless.iter().map(|reason| (Key::default(), reason)))
+    }
+
+    /// Whether there is an object of that key, readable or not.
+    pub(super) fn holds(&self, key: &Key) -> bool {
+        self.entries.contains_key(key)
     }
 
     /// Everything that can be read.
@@ -261,6 +284,11 @@ impl Store {
             Some((key.clone(), entry.origin(definition, key), change))
         });
         readable.collect()
+    }
+
+    /// Bytes that they take.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// What taking the news in would change.
@@ -304,26 +332,19 @@ impl Store {
     /// Takes the news in.
     pub(super) fn take(&mut self, news: News) {
         if news.is_all {
-            let there = news.entries.into_iter().filter_map(|(key, new)| Some((key, new?)));
-            self.entries = there.collect();
-            self.nameless = news.nameless;
-            self.bytes = self.entries.iter().map(|(key, it)| it.bytes(key)).sum();
-            self.unreadable = self.entries.values().filter(|it| !it.is_readable()).count();
-            return;
+            // Freed before the new ones are counted, not after.
+            *self = Self { nameless: news.nameless, ..Self::default() };
         }
         for (key, new) in news.entries {
-            if let Some(new) = &new {
-                self.bytes += new.bytes(&key);
-                self.unreadable += usize::from(!new.is_readable());
+            let old = self.entries.remove(&key);
+            self.bytes = self.bytes.saturating_sub(old.map_or(0, |old| old.bytes(&key)));
+            self.unreadable.remove(&key);
+            let Some(new) = new else { continue };
+            self.bytes += new.bytes(&key);
+            if !new.is_readable() {
+                self.unreadable.insert(key.clone());
             }
-            let old = match new {
-                Some(new) => self.entries.insert(key.clone(), new),
-                None => self.entries.remove(&key),
-            };
-            if let Some(old) = old {
-                self.bytes = self.bytes.saturating_sub(old.bytes(&key));
-                self.unreadable = self.unreadable.saturating_sub(usize::from(!old.is_readable()));
-            }
+            self.entries.insert(key, new);
         }
     }
 }
@@ -332,4 +353,161 @@ impl Store {
 /// one that was restored from a backup gives versions anew.
 fn is_same(old: &Entry, new: &Entry, definition: &Definition) -> bool {
     old.held == new.held && (old.version == new.version || !definition.is_versioned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::rbac;
+
+    fn binding(name: &str, version: &str, user: &str) -> String {
+        format!(
+            r#"{{"metadata":{{"name":"{name}","resourceVersion":"{version}"}},
+            "roleRef":{{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"r"}},
+            "subjects":[{{"kind":"User","name":"{user}"}}]}}"#
+        )
+    }
+
+    fn garbled(name: &str, version: &str) -> String {
+        format!(
+            r#"{{"metadata":{{"name":"{name}","resourceVersion":"{version}"}},"subjects":"all"}}"#
+        )
+    }
+
+    fn list(watched: &Watched, objects: &[String]) -> News {
+        let entries = objects.iter().map(|text| read(text, watched, 0).unwrap());
+        let entries = entries.map(|(key, entry)| (key, Some(entry))).collect();
+        News { entries, is_all: true, nameless: Vec::new() }
+    }
+
+    fn event(watched: &Watched, text: &str) -> News {
+        News { is_all: false, ..list(watched, &[text.to_owned()]) }
+    }
+
+    fn gone(name: &str) -> News {
+        let key = Key { namespace: Str::default(), name: name.into() };
+        News { entries: [(key, None)].into(), ..News::default() }
+    }
+
+    /// `+name` for what applies, `-name` for what is gone.
+    fn told(store: &mut Store, watched: &Watched, news: News) -> Vec<String> {
+        let changes = store.changes(&news, watched.definition(), 0);
+        store.take(news);
+        let told = |(key, _, change): (Key, Origin, Change)| match change {
+            Change::Applied(_) => format!("+{}", key.name),
+            Change::Deleted => format!("-{}", key.name),
+        };
+        changes.into_iter().map(told).collect()
+    }
+
+    const BINDINGS: Watched = Watched::ClusterRoleBindings;
+
+    #[test]
+    fn a_list_is_told_as_its_difference_to_what_was_known() {
+        let mut store = Store::default();
+        let first = [binding("a", "1", "x"), binding("b", "2", "x"), binding("c", "3", "x")];
+        assert_eq!(told(&mut store, &BINDINGS, list(&BINDINGS, &first)), ["+a", "+b", "+c"]);
+        assert_eq!(told(&mut store, &BINDINGS, list(&BINDINGS, &first)), [""; 0]);
+        let next = [binding("a", "1", "x"), binding("b", "4", "x"), binding("d", "5", "x")];
+        assert_eq!(told(&mut store, &BINDINGS, list(&BINDINGS, &next)), ["+b", "+d", "-c"]);
+        assert_eq!(store.objects(), 3);
+        let nothing = list(&BINDINGS, &[]);
+        assert_eq!(told(&mut store, &BINDINGS, nothing), ["-a", "-b", "-d"]);
+        assert_eq!((store.objects(), store.bytes()), (0, 0));
+    }
+
+    /// A cluster that was restored from a backup gives a version to something else.
+    #[test]
+    fn an_object_of_the_same_version_that_says_something_else_is_told() {
+        let mut store = Store::default();
+        told(&mut store, &BINDINGS, list(&BINDINGS, &[binding("a", "1", "jane")]));
+        let other = list(&BINDINGS, &[binding("a", "1", "joe")]);
+        assert_eq!(told(&mut store, &BINDINGS, other), ["+a"]);
+    }
+
+    #[test]
+    fn an_update_that_cannot_be_read_takes_the_grant_away_and_is_counted() {
+        let mut store = Store::default();
+        told(&mut store, &BINDINGS, event(&BINDINGS, &binding("a", "1", "x")));
+        assert_eq!(told(&mut store, &BINDINGS, event(&BINDINGS, &garbled("a", "2"))), ["-a"]);
+        assert_eq!((store.objects(), store.unreadable()), (0, 1));
+        let (key, reason) = store.reasons().next().unwrap();
+        assert_eq!(key.name, "a");
+        assert_eq!(reason.to_string(), "`subjects` must be a list, but is the string `all`");
+        // Still so: nothing new.
+        assert_eq!(told(&mut store, &BINDINGS, event(&BINDINGS, &garbled("a", "3"))), [""; 0]);
+        assert_eq!(told(&mut store, &BINDINGS, list(&BINDINGS, &[garbled("a", "3")])), [""; 0]);
+        let back = event(&BINDINGS, &binding("a", "4", "x"));
+        assert_eq!(told(&mut store, &BINDINGS, back), ["+a"]);
+        assert_eq!((store.objects(), store.unreadable()), (1, 0));
+        told(&mut store, &BINDINGS, event(&BINDINGS, &garbled("a", "5")));
+        assert_eq!(told(&mut store, &BINDINGS, gone("a")), [""; 0]);
+        assert_eq!((store.unreadable(), store.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_gone_is_gone_whatever_its_version_and_twice_is_once() {
+        let mut store = Store::default();
+        told(&mut store, &BINDINGS, event(&BINDINGS, &binding("a", "9", "x")));
+        assert_eq!(told(&mut store, &BINDINGS, gone("a")), ["-a"]);
+        assert_eq!(told(&mut store, &BINDINGS, gone("a")), [""; 0]);
+        assert_eq!(store.bytes(), 0);
+    }
+
+    #[test]
+    fn nodes_that_only_say_that_they_live_are_no_news_and_bindings_of_a_new_version_are() {
+        let node = |version: &str, uid: &str| {
+            format!(
+                r#"{{"metadata":{{"name":"n","uid":"{uid}","resourceVersion":"{version}"}},
+                "status":{{"conditions":[{{"lastHeartbeatTime":"{version}"}}]}}}}"#
+            )
+        };
+        let (mut store, nodes) = (Store::default(), Watched::Nodes);
+        assert_eq!(told(&mut store, &nodes, event(&nodes, &node("1", "u"))), ["+n"]);
+        assert_eq!(told(&mut store, &nodes, event(&nodes, &node("2", "u"))), [""; 0]);
+        assert_eq!(told(&mut store, &nodes, event(&nodes, &node("3", "v"))), ["+n"]);
+        let mut store = Store::default();
+        told(&mut store, &BINDINGS, event(&BINDINGS, &binding("a", "1", "x")));
+        let next = event(&BINDINGS, &binding("a", "2", "x"));
+        assert_eq!(told(&mut store, &BINDINGS, next), ["+a"]);
+    }
+
+    #[test]
+    fn an_object_knows_where_it_was_read() {
+        let (key, entry) = read(&binding("a", "7", "x"), &BINDINGS, 0).unwrap();
+        let definition = BINDINGS.definition();
+        assert_eq!(
+            entry.origin(definition, &key).to_string(),
+            "cluster: ClusterRoleBinding a (resourceVersion 7)"
+        );
+        let decoded = entry.decoded(definition, &definition.api_version(0), &key);
+        let Some(Decoded::Rbac(rbac::Object::ClusterRoleBinding(binding))) = decoded else {
+            panic!("{decoded:?}");
+        };
+        assert_eq!(binding.metadata.resource_version, "7");
+        assert_eq!(binding.subjects[0].name, "x");
+    }
+
+    #[cfg(feature = "authn")]
+    #[test]
+    fn a_secret_is_kept_without_its_text() {
+        let text = r#"{"type":"bootstrap.kubernetes.io/token","metadata":{"name":"s","namespace":"kube-system",
+            "uid":"u"},"data":{"token-id":"YWJjZGVm","token-secret":"aHVudGVyMg==","other":"aHVudGVyMg=="}}"#;
+        let watched = Watched::BootstrapSecrets;
+        let (key, entry) = read(text, &watched, 0).unwrap();
+        let definition = watched.definition();
+        assert!(entry.json(definition, "v1", &key).is_none());
+        let dump = String::from_utf8(entry.dump(definition, "v1", &key).unwrap()).unwrap();
+        assert!(dump.contains(r#""name":"s""#) && !dump.contains("aHVudGVyMg"), "{dump}");
+        assert!(!format!("{entry:?}").contains("hunter2"));
+        let Some(Decoded::Secret(secret)) = entry.decoded(definition, "v1", &key) else {
+            panic!("{entry:?}");
+        };
+        let crate::api::core::SecretContent::BootstrapToken(token) = secret.content else {
+            panic!("{entry:?}");
+        };
+        assert!(token.secret.is(b"hunter2"));
+        // Of another namespace it is none of those that were asked for.
+        assert!(read(&text.replace("kube-system", "shop"), &watched, 0).is_err());
+    }
 }

@@ -51,11 +51,3 @@ pub(super) const fn label(watched: &Watched) -> ClusterKind {
         Watched::ConfigMaps { .. } => ClusterKind::ConfigMaps,
     }
 }
-
-/// Whether its objects are never on disk.
-pub(super) const fn is_of_secrets(watched: &Watched) -> bool {
-    matches!(
-        watched,
-        Watched::BootstrapSecrets | Watched::ServiceAccountSecrets | Watched::SecretMetadata
-    )
-}

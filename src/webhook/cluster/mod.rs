@@ -2,7 +2,8 @@
 //! answered?
 //!
 //! [`FollowedCluster`] is opened once, before the first policy is loaded. Once of every kind there is a whole
-//! list, live or from disk, the policy and the objects behind tokens are built from it, and from then on each
+//! list, live or from disk (where Secrets never are: after a start from there they are not waited for), the
+//! policy and the objects behind tokens are built from it, and from then on each
 //! batch of changes is one change of both: readers take what is newest without a lock and never see half of
 //! it. A configuration that is loaded anew builds anew, and the one before serves until that is done.
 //!
@@ -36,14 +37,11 @@ use super::reload::Generations;
 use crate::api::core::{SharedTokenObjects, TokenObjects};
 use crate::snapshot::{self, CompileError, Snapshot};
 use crate::source::Loaded;
-use crate::source::watch::{Cluster, Connection, Follower, LiveFrom, Watched};
+use crate::source::watch::{Cluster, Connection, Follower, Watched};
 use follower::PolicyFollower;
 pub use kinds::words;
 pub(super) use quiet::{Hushed, Silence, quiet_policy};
 use saving::Disk;
-
-/// How often somebody looks whether a cluster that was not listed yet is.
-const LOOK: Duration = Duration::from_millis(25);
 
 /// How long a policy that could not be built is left alone.
 const BUILD_AGAIN: Duration = Duration::from_secs(10);
@@ -57,8 +55,6 @@ struct Inner {
     connection: Connection,
     cluster: Cluster,
     watched: Vec<Watched>,
-    /// Whether it began with a saved state, which holds no Secrets.
-    is_from_disk: bool,
     started: SystemTime,
     objects: SharedTokenObjects,
     silence: Silence,
@@ -153,17 +149,6 @@ impl FollowedCluster {
         self.0.desk().is_unready
     }
 
-    /// Whether of every kind there is a list. A saved state has none of Secrets: who waits for the API server
-    /// to tell them would wait for one that waits for its webhook.
-    fn is_whole(&self) -> bool {
-        let cluster = &self.0.cluster;
-        cluster.is_ready()
-            || self.0.is_from_disk
-                && cluster.status().iter().all(|kind| {
-                    kind.from != LiveFrom::Nothing || kinds::is_of_secrets(&kind.watched)
-                })
-    }
-
     /// Serves a policy by this plan from now on, or as soon as there is one. Blocks as long as building
     /// takes.
     pub(super) fn serve(&self, plan: &Arc<Plan>, app: &Arc<App>, generations: &Generations) {
@@ -173,7 +158,7 @@ impl FollowedCluster {
             desk.app = Arc::downgrade(app);
             desk.generations = generations.clone();
         }
-        if self.is_whole() {
+        if self.0.cluster.is_ready() {
             self.attach();
         }
     }
@@ -194,6 +179,7 @@ impl FollowedCluster {
         if let Err(error) = self.0.cluster.attach(|loaded| Inner::build(&self.0, &plan, loaded)) {
             tracing::error!(%error, "no policy from the cluster; what served goes on serving");
             self.0.desk().problem = Some(error.to_string());
+            self.0.broken.notify_one();
         }
     }
 
@@ -205,9 +191,7 @@ impl FollowedCluster {
 
     /// Builds the policy as soon as there is a list of everything, and anew when a change failed.
     async fn follow(&self) {
-        while !self.is_whole() {
-            tokio::time::sleep(LOOK).await;
-        }
+        self.0.cluster.ready().await;
         loop {
             let must_build = {
                 let desk = self.0.desk();

@@ -40,7 +40,6 @@ impl FollowedCluster {
             None => (None, Disk::default()),
             Some(file) => read(file, connection.server().to_owned(), now).await,
         };
-        let is_from_disk = saved.is_some();
         tracing::info!(server = connection.server(), "following the cluster");
         let cluster = Cluster::start(&connection, watched.clone(), saved, Tuning::default());
         Ok(Self(Arc::new(Inner {
@@ -48,7 +47,6 @@ impl FollowedCluster {
             connection,
             cluster,
             watched,
-            is_from_disk,
             started: now,
             objects: SharedTokenObjects::default(),
             silence: Silence::default(),

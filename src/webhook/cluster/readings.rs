@@ -64,3 +64,35 @@ const fn policy_object(watched: &Watched) -> Option<PolicyObject> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn staleness_is_that_of_the_kind_that_was_not_heard_for_longest() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let kind = |from, heard: Option<u64>| KindStatus {
+            watched: Watched::Roles,
+            from,
+            objects: 0,
+            bytes: 0,
+            newest_event: None,
+            heard: heard.map(at),
+            lost: None,
+            lists: 0,
+            undecodable: Vec::new(),
+            undecodable_count: 0,
+        };
+        let stale = |kinds: &[KindStatus]| staleness(kinds, at(50), at(100)).as_secs();
+        let live = kind(LiveFrom::Live, Some(97));
+        assert_eq!(stale(&[]), 0);
+        assert_eq!(stale(std::slice::from_ref(&live)), 3);
+        assert_eq!(stale(&[live.clone(), kind(LiveFrom::Live, Some(90)), live.clone()]), 10);
+        // Never heard: as old as the state on disk, or as the start.
+        assert_eq!(stale(&[live.clone(), kind(LiveFrom::Disk { saved: at(20) }, None)]), 80);
+        assert_eq!(stale(&[live.clone(), kind(LiveFrom::Nothing, None)]), 50);
+        // A clock that was set back.
+        assert_eq!(stale(&[kind(LiveFrom::Live, Some(200))]), 0);
+    }
+}

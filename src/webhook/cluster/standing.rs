@@ -99,3 +99,66 @@ impl FollowedCluster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(watched: Watched, from: LiveFrom, heard: u64, is_lost: bool) -> KindStatus {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        KindStatus {
+            watched,
+            from,
+            objects: 0,
+            bytes: 0,
+            newest_event: None,
+            heard: (heard > 0).then(|| at(heard)),
+            // The clock of the machine is no part of it.
+            lost: is_lost.then(|| (at(5_000_000_000), "refused".to_owned())),
+            lists: 0,
+            undecodable: Vec::new(),
+            undecodable_count: 0,
+        }
+    }
+
+    #[test]
+    fn a_kind_is_overdue_when_it_was_silent_for_the_whole_time() {
+        let start = Instant::now();
+        let limit = Duration::from_secs(10);
+        let mut watchdog = Watchdog::default();
+        let mut look = |seconds, heard, is_lost| {
+            let now = start + Duration::from_secs(seconds);
+            let roles = status(Watched::Roles, LiveFrom::Live, heard, is_lost);
+            let others = status(Watched::Pods, LiveFrom::Live, 1, false);
+            watchdog.overdue(&[others, roles], now, limit)
+        };
+        assert_eq!(look(0, 1, false), None);
+        assert_eq!(look(1, 1, true), None);
+        assert_eq!(look(10, 1, true), None);
+        let overdue = Some((Watched::Roles, Duration::from_secs(10)));
+        assert_eq!(look(11, 1, true), overdue);
+        // Found, and lost anew: the time begins anew.
+        assert_eq!(look(12, 2, false), None);
+        assert_eq!(look(13, 2, true), None);
+        assert_eq!(look(22, 2, true), None);
+        // Heard between two looks.
+        assert_eq!(look(23, 3, true), None);
+        assert_eq!(look(32, 3, true), None);
+        assert_eq!(look(33, 3, true), overdue);
+    }
+
+    #[test]
+    fn a_kind_that_is_known_from_disk_alone_or_not_at_all_is_silent_from_the_start() {
+        let start = Instant::now();
+        for from in [LiveFrom::Nothing, LiveFrom::Disk { saved: SystemTime::UNIX_EPOCH }] {
+            let mut watchdog = Watchdog::default();
+            let mut look = |seconds, from| {
+                let now = start + Duration::from_secs(seconds);
+                let limit = Duration::from_secs(10);
+                watchdog.overdue(&[status(Watched::Roles, from, 0, false)], now, limit).is_some()
+            };
+            assert!(!look(0, from) && !look(9, from) && look(10, from));
+            assert!(!look(11, LiveFrom::Live));
+        }
+    }
+}

@@ -87,3 +87,53 @@ fn describe_disk(disk: &Disk, text: &mut String) -> Result {
         (None, None) => writeln!(text, "saved state: not written yet"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::watch::{Key, Watched};
+
+    #[test]
+    fn each_state_of_a_kind_has_its_line() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let live = KindStatus {
+            watched: Watched::RoleBindings,
+            from: LiveFrom::Live,
+            objects: 312,
+            bytes: 0,
+            newest_event: None,
+            heard: Some(at(97)),
+            lost: None,
+            lists: 1,
+            undecodable: Vec::new(),
+            undecodable_count: 0,
+        };
+        let said = |kind: &KindStatus| {
+            let mut text = String::new();
+            describe_kind(kind, &mut text, at(100)).unwrap();
+            text
+        };
+        assert_eq!(said(&live), "role bindings: 312 live, heard 3 s ago\n");
+        let lost = Some((at(98), "connection refused\n".to_owned()));
+        let kind = KindStatus { lost, ..live.clone() };
+        assert_eq!(
+            said(&kind),
+            "role bindings: 312 live, heard 3 s ago, lost since 1970-01-01T00:01:38Z: connection \
+             refused\n"
+        );
+        let from = LiveFrom::Disk { saved: at(60) };
+        let kind = KindStatus { from, heard: None, ..live.clone() };
+        assert_eq!(said(&kind), "role bindings: 312 from disk, saved 1970-01-01T00:01:00Z\n");
+        let kind = KindStatus { from: LiveFrom::Nothing, heard: None, ..live.clone() };
+        assert_eq!(said(&kind), "role bindings: none yet\n");
+        let key = Key { namespace: "shop".into(), name: "b".into() };
+        let reason = "`subjects` must be a list".to_owned();
+        let undecodable = vec![Undecodable { key, reason }];
+        let kind = KindStatus { undecodable, undecodable_count: 7, ..live };
+        assert_eq!(
+            said(&kind),
+            "role bindings: 312 live, heard 3 s ago\nrole bindings: 7 cannot be read and grant \
+             nothing\nrole bindings: `shop/b`: `subjects` must be a list\n"
+        );
+    }
+}

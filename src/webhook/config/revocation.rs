@@ -43,3 +43,59 @@ pub(super) fn revocation(
         from_cluster: from_cluster?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::webhook::config::{ConfigError, ServerConfig};
+
+    fn parse(more: &str) -> Result<ServerConfig, ConfigError> {
+        let text = format!(
+            "apiVersion: portcullis.dev/v1alpha1\nkind: ServerConfiguration\n\
+             listen: {{address: '127.0.0.1:0', tls: {{certificateFile: a, keyFile: b}}}}\n\
+             authorizers: [{{type: AlwaysDeny}}]\n{more}"
+        );
+        ServerConfig::parse("/etc/p/server.yaml", text.as_bytes())
+    }
+
+    const FACTS: &str = "cluster: {inCluster: true, facts: {namespace: portcullis-system}}\n";
+
+    #[test]
+    fn a_list_comes_from_a_file_or_the_cluster_or_both_and_never_from_nowhere() {
+        for (revocation, file, from_cluster) in [
+            ("{file: revoked}", true, false),
+            ("{fromCluster: true}", false, true),
+            ("{file: revoked, fromCluster: true}", true, true),
+        ] {
+            let read = parse(&format!("{FACTS}revocation: {revocation}\n")).unwrap();
+            let read = read.revocation.unwrap();
+            assert_eq!(
+                (read.file.is_some(), read.from_cluster),
+                (file, from_cluster),
+                "{revocation}"
+            );
+        }
+        for (more, expected) in [
+            (format!("{FACTS}revocation: {{}}\n"), "names no list"),
+            (format!("{FACTS}revocation: {{fromCluster: false}}\n"), "names no list"),
+            ("revocation: {fromCluster: true}\n".to_owned(), "in `cluster.facts`"),
+            (
+                "cluster: {inCluster: true}\nrevocation: {fromCluster: true}\n".to_owned(),
+                "in `cluster.facts`",
+            ),
+            (
+                "cluster: {inCluster: true, facts: {namespace: A_b}}\n".to_owned(),
+                "no name of a namespace",
+            ),
+            ("cluster: {inCluster: true, facts: {}}\n".to_owned(), "`namespace` is missing"),
+            (
+                "signers:\n- {signerName: kubernetes.io/kubelet-serving, authority: \
+                 {certificateFile: a, keyFile: b}}\n"
+                    .to_owned(),
+                "takes requests from `cluster`, which is missing",
+            ),
+        ] {
+            let told = parse(&more).unwrap_err().to_string();
+            assert!(told.contains(expected), "{more}: {told}");
+        }
+    }
+}

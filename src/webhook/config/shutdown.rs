@@ -27,3 +27,28 @@ pub(super) fn shutdown(field: Field<'_>) -> Option<ShutdownConfig> {
     object.finish();
     Some(ShutdownConfig { drain: Drain { delay: delay?, timeout: timeout? } })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhook::config::ServerConfig;
+
+    #[test]
+    fn times_are_read_and_have_the_defaults_of_the_transport() {
+        let parse = |more: &str| {
+            let text = format!(
+                "apiVersion: portcullis.dev/v1alpha1\nkind: ServerConfiguration\n\
+                 listen: {{address: '127.0.0.1:0', tls: {{certificateFile: a, keyFile: b}}}}\n\
+                 authorizers: [{{type: AlwaysDeny}}]\n{more}"
+            );
+            ServerConfig::parse("s.yaml", text.as_bytes())
+        };
+        assert_eq!(parse("").unwrap().shutdown.drain, Drain::default());
+        let read = parse("shutdown: {delay: 5s, timeout: 1m}\n").unwrap();
+        let (delay, timeout) = (Duration::from_secs(5), Duration::from_secs(60));
+        assert_eq!(read.shutdown.drain, Drain { delay, timeout });
+        assert_eq!(read.needs_restart(&parse("").unwrap()), ["shutdown"]);
+        let error = parse("shutdown: {delay: 2h}\n").unwrap_err().to_string();
+        assert!(error.contains("s.yaml:5: `shutdown.delay`: must be at most `1h`"), "{error}");
+    }
+}

@@ -95,6 +95,39 @@ fn default_roles_are_there_when_they_are_asked_for() {
 }
 
 #[test]
+fn a_policy_of_a_cluster_is_a_servers_alone_and_can_be_checked_without_one() {
+    let home = Home::new();
+    let cluster = "cluster: {kubeconfig: kube.yaml}\n";
+    let text = SERVER.replace("{paths: [policy/]}", "{fromCluster: true}");
+    home.write("server.yaml", &format!("{text}{cluster}"));
+    assert_eq!(
+        home.load().unwrap_err(),
+        ["server.yaml:8: `cluster`: only a server follows a cluster; name files in `policy.paths`"]
+    );
+    let told = |home: &Home| {
+        let checked = check(&home.path("server.yaml"));
+        // There is no certificate here, which is not what is asked.
+        let found = checked.problems.iter().map(ToString::to_string);
+        found.filter(|problem| !problem.contains("listen.tls")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&home), Vec::<String>::new());
+    // Facts of objects would be missing, and what denies by them would let through.
+    let rego = "- {type: Rego, paths: [deny.rego]}\n";
+    home.write("server.yaml", &format!("{text}{rego}{cluster}"));
+    let policy = |condition: &str| format!("package portcullis.authz\n\ndeny if {condition}\n");
+    for (condition, is_refused) in [
+        ("input.object.labels.locked == \"true\"", true),
+        ("input.namespace.labels.locked == \"true\"", true),
+        ("input.namespace.name == \"locked\"", false),
+    ] {
+        home.write("deny.rego", &policy(condition));
+        let told = told(&home);
+        let is_told = told.iter().any(|it| it.contains("are not taken from the cluster"));
+        assert_eq!((is_told, told.len()), (is_refused, usize::from(is_refused)), "{told:?}");
+    }
+}
+
+#[test]
 fn a_candidate_is_loaded_beside() {
     let home = Home::new();
     home.write("candidate.yaml", &POLICY.replace("jane", "joan"));

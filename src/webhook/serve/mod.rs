@@ -1,6 +1,7 @@
 //! All parts of a server put together, as `portcullis serve` does.
 
 mod parts;
+mod shared;
 mod take_over;
 
 use std::future::Future;
@@ -31,6 +32,7 @@ use crate::authn::cache::{CacheError, TokenCache};
 use parts::{
     cache_config, decision_log, digest_key, listen, login_tls, reopen_on_hangup, stop_signal, tls,
 };
+use shared::Shared;
 use take_over::take_over;
 
 /// For the lines of the decision log that are still queued when the server stops.
@@ -118,6 +120,7 @@ pub struct Server {
     app: Arc<App>,
     live: Arc<Live>,
     log: Arc<DecisionLog>,
+    shared: Shared,
 }
 
 impl Server {
@@ -137,6 +140,7 @@ impl Server {
         };
         let loaded = draft.load_following(followed)?;
         loaded.tell();
+        let mut shared = shared::read_revocations(&loaded).await;
         let config = Arc::clone(&loaded.config);
         let (tls, tls_revision) = tls(&config)?;
         let metrics = Arc::new(Metrics::new());
@@ -193,8 +197,9 @@ impl Server {
         }
         let transport =
             transport.review(reviews, Arc::clone(&tls)).operations(others, router, exposure)?;
+        shared.start(&live.serving().loaded, &app)?;
         let (file, tls) = (file.to_owned(), (tls, tls_revision));
-        Ok(Self { file, addresses, transport, limits, tls, login_tls, app, live, log })
+        Ok(Self { file, addresses, transport, limits, tls, login_tls, app, live, log, shared })
     }
 
     /// Where it listens; of a port 0 in the configuration, the one that the system chose.
@@ -215,7 +220,7 @@ impl Server {
     /// # Errors
     /// When files cannot be watched for want of a thread.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Drained, ServeError> {
-        let Self { file, transport, limits, tls, login_tls, app, live, log, .. } = self;
+        let Self { file, transport, limits, tls, login_tls, app, live, log, shared, .. } = self;
         let (tls, revision) = tls;
         let metrics = Arc::clone(app.metrics());
         let publish_to = Arc::clone(&app);
@@ -238,6 +243,7 @@ impl Server {
         let reopening = tokio::spawn(reopen_on_hangup(Arc::clone(&log)));
         let traces = app.traces().cloned();
         let drained = transport.run(reviews(app, limits), stop).await;
+        drop(shared);
         reloading.abort();
         reopening.abort();
         if let Some(following) = following {

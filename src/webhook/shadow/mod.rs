@@ -33,6 +33,7 @@
 //!
 //! Absent on purpose: loading the candidate, and tokens: only access reviews are compared.
 
+mod replicas;
 mod samples;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,7 @@ use super::sample::{Rate, Sampler};
 use crate::api::decision_line::{LineDecision, Mask};
 use crate::model::{Attributes, Decision, Request};
 use crate::snapshot::Snapshot;
+pub use replicas::{AllReplicas, Replica, ReplicaCount, Replicas};
 use samples::{Met, Ring, written};
 pub use samples::{Said, Sample};
 
@@ -125,6 +127,8 @@ pub struct Shadow {
     key: Arc<DigestKey>,
     metrics: Arc<Metrics>,
     candidate: ArcSwapOption<Candidate>,
+    /// Who tells what other replicas have counted.
+    replicas: ArcSwapOption<Replicas>,
     /// The share, as the bits of its number.
     sample: AtomicU64,
     sampler: Sampler,
@@ -164,6 +168,7 @@ impl Shadow {
             key,
             metrics,
             candidate: ArcSwapOption::empty(),
+            replicas: ArcSwapOption::empty(),
             sampler: Sampler::default(),
             hasher: RandomState::new(),
         }
@@ -183,6 +188,11 @@ impl Shadow {
             counts: ShadowDifference::ALL.iter().map(|kind| (*kind, AtomicU64::new(0))).collect(),
             seen: Mutex::default(),
         })));
+    }
+
+    /// Shows from now on what other replicas have counted, too.
+    pub fn set_replicas(&self, replicas: Arc<Replicas>) {
+        self.replicas.store(Some(replicas));
     }
 
     /// Asks about another share of the access reviews from now on.
@@ -326,6 +336,8 @@ impl Shadow {
             summary.forgotten_samples += ring.forgotten;
             summary.samples.extend(ring.newest_first().cloned());
         }
+        drop(seen);
+        summary.all_replicas = self.replicas.load().as_ref().map(|replicas| replicas.all(&summary));
         summary
     }
 }
@@ -374,6 +386,10 @@ pub struct ShadowSummary {
     pub samples: Vec<Sample>,
     /// How many samples had to make room.
     pub forgotten_samples: u64,
+    /// What this and other replicas have counted together, where they tell each other
+    /// (`cluster.facts`). Samples are of this one alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub all_replicas: Option<AllReplicas>,
 }
 
 /// Which candidate it is.
