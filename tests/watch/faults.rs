@@ -122,6 +122,30 @@ async fn a_watch_that_cannot_begin_where_the_list_ended_lists_again() {
     }
 }
 
+/// An API server that cannot read an event says so to each watch that would have it: to go on from the same
+/// place for ever would be to hear nothing any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_that_fails_at_one_place_each_time_lists_again() {
+    for fault in [Fault::internal_event(), Fault::internal()] {
+        let world = watching().await;
+        world.server.inject("watch", BINDINGS, usize::MAX, fault.clone());
+        world.server.disturb(BINDINGS, Fault::End);
+        world.server.put(binding("jane", "joe"));
+        eventually("joe", || world.policy.may("joe")).await;
+        assert!(!world.policy.may("jane"));
+        assert!(world.status().lists >= 2);
+        // One that is over soon costs no list.
+        world.server.clear_faults();
+        world.goes_on().await;
+        let lists = world.status().lists;
+        world.server.inject("watch", BINDINGS, 2, fault);
+        world.server.disturb(BINDINGS, Fault::End);
+        eventually("the faults", || world.server.pending_faults() == 0).await;
+        world.goes_on().await;
+        assert_eq!(world.status().lists, lists);
+    }
+}
+
 /// The events between are gone; what they said is in the list.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_happened_while_no_watch_ran_comes_as_one_batch() {

@@ -83,7 +83,7 @@ fn writer(server: &ApiServer, random: &mut Random, written: &Written, steps: u64
 fn trouble(server: &ApiServer, random: &mut Random) {
     let bytes = usize::try_from(random.below(900)).unwrap();
     let pause = Duration::from_micros(random.below(2000));
-    match random.below(20) {
+    match random.below(21) {
         0 => server.inject_continued(BINDINGS, 1, Fault::expired_continue()),
         1 => server.inject("watch", BINDINGS, 1, Fault::gone()),
         2 => server.inject("watch", BINDINGS, 1, Fault::too_large()),
@@ -103,6 +103,7 @@ fn trouble(server: &ApiServer, random: &mut Random) {
         16 => server.disturb(BINDINGS, Fault::Mute),
         17 => server.compact(BINDINGS),
         18 => server.cut(),
+        19 => server.inject("watch", BINDINGS, 1, Fault::internal_event()),
         _ => server.bookmark(),
     }
 }

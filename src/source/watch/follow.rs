@@ -111,7 +111,8 @@ fn decide(ended: Ended, at: Str, refusals: u32) -> Step {
             let reason = failure.to_string();
             let pause = Pause::Growing(failure.retry_after());
             match failure.code() {
-                429 | 500.. => again(pause, Some(reason)),
+                429 => again(pause, Some(reason)),
+                500.. if refusals < REFUSALS => again(pause, Some(reason)),
                 _ => anew(pause, reason),
             }
         }
@@ -162,6 +163,8 @@ impl Follow {
             };
             refusals = match &ended {
                 Ended::Failed(_) if matches!(doing, Doing::Watch(_)) => refusals + 1,
+                // Where it comes to the same end each time, it does not get any further.
+                Ended::Told(_) if !self.has_lived => refusals + 1,
                 _ => 0,
             };
             // A list that fails leaves the place of the watch behind: it was given up before.
@@ -329,9 +332,11 @@ mod tests {
 
     #[test]
     fn a_watch_that_is_refused_again_and_again_is_listed_anew() {
-        let failed = || Ended::Failed(refused(500, ""));
-        assert_eq!(decide(failed(), "7".into(), REFUSALS - 1).next, Doing::Watch("7".into()));
-        assert_eq!(decide(failed(), "7".into(), REFUSALS).next, Doing::List);
+        for failed in [Ended::Failed, Ended::Told] {
+            let failed = || failed(refused(500, ""));
+            assert_eq!(decide(failed(), "7".into(), REFUSALS - 1).next, Doing::Watch("7".into()));
+            assert_eq!(decide(failed(), "7".into(), REFUSALS).next, Doing::List);
+        }
         let forbidden = Ended::Failed(refused(403, ""));
         assert_eq!(decide(forbidden, "7".into(), 99).next, Doing::Watch("7".into()));
     }

@@ -61,6 +61,11 @@ impl Fault {
         Self::Answer(Status::internal())
     }
 
+    /// An `ERROR` event that says that something went wrong within the API server.
+    pub(crate) fn internal_event() -> Self {
+        Self::ErrorEvent(Status::internal())
+    }
+
     /// A line that is no JSON.
     pub(crate) fn garbage() -> Self {
         Self::Bytes(b"{\"type\":\"ADDED\",\"object\":{\"kind\":\n".to_vec())
