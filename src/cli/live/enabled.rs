@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -127,11 +127,14 @@ pub(crate) fn connected(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::Runtime)?;
     runtime.block_on(async {
-        let connection = Connection::open(&options).await?;
+        let named = || named(cluster, &options.credentials);
+        let opened = Connection::open(&options).await;
+        let connection = opened.map_err(|error| Failure::Connect { named: named(), error })?;
         let server = connection.server().to_owned();
         match watch::list(&connection, kinds).await {
             Ok(listed) => Ok((server, listed)),
-            Err(error) => Err(Failure::List { server, error }),
+            Err(ListError::Failed(error)) => Err(Failure::List { server, named: named(), error }),
+            Err(error) => Err(Failure::List { server, named: named(), error: error.into() }),
         }
     })
 }
@@ -146,13 +149,28 @@ fn credentials(cluster: &ClusterArgs) -> CredentialsFrom {
     CredentialsFrom::Kubeconfig { file: kubeconfig.clone(), context: context.clone() }
 }
 
+/// Where it is said which cluster is asked, and as whom.
+fn named(cluster: &ClusterArgs, credentials: &CredentialsFrom) -> String {
+    let ClusterArgs { context, kubeconfig } = cluster;
+    let variable = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
+    let file = match (credentials, kubeconfig, variable) {
+        (CredentialsFrom::InCluster, ..) => "the service account of this pod".to_owned(),
+        (_, Some(file), _) => format!("--kubeconfig `{}`", file.display()),
+        (_, None, Some(value)) => format!("KUBECONFIG `{}`", value.display()),
+        (_, None, None) => "~/.kube/config (or name another with --kubeconfig)".to_owned(),
+    };
+    match context {
+        Some(context) => format!("context `{context}` of {file}"),
+        None => file,
+    }
+}
+
 fn has(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 fn has_usual_kubeconfig() -> bool {
-    let home = std::env::home_dir();
-    home.is_some_and(|home| Path::new(&home).join(".kube/config").exists())
+    std::env::home_dir().is_some_and(|home| home.join(".kube/config").exists())
 }
 
 /// Tells what could not be seen, one line a kind.
