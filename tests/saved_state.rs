@@ -88,7 +88,7 @@ impl Drop for Killed {
 
 #[test]
 fn killed_at_any_moment_a_writer_leaves_the_state_before_or_the_one_after() {
-    const ROUNDS: u32 = 15;
+    const ROUNDS: u32 = 12;
     const ENOUGH: Duration = Duration::from_secs(10);
 
     let folder = tempfile::tempdir().unwrap();

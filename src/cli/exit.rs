@@ -134,7 +134,9 @@ pub(crate) enum Failure {
     Kubeconfig(#[from] portcullis::source::kubeconfig::KubeconfigError),
     /// No API server can be asked.
     #[cfg(feature = "watch")]
-    #[error("no cluster can be asked; check {named}")]
+    #[error(
+        "no cluster can be asked; check {named}, or name another with --kubeconfig and --context"
+    )]
     Connect {
         /// Where it is said which cluster.
         named: String,
@@ -146,7 +148,7 @@ pub(crate) enum Failure {
     #[cfg(feature = "watch")]
     #[error(
         "the API server `{server}` cannot be asked; check that it runs, that this machine reaches it, and \
-         that {named} is about it, with credentials that are good still"
+         that {named} means it, with good credentials"
     )]
     List {
         /// Its URL.

@@ -30,7 +30,7 @@ pub(crate) struct LiveArgs {
 }
 
 /// Which cluster.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterArgs {
     /// The context of the kubeconfig [default: its current context]
@@ -42,15 +42,15 @@ pub(crate) struct ClusterArgs {
 }
 
 /// That the cluster is asked, and about what.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Live<'a> {
-    cluster: &'a ClusterArgs,
+#[derive(Debug)]
+pub(crate) struct Live {
+    cluster: ClusterArgs,
     wanted: Wanted,
 }
 
 impl LiveArgs {
     /// Whether the cluster is asked.
-    pub(crate) fn asked(&self, wanted: Wanted) -> Result<Option<Live<'_>>, Failure> {
+    pub(crate) fn asked(&self, wanted: Wanted) -> Result<Option<Live>, Failure> {
         let ClusterArgs { context, kubeconfig } = &self.cluster;
         let given = [("--context", context.is_some()), ("--kubeconfig", kubeconfig.is_some())];
         if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given && !self.live) {
@@ -58,11 +58,11 @@ impl LiveArgs {
                 "{flag} says which cluster is asked, and none is; add --live"
             )));
         }
-        Ok(self.live.then_some(Live { cluster: &self.cluster, wanted }))
+        Ok(self.live.then_some(Live { cluster: self.cluster.clone(), wanted }))
     }
 }
 
-impl Live<'_> {
+impl Live {
     /// Lists what the question needs; `node` tells whether mode Node is asked. What could not be seen is
     /// told on standard error.
     pub(crate) fn read(
@@ -85,7 +85,7 @@ impl Live<'_> {
             ));
         }
         let kinds = kinds(self.wanted, node);
-        let (server, listed) = connected(self.cluster, &kinds)?;
+        let (server, listed) = connected(&self.cluster, &kinds)?;
         let Listed { loaded, missing: not_seen, .. } = listed;
         Ok(Seen { loaded, missing: missing(&not_seen, speaker), server })
     }
@@ -128,8 +128,10 @@ pub(crate) fn connected(
     let runtime = runtime.map_err(Failure::Runtime)?;
     runtime.block_on(async {
         let named = || named(cluster, &options.credentials);
-        let opened = Connection::open(&options).await;
-        let connection = opened.map_err(|error| Failure::Connect { named: named(), error })?;
+        let connection = match Connection::open(&options).await {
+            Ok(connection) => connection,
+            Err(error) => return Err(Failure::Connect { named: named(), error }),
+        };
         let server = connection.server().to_owned();
         match watch::list(&connection, kinds).await {
             Ok(listed) => Ok((server, listed)),
@@ -157,7 +159,7 @@ fn named(cluster: &ClusterArgs, credentials: &CredentialsFrom) -> String {
         (CredentialsFrom::InCluster, ..) => "the service account of this pod".to_owned(),
         (_, Some(file), _) => format!("--kubeconfig `{}`", file.display()),
         (_, None, Some(value)) => format!("KUBECONFIG `{}`", value.display()),
-        (_, None, None) => "~/.kube/config (or name another with --kubeconfig)".to_owned(),
+        (_, None, None) => "~/.kube/config".to_owned(),
     };
     match context {
         Some(context) => format!("context `{context}` of {file}"),
