@@ -99,11 +99,17 @@ impl Follower for Graph {
                 Decoded::Graph(object) => Some(snapshot::Change::ApplyGraph(object.clone())),
                 _ => None,
             },
-            Change::Deleted if batch.watched == Watched::Pods => {
+            Change::Deleted => {
+                let kind = match batch.watched {
+                    Watched::Pods => graph::Kind::Pod,
+                    Watched::PersistentVolumes => graph::Kind::PersistentVolume,
+                    Watched::VolumeAttachments => graph::Kind::VolumeAttachment,
+                    Watched::ResourceSlices => graph::Kind::ResourceSlice,
+                    _ => graph::Kind::PodCertificateRequest,
+                };
                 let (namespace, name) = (key.namespace.clone(), key.name.clone());
-                Some(snapshot::Change::DeleteGraph(graph::Key::Pod { namespace, name }))
+                Some(snapshot::Change::DeleteGraph(graph::Key { kind, namespace, name }))
             }
-            Change::Deleted => None,
         });
         let _ = self.0.change(changes);
     }
