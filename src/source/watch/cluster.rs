@@ -291,11 +291,7 @@ impl Shared {
         let mut objects = self.objects();
         let Objects { kinds, follower } = &mut *objects;
         if let (Some(follower), Some(kind)) = (follower, kinds.get(place)) {
-            let mut changes = kind.store.changes(&news, kind.watched.definition(), served);
-            if kind.watched == Watched::SecretMetadata {
-                // Of a Secret that is here with its values those who hold it have the word.
-                changes.retain(|(key, ..)| !load::with_values(kinds).any(|it| it.holds(key)));
-            }
+            let changes = kind.store.changes(&news, kind.watched.definition(), served);
             if !changes.is_empty() {
                 let watched = kind.watched.clone();
                 follower.changed(&Batch { watched, changes, received });

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use super::Key;
 use super::cluster::Kind;
-use super::store::Store;
-use super::{Key, Watched};
 use crate::model::Origin;
 use crate::source::collect::Collector;
 use crate::source::{LoadOptions, Loaded, Progress};
 
-/// The objects of these kinds by the collector of files, and what could not be read in the report.
+/// The objects of these kinds by the collector of files, and what could not be read in the report. A Secret
+/// that is watched by its metadata and with its values stands there twice
+/// ([`TokenObjects::of_cluster`](crate::api::core::TokenObjects::of_cluster) tells them apart).
 pub(super) fn loaded(kinds: &[Kind]) -> Loaded {
     let options = LoadOptions::default();
     let mut silent = |_: Progress<'_>| {};
@@ -20,11 +21,6 @@ pub(super) fn loaded(kinds: &[Kind]) -> Loaded {
         let api_version = definition.api_version(kind.served);
         files += 1;
         for (key, entry) in &kind.store.entries {
-            // Who asks for a Secret wants the one with its values, if there is one.
-            let is_double = || with_values(kinds).any(|it| it.holds(key));
-            if kind.watched == Watched::SecretMetadata && is_double() {
-                continue;
-            }
             let source = entry.origin(definition, key).source;
             collector.begin(source, 0, 0);
             // Only a strict load fails.
@@ -42,12 +38,4 @@ pub(super) fn loaded(kinds: &[Kind]) -> Loaded {
     loaded.report.bytes =
         kinds.iter().map(|kind| crate::source::text::length(kind.store.bytes())).sum();
     loaded
-}
-
-/// Those of the kinds that hold Secrets with their values.
-pub(super) fn with_values(kinds: &[Kind]) -> impl Iterator<Item = &Store> {
-    let is_one = |kind: &&Kind| {
-        matches!(kind.watched, Watched::BootstrapSecrets | Watched::ServiceAccountSecrets)
-    };
-    kinds.iter().filter(is_one).map(|kind| &kind.store)
 }

@@ -270,11 +270,6 @@ impl Store {
         named.chain(self.nameless.iter().map(|reason| (Key::default(), reason)))
     }
 
-    /// Whether there is an object of that key, readable or not.
-    pub(super) fn holds(&self, key: &Key) -> bool {
-        self.entries.contains_key(key)
-    }
-
     /// Everything that can be read.
     pub(super) fn all(&self, definition: &Definition, served: usize) -> Vec<(Key, Origin, Change)> {
         let api_version = definition.api_version(served);
