@@ -4,6 +4,7 @@
 mod basic;
 mod faults;
 mod harness;
+mod kinds;
 mod protocol;
 mod random;
 mod secrets;

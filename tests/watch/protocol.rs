@@ -10,7 +10,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2::SendRequest;
 use serde_json::{Value, json};
 
-use crate::support::apiserver::{ApiServer, Fault};
+use crate::support::apiserver::{ApiServer, Fault, Resource};
 use crate::support::tls;
 
 pub(super) fn binding(name: &str, user: &str) -> Value {
@@ -147,7 +147,9 @@ fn kubectl_takes_it_for_an_api_server() {
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
     let first = "rolebinding.rbac.authorization.k8s.io/first";
     assert_eq!(lines.next().unwrap().unwrap(), first);
-    server.wait_watches("rolebindings", 1);
+    server.wait_asked("watch", "rolebindings", 1);
+    let asked = server.requests().into_iter().rfind(|asked| asked.verb == "watch").unwrap();
+    assert_eq!((asked.path.as_str(), asked.user.as_str()), (SHOP, "admin"));
 
     // The other credentials.
     let by_certificate = folder.path().join("certificate");
@@ -261,6 +263,29 @@ async fn a_watch_says_what_happened_since() {
     let mut lines = client.watch(&format!("{SHOP}?watch=true&timeoutSeconds=1")).await;
     assert_eq!(lines.event().await.0, "ADDED", "without a version, what is there comes first");
     assert_eq!(lines.next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn events_are_remembered_as_far_back_as_the_window_reaches() {
+    let server = ApiServer::start();
+    let pigeons = Resource::new("example.com", &["v1"], "pigeons", "Pigeon", true);
+    server.serve(pigeons);
+    let mut client = Client::new(&server).await;
+    let first = server.version();
+    for number in 0..5 {
+        server.put(json!({
+            "kind": "Pigeon", "apiVersion": "example.com/v1",
+            "metadata": {"name": format!("p{number}"), "namespace": "shop"},
+        }));
+    }
+    let path = |version: u64| format!("{}?watch=1&resourceVersion={version}", pigeons.path());
+    server.remember(2);
+    assert_eq!(client.watch(&path(first)).await.event().await.0, "ERROR");
+    assert_eq!(client.watch(&path(first + 2)).await.event().await.0, "ERROR");
+    assert_eq!(client.watch(&path(first + 3)).await.event().await.1["metadata"]["name"], "p3");
+    server.unserve("pigeons");
+    let refused = client.send("GET", &pigeons.path(), Value::Null).await;
+    assert_eq!(refused.status(), 404);
 }
 
 #[tokio::test]

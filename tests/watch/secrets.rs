@@ -90,7 +90,7 @@ async fn go_wrong(log: &Log) {
     assert_eq!(status().undecodable_count, 3);
 
     // The watches: of bootstrap tokens, and of metadata.
-    server.wait_watches("secrets", 2);
+    eventually("two watches", || server.watches("secrets") == 2).await;
     server.put(secret("bootstrap-token-abcdef", json!("hunter2hunter2hunter2")));
     eventually("the fourth", || status().undecodable_count == 4).await;
     server.put(secret("bootstrap-token-abcdef", good));

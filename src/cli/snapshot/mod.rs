@@ -91,13 +91,15 @@ pub(crate) fn run(args: &SnapshotArgs, out: &mut dyn Write) -> Result<Exit, Fail
     place.write(&groups, out)?;
     let missing = live::missing(&missing, speaker);
     speaker.each(10, loaded.report.skipped.iter(), |speaker, text| speaker.doubt(text));
+    speaker.each(10, loaded.report.notices.iter(), |speaker, text| speaker.doubt(text));
     speaker.note(format!("{} of `{server}` saved in {}", counted(count, "object"), place.name()));
-    if missing.0.is_empty() {
+    let unread = &loaded.report;
+    if missing.0.is_empty() && unread.skipped.is_empty() && unread.notices.is_empty() {
         return Ok(Exit::Yes);
     }
     speaker.doubt(
-        "these files are not the whole cluster: answers from them lack what could not be listed, and \
-         nothing in them says so",
+        "these files are not the whole cluster: answers from them lack what could not be listed or read, \
+         and nothing in them says so",
     );
     Ok(Exit::Incomplete)
 }

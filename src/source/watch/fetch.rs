@@ -16,7 +16,7 @@ use crate::api::Str;
 use crate::api::null::{self, ObjectsOnly, Text};
 
 /// What is taken of one answer. A list without pages of 150,000 pods has about 1 GiB.
-const LONGEST_LIST: usize = 4 << 30;
+const LONGEST_LIST: usize = 3 << 30;
 
 /// A whole list.
 #[derive(Debug)]

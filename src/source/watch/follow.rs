@@ -7,7 +7,7 @@
 //!    ▲ ▲  failed, not        │     │                                        │
 //!    │ └─ served: a pause    │     └──── again, from where it was ──────────┘
 //!    └───────────────────────┘
-//!      expired, or not understood
+//!      expired, mute, or not understood
 //! ```
 
 use std::sync::Arc;
@@ -53,8 +53,10 @@ enum Ended {
     NotServed,
     /// The watch is at its end, as every few minutes.
     Closed,
-    /// Nothing came for too long.
+    /// Nothing came for too long, after something had.
     Silent,
+    /// Nothing ever came, not even a bookmark.
+    Mute,
     /// No answer, or a refusal.
     Failed(Failure),
     /// The API server says within the watch that it cannot go on.
@@ -89,6 +91,9 @@ fn decide(ended: Ended, at: Str, refusals: u32) -> Step {
         Ended::NotUnderstood(reason) if at.is_empty() => anew(Pause::Growing(None), reason),
         Ended::Closed => again(Pause::UnlessLived, None),
         Ended::Silent => again(Pause::UnlessLived, Some("the watch went silent".to_owned())),
+        // An API server that was restored from a backup does not say that the version is yet to come: the
+        // watch hears nothing until it has.
+        Ended::Mute => anew(Pause::UnlessLived, "the watch never said anything".to_owned()),
         Ended::Failed(failure) | Ended::Told(failure) if is_expired(&failure) => {
             anew(Pause::UnlessLived, failure.to_string())
         }
@@ -226,6 +231,7 @@ impl Follow {
         };
         self.shared.watching(self.place);
         let mut lines = Lines::new(body, LONGEST_LINE);
+        let mut silent = Ended::Mute;
         loop {
             let (shared, place) = (Arc::clone(&self.shared), self.place);
             let heard = move || shared.heard(place);
@@ -233,11 +239,12 @@ impl Follow {
                 Ok(some) => some,
                 Err(End::Closed) => return Ended::Closed,
                 Err(End::Failed(failure)) => return Ended::Failed(failure),
-                Err(End::Silent) => return Ended::Silent,
+                Err(End::Silent) => return silent,
                 Err(End::TooLong) => {
                     return Ended::NotUnderstood("a line of the watch has no end".to_owned());
                 }
             };
+            silent = Ended::Silent;
             if let Some(ended) = self.take(some).await {
                 return ended;
             }
@@ -289,6 +296,7 @@ mod tests {
         let unreachable = Failure::Unreachable("reset".to_owned());
         assert_eq!(after(Ended::Closed), (again(), Pause::UnlessLived, false));
         assert_eq!(after(Ended::Silent), (again(), Pause::UnlessLived, true));
+        assert_eq!(after(Ended::Mute), (Doing::List, Pause::UnlessLived, true));
         for failure in
             [unreachable, refused(429, ""), refused(500, ""), refused(504, ""), refused(403, "")]
         {

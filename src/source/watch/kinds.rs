@@ -37,7 +37,8 @@ pub enum Watched {
     /// (S-SAJWT-5).
     ServiceAccountSecrets,
     /// That Secrets exist, for tokens bound to them (S-SAJWT-8): their metadata only, no value ever
-    /// crosses the wire.
+    /// crosses the wire but in annotations, which are dropped. Of a Secret that another of the kinds shows
+    /// with its values only that one is handed on, so that the last word about a Secret is the one that counts.
     SecretMetadata,
     /// Namespaces.
     Namespaces,

@@ -6,6 +6,25 @@
 //! then the difference is handed on in one batch, so that nobody ever sees half of a list. An object that
 //! cannot be read grants nothing, stops nothing, and is told.
 //!
+//! Clients of Kubernetes mostly use kube's own loop for this. It passes over events that it cannot decode, so
+//! that what is kept parts from what is there without a word, and its client writes what it cannot decode to
+//! the log, Secrets too. So only the client's connection is used here: credentials, TLS, tokens that rotate.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use portcullis::source::watch::{
+//!     Cluster, ClusterOptions, Connection, CredentialsFrom, Tuning, Watched,
+//! };
+//!
+//! let connection = Connection::open(&ClusterOptions::new(CredentialsFrom::Found)).await?;
+//! let kinds = vec![Watched::Roles, Watched::RoleBindings];
+//! let cluster = Cluster::start(&connection, kinds, None, Tuning::default());
+//! cluster.ready().await;
+//! assert!(cluster.loaded().report.skipped.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Absent on purpose: what the objects mean (see `snapshot`), a runtime (the caller's is used), and any
 //! write to the API server.
 

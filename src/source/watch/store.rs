@@ -75,6 +75,18 @@ pub(super) fn read(text: &str, watched: &Watched, served: usize) -> Result<(Key,
     Ok((key, Entry { version, held }))
 }
 
+/// Reads one object that was written to disk: it could be read then, and what is damaged grants nothing when
+/// it is read for good.
+///
+/// # Errors
+/// As those of [`read`].
+pub(super) fn read_again(text: &str, watched: &Watched) -> Result<(Key, Entry), Reason> {
+    let trimmed = trim(text, watched.definition())
+        .map_err(|_| Reason::Stranger("something that is no object"))?;
+    let key = key(&trimmed, watched)?;
+    Ok((key, Entry { version: trimmed.version, held: Held::Text(trimmed.rest) }))
+}
+
 fn rewritten(
     rest: &Rest,
     definition: &Definition,

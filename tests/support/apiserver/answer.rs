@@ -139,7 +139,7 @@ fn list(
     let limit = number(asked, "limit")?.filter(|limit| *limit > 0 && wanted != Some(0));
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap());
     let token = asked.parameter("continue").filter(|token| !token.is_empty());
-    let (version, objects, start) = {
+    let (version, objects, start, before) = {
         let mut store = lock(&shared.store);
         match token {
             None => {
@@ -147,15 +147,14 @@ fn list(
                     return Err(Status::too_large(wanted, store.version));
                 }
                 let (version, objects) = store.begin(table, limit != usize::MAX);
-                (version, objects, None)
+                (version, objects, None, 0)
             }
             Some(token) => go_on(&mut store, table, token)?,
         }
     };
     let selected = store::range(&objects, &asked.namespace, start.as_deref())
         .filter(|(_, object)| selector.is_empty() || selector.matches(&object.value()));
-    let mut items = Vec::new();
-    let mut last = None;
+    let (mut items, mut last, mut count) = (Vec::new(), None, before);
     let mut selected = selected.peekable();
     for (key, object) in selected.by_ref().take(limit) {
         if !items.is_empty() {
@@ -163,12 +162,16 @@ fn list(
         }
         view.item(object, &mut items);
         last = Some(key);
+        count += 1;
     }
     let mut metadata = json!({"resourceVersion": version.to_string()});
     if let (Some(last), true) = (last, selected.peek().is_some()) {
-        metadata["continue"] = token_of(Some(version), &format!("{last}\0")).into();
+        metadata["continue"] = token_of(Some(version), &format!("{last}\0"), count).into();
         if selector.is_empty() {
-            metadata["remainingItemCount"] = selected.count().into();
+            // What is counted here for nothing is much in a large cluster.
+            let is_all = asked.namespace.is_empty();
+            let left = if is_all { objects.len() - count } else { selected.count() };
+            metadata["remainingItemCount"] = left.into();
         }
     }
     let (kind, api_version) = view.list();
@@ -181,14 +184,16 @@ fn list(
     Ok(Answer::Whole(200, text))
 }
 
-/// As the API server writes them: where the next page begins, and of which version.
-fn token_of(version: Option<u64>, start: &str) -> String {
+/// As the API server writes them: where the next page begins, and of which version. And how many objects
+/// were listed before.
+fn token_of(version: Option<u64>, start: &str, before: usize) -> String {
     let version = version.map_or(json!(-1), |version| json!(version));
-    URL_SAFE_NO_PAD
-        .encode(json!({"v": "meta.k8s.io/v1", "rv": version, "start": start}).to_string())
+    URL_SAFE_NO_PAD.encode(
+        json!({"v": "meta.k8s.io/v1", "rv": version, "start": start, "n": before}).to_string(),
+    )
 }
 
-type Page = (u64, Arc<Objects>, Option<String>);
+type Page = (u64, Arc<Objects>, Option<String>, usize);
 
 fn go_on(store: &mut Store, table: usize, token: &str) -> Result<Page, Status> {
     let bad = || Status::bad_request("continue key is not valid");
@@ -198,11 +203,13 @@ fn go_on(store: &mut Store, table: usize, token: &str) -> Result<Page, Status> {
     let Some(version) = token["rv"].as_u64() else {
         // -1: whoever has one of these takes what there is now.
         let (version, objects) = store.begin(table, true);
-        return Ok((version, objects, Some(start)));
+        let before = store::range(&objects, "", None).take_while(|(key, _)| **key < start).count();
+        return Ok((version, objects, Some(start), before));
     };
-    let expired = || Status::expired_continue(&token_of(None, &start));
+    let expired = || Status::expired_continue(&token_of(None, &start, 0));
     let objects = store.go_on(table, version).ok_or_else(expired)?;
-    Ok((version, objects, Some(start)))
+    let before = token["n"].as_u64().and_then(|count| usize::try_from(count).ok());
+    Ok((version, objects, Some(start), before.ok_or_else(bad)?))
 }
 
 fn watch(table: usize, resource: &Resource, asked: &Request, view: View) -> Result<Answer, Status> {

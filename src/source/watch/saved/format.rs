@@ -201,7 +201,7 @@ impl<'a> Rest<'a> {
 
     fn kind(&mut self) -> Result<SavedKind, Damage> {
         let name = self.str()?;
-        let watched = Watched::from_name(name).filter(|watched| !watched.is_of_secrets());
+        let watched = Watched::from_name(name).filter(|watched| !watched.is_secret());
         let watched = watched.ok_or_else(|| self.is_not("a kind that is saved"))?;
         let resource_version = self.str()?.to_owned();
         let count = self.u64()?;

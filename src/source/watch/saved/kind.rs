@@ -79,9 +79,4 @@ impl Watched {
             Some(_) => None,
         }
     }
-
-    /// Whether its objects are Secrets, or tell which there are: these are never written to disk.
-    pub(super) const fn is_of_secrets(&self) -> bool {
-        matches!(self, Self::BootstrapSecrets | Self::ServiceAccountSecrets | Self::SecretMetadata)
-    }
 }

@@ -111,7 +111,7 @@ impl SavedFile {
     /// When it cannot be written, the one before stays. When it holds Secrets, by the kinds that it names.
     pub fn write(&self, saved: &Saved) -> Result<(), SavedError> {
         for SavedKind { watched, .. } in &saved.kinds {
-            if watched.is_of_secrets() {
+            if watched.is_secret() {
                 return Err(SavedError::Secrets { kind: watched.name().into_owned() });
             }
         }
