@@ -49,7 +49,7 @@ impl Keep {
                 }
             }
             Self::Keys(_) => into.push(below("(some)")),
-            Self::AllBut(fields) if fields.is_empty() => into.push(below("(all)")),
+            Self::AllBut([]) => into.push(below("(all)")),
             Self::AllBut(fields) => into.push(below(&format!("(all but {})", fields.join(", ")))),
         }
     }
