@@ -134,20 +134,30 @@ pub(crate) enum Failure {
     Kubeconfig(#[from] portcullis::source::kubeconfig::KubeconfigError),
     /// No API server can be asked.
     #[cfg(feature = "watch")]
-    #[error("no cluster can be asked; check --context, --kubeconfig and KUBECONFIG")]
-    Connect(#[from] portcullis::source::watch::ConnectError),
+    #[error(
+        "no cluster can be asked; check {named}, or name another with --kubeconfig and --context"
+    )]
+    Connect {
+        /// Where it is said which cluster.
+        named: String,
+        /// What is wrong there.
+        #[source]
+        error: portcullis::source::watch::ConnectError,
+    },
     /// An API server gives no answer.
     #[cfg(feature = "watch")]
     #[error(
-        "`{server}` gives no answer; check that the API server runs, that this machine reaches it, and \
-         that the kubeconfig is the right one"
+        "the API server `{server}` cannot be asked; check that it runs, that this machine reaches it, and \
+         that {named} means it, with good credentials"
     )]
     List {
         /// Its URL.
         server: String,
+        /// Where it is said which cluster.
+        named: String,
         /// What went wrong.
         #[source]
-        error: portcullis::source::watch::ListError,
+        error: Box<dyn Error + Send + Sync>,
     },
     /// The system has no room for what waits for answers.
     #[cfg(feature = "watch")]

@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(super) missing: Missing,
     /// By which namespaces inherit.
     hierarchy: Hierarchy,
+    /// Whether labels of namespaces say so.
+    inherits_by_labels: bool,
 }
 
 impl World {
@@ -67,6 +69,7 @@ impl World {
     pub(crate) fn is_doubtful(&self, namespace: &str) -> bool {
         self.snapshot.rbac().is_some()
             && (self.missing.grants(namespace)
+                || self.inherits_by_labels && self.missing.has("Namespaces")
                 || self.report.skipped.iter().any(|skipped| self.may_matter(skipped, namespace)))
     }
 
@@ -110,7 +113,7 @@ impl World {
 /// Reads and compiles. What was skipped is listed on standard error, whatever its weight.
 pub(crate) fn load(
     args: &PolicyArgs,
-    live: Option<Live<'_>>,
+    live: Option<Live>,
     namespace: Option<&str>,
     speaker: Speaker,
 ) -> Result<World, Failure> {
@@ -122,7 +125,7 @@ pub(crate) fn load(
 /// The same for those who make their own of what the load met.
 pub(crate) fn read(
     args: &PolicyArgs,
-    live: Option<Live<'_>>,
+    live: Option<Live>,
     namespace: Option<&str>,
     speaker: Speaker,
 ) -> Result<World, Failure> {
@@ -220,6 +223,7 @@ pub(crate) fn read(
         server,
         missing,
         hierarchy,
+        inherits_by_labels: args.hierarchy == Some(HierarchyFrom::Labels),
     })
 }
 

@@ -102,9 +102,11 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
     let attributes = question.attributes();
     describe::namespace(&world, attributes.namespace(), speaker);
     let found = query::who_can(&world.snapshot, &attributes, &table);
+    let is_doubtful = is_doubtful(&world, &attributes)
+        || args.expand && world.missing.has("ServiceAccounts")
+        || world.is_name_doubtful(&args.target, &table);
     match args.output.output {
         format @ (Format::Json | Format::Yaml) => {
-            let is_doubtful = is_doubtful(&world, &attributes);
             object(out, format, &who::Answer::new(&found, directory.as_ref(), is_doubtful, &spec))?;
         }
         Format::Name => write_names(&found, directory.as_ref(), out)?,
@@ -131,9 +133,6 @@ pub(crate) fn run(args: &WhoCanArgs, out: &mut dyn Write) -> Result<Exit, Failur
             counted(marked, "row")
         ));
     }
-    let is_doubtful = is_doubtful(&world, &attributes)
-        || args.expand && world.missing.has("ServiceAccounts")
-        || world.is_name_doubtful(&args.target, &table);
     if is_doubtful || !found.incomplete.is_empty() {
         speaker.doubt("the list may be incomplete: what was skipped could add to it");
         return Ok(Exit::Incomplete);

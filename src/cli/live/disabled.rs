@@ -10,11 +10,13 @@ use crate::cli::speak::Speaker;
 pub(crate) struct LiveArgs {}
 
 /// There is none.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) enum Live {}
 
 impl LiveArgs {
-    pub(crate) fn asked(self, _: Wanted) -> Result<Option<Live>, Failure> {
+    pub(crate) fn asked(self, wanted: Wanted) -> Result<Option<Live>, Failure> {
+        let Wanted { pods, service_accounts } = wanted;
+        let _ = (pods, service_accounts);
         Ok(None)
     }
 }

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -30,7 +30,7 @@ pub(crate) struct LiveArgs {
 }
 
 /// Which cluster.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterArgs {
     /// The context of the kubeconfig [default: its current context]
@@ -42,15 +42,15 @@ pub(crate) struct ClusterArgs {
 }
 
 /// That the cluster is asked, and about what.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Live<'a> {
-    cluster: &'a ClusterArgs,
+#[derive(Debug)]
+pub(crate) struct Live {
+    cluster: ClusterArgs,
     wanted: Wanted,
 }
 
 impl LiveArgs {
     /// Whether the cluster is asked.
-    pub(crate) fn asked(&self, wanted: Wanted) -> Result<Option<Live<'_>>, Failure> {
+    pub(crate) fn asked(&self, wanted: Wanted) -> Result<Option<Live>, Failure> {
         let ClusterArgs { context, kubeconfig } = &self.cluster;
         let given = [("--context", context.is_some()), ("--kubeconfig", kubeconfig.is_some())];
         if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given && !self.live) {
@@ -58,11 +58,11 @@ impl LiveArgs {
                 "{flag} says which cluster is asked, and none is; add --live"
             )));
         }
-        Ok(self.live.then_some(Live { cluster: &self.cluster, wanted }))
+        Ok(self.live.then_some(Live { cluster: self.cluster.clone(), wanted }))
     }
 }
 
-impl Live<'_> {
+impl Live {
     /// Lists what the question needs; `node` tells whether mode Node is asked. What could not be seen is
     /// told on standard error.
     pub(crate) fn read(
@@ -85,7 +85,7 @@ impl Live<'_> {
             ));
         }
         let kinds = kinds(self.wanted, node);
-        let (server, listed) = connected(self.cluster, &kinds)?;
+        let (server, listed) = connected(&self.cluster, &kinds)?;
         let Listed { loaded, missing: not_seen, .. } = listed;
         Ok(Seen { loaded, missing: missing(&not_seen, speaker), server })
     }
@@ -127,11 +127,16 @@ pub(crate) fn connected(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::Runtime)?;
     runtime.block_on(async {
-        let connection = Connection::open(&options).await?;
+        let named = || named(cluster, &options.credentials);
+        let connection = match Connection::open(&options).await {
+            Ok(connection) => connection,
+            Err(error) => return Err(Failure::Connect { named: named(), error }),
+        };
         let server = connection.server().to_owned();
         match watch::list(&connection, kinds).await {
             Ok(listed) => Ok((server, listed)),
-            Err(error) => Err(Failure::List { server, error }),
+            Err(ListError::Failed(error)) => Err(Failure::List { server, named: named(), error }),
+            Err(error) => Err(Failure::List { server, named: named(), error: error.into() }),
         }
     })
 }
@@ -146,13 +151,28 @@ fn credentials(cluster: &ClusterArgs) -> CredentialsFrom {
     CredentialsFrom::Kubeconfig { file: kubeconfig.clone(), context: context.clone() }
 }
 
+/// Where it is said which cluster is asked, and as whom.
+fn named(cluster: &ClusterArgs, credentials: &CredentialsFrom) -> String {
+    let ClusterArgs { context, kubeconfig } = cluster;
+    let variable = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
+    let file = match (credentials, kubeconfig, variable) {
+        (CredentialsFrom::InCluster, ..) => "the service account of this pod".to_owned(),
+        (_, Some(file), _) => format!("--kubeconfig `{}`", file.display()),
+        (_, None, Some(value)) => format!("KUBECONFIG `{}`", value.display()),
+        (_, None, None) => "~/.kube/config".to_owned(),
+    };
+    match context {
+        Some(context) => format!("context `{context}` of {file}"),
+        None => file,
+    }
+}
+
 fn has(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 fn has_usual_kubeconfig() -> bool {
-    let home = std::env::home_dir();
-    home.is_some_and(|home| Path::new(&home).join(".kube/config").exists())
+    std::env::home_dir().is_some_and(|home| home.join(".kube/config").exists())
 }
 
 /// Tells what could not be seen, one line a kind.

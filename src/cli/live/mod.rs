@@ -13,7 +13,7 @@ pub(crate) use disabled::{Live, LiveArgs};
 pub(crate) use enabled::{ClusterArgs, Live, LiveArgs, connected, missing};
 
 /// What a verb looks at besides roles, bindings, names and what the modes ask for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Wanted {
     /// Who runs as which service account.
     pub(crate) pods: bool,
