@@ -59,8 +59,6 @@ pub(crate) struct World {
     pub(super) missing: Missing,
     /// By which namespaces inherit.
     hierarchy: Hierarchy,
-    /// Whether labels of namespaces say so.
-    inherits_by_labels: bool,
 }
 
 impl World {
@@ -69,7 +67,6 @@ impl World {
     pub(crate) fn is_doubtful(&self, namespace: &str) -> bool {
         self.snapshot.rbac().is_some()
             && (self.missing.grants(namespace)
-                || self.inherits_by_labels && self.missing.has("Namespaces")
                 || self.report.skipped.iter().any(|skipped| self.may_matter(skipped, namespace)))
     }
 
@@ -223,7 +220,6 @@ pub(crate) fn read(
         server,
         missing,
         hierarchy,
-        inherits_by_labels: args.hierarchy == Some(HierarchyFrom::Labels),
     })
 }
 
