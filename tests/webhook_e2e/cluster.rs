@@ -438,7 +438,7 @@ async fn a_broken_connection_in_the_middle_of_changes_ends_in_the_same_policy() 
     let world = World::new("", "");
     let server = world.ready().await;
     let mut client = server.client(Protocol::Http2).await;
-    for round in 0..5 {
+    for round in 0..3 {
         let user = format!("user-{round}");
         world.api.put(binding(&user, &user));
         world.api.cut();

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::api::Str;
-use crate::api::core::TokenObjects;
+use crate::api::core::{Pod, TokenObjects};
 use crate::authn::Proof;
 use crate::model::User;
 use crate::source::watch::{Batch, Change, Decoded, Key, Watched};
@@ -55,18 +55,26 @@ impl Ended {
             || shown(user, NODE_NAME).is_some_and(|node| self.nodes.contains(node))
     }
 
-    fn secret(&mut self, key: &Key) {
-        match key.name.strip_prefix(BOOTSTRAP_SECRET) {
-            Some(id) if key.namespace == BOOTSTRAP_NAMESPACE => {
-                self.users.insert(format!("{BOOTSTRAP_USER}{id}"));
+    /// What was there of this kind ends.
+    fn add(&mut self, key: &Key, watched: &Watched) {
+        let Key { namespace, name } = key;
+        match watched {
+            Watched::Pods => {
+                self.pods.entry(namespace.clone()).or_default().insert(name.clone());
             }
-            _ => {}
+            Watched::Nodes => _ = self.nodes.insert(name.clone()),
+            Watched::ServiceAccounts => {
+                self.users.insert(format!("{ACCOUNT}{namespace}:{name}"));
+            }
+            _ => {
+                self.secrets.insert(namespace.clone());
+                if let Some(id) = name.strip_prefix(BOOTSTRAP_SECRET)
+                    && namespace == BOOTSTRAP_NAMESPACE
+                {
+                    self.users.insert(format!("{BOOTSTRAP_USER}{id}"));
+                }
+            }
         }
-        self.secrets.insert(key.namespace.clone());
-    }
-
-    fn pod(&mut self, key: &Key) {
-        self.pods.entry(key.namespace.clone()).or_default().insert(key.name.clone());
     }
 }
 
@@ -92,90 +100,68 @@ pub(super) fn change(objects: &mut TokenObjects, batch: &Batch) -> Ended {
     let mut ended = Ended::default();
     let is_metadata = batch.watched == Watched::SecretMetadata;
     for (key, _, change) in &batch.changes {
-        match change {
-            Change::Applied(decoded) => apply(objects, key, decoded, is_metadata, &mut ended),
-            Change::Deleted => delete(objects, key, &batch.watched, &mut ended),
+        let was_there = match change {
+            Change::Applied(decoded) => {
+                let is_new = is_new(objects, key, decoded, is_metadata);
+                // In it may be a token that nobody knew.
+                ended.unknown |= is_new && !is_metadata && matches!(**decoded, Decoded::Secret(_));
+                is_new && put(objects, decoded, is_metadata)
+            }
+            Change::Deleted => remove(objects, key, &batch.watched),
+        };
+        if was_there {
+            ended.add(key, &batch.watched);
         }
     }
     ended
 }
 
-/// Adds an object where it is new or another: one that says what it said copies nothing.
-fn apply(
-    objects: &mut TokenObjects,
-    key: &Key,
-    decoded: &Decoded,
-    is_metadata: bool,
-    ended: &mut Ended,
-) {
+/// Whether an object says something else than what is known: one that does not copies nothing.
+fn is_new(objects: &TokenObjects, key: &Key, decoded: &Decoded, is_metadata: bool) -> bool {
     let Key { namespace, name } = key;
     match decoded {
-        Decoded::Pod { identity, .. } => {
-            let pod = identity.into();
-            if objects.pod(namespace, name) != Some(&pod) && objects.put_pod(pod).is_some() {
-                ended.pod(key);
-            }
-        }
-        Decoded::Node(node) => {
-            if objects.node(name) != Some(node) && objects.put_node(node.clone()).is_some() {
-                ended.nodes.insert(name.clone());
-            }
-        }
+        Decoded::Pod { identity, .. } => objects.pod(namespace, name) != Some(&Pod::from(identity)),
+        Decoded::Node(node) => objects.node(name) != Some(node),
         Decoded::ServiceAccount(account) => {
-            if objects.service_account(namespace, name) != Some(account)
-                && objects.put_service_account(account.clone()).is_some()
-            {
-                ended.users.insert(format!("{ACCOUNT}{namespace}:{name}"));
-            }
-        }
-        Decoded::Secret(secret) if is_metadata => {
-            if objects.bound_secret(namespace, name) != Some(secret)
-                && objects.put_secret_metadata(secret.clone()).is_some()
-            {
-                ended.secret(key);
-            }
+            objects.service_account(namespace, name) != Some(account)
         }
         Decoded::Secret(secret) => {
-            if objects.secret(namespace, name) != Some(secret) {
-                ended.unknown = true;
-                if objects.put_secret(secret.clone()).is_some() {
-                    ended.secret(key);
-                }
-            }
+            let known = match is_metadata {
+                true => objects.bound_secret(namespace, name),
+                false => objects.secret(namespace, name),
+            };
+            known != Some(secret)
         }
-        _ => {}
+        _ => false,
     }
 }
 
-fn delete(objects: &mut TokenObjects, key: &Key, watched: &Watched, ended: &mut Ended) {
+/// Puts an object in its place, and says whether another was there.
+fn put(objects: &mut TokenObjects, decoded: &Decoded, is_metadata: bool) -> bool {
+    match decoded {
+        Decoded::Pod { identity, .. } => objects.put_pod(identity.into()).is_some(),
+        Decoded::Node(node) => objects.put_node(node.clone()).is_some(),
+        Decoded::ServiceAccount(account) => objects.put_service_account(account.clone()).is_some(),
+        Decoded::Secret(secret) if is_metadata => {
+            objects.put_secret_metadata(secret.clone()).is_some()
+        }
+        Decoded::Secret(secret) => objects.put_secret(secret.clone()).is_some(),
+        _ => false,
+    }
+}
+
+/// Removes an object, and says whether it was there.
+fn remove(objects: &mut TokenObjects, key: &Key, watched: &Watched) -> bool {
     let Key { namespace, name } = key;
     match watched {
-        Watched::Pods => {
-            if objects.remove_pod(namespace, name).is_some() {
-                ended.pod(key);
-            }
-        }
-        Watched::Nodes => {
-            if objects.remove_node("", name).is_some() {
-                ended.nodes.insert(name.clone());
-            }
-        }
-        Watched::ServiceAccounts => {
-            if objects.remove_service_account(namespace, name).is_some() {
-                ended.users.insert(format!("{ACCOUNT}{namespace}:{name}"));
-            }
-        }
-        Watched::SecretMetadata => {
-            if objects.remove_secret_metadata(namespace, name).is_some() {
-                ended.secret(key);
-            }
-        }
+        Watched::Pods => objects.remove_pod(namespace, name).is_some(),
+        Watched::Nodes => objects.remove_node("", name).is_some(),
+        Watched::ServiceAccounts => objects.remove_service_account(namespace, name).is_some(),
+        Watched::SecretMetadata => objects.remove_secret_metadata(namespace, name).is_some(),
         Watched::BootstrapSecrets | Watched::ServiceAccountSecrets => {
-            if objects.remove_secret(namespace, name).is_some() {
-                ended.secret(key);
-            }
+            objects.remove_secret(namespace, name).is_some()
         }
-        _ => {}
+        _ => false,
     }
 }
 
