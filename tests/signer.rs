@@ -339,8 +339,8 @@ async fn kubectl_approves_denies_and_reads_and_the_policy_approves_what_it_allow
     };
     create("by-hand", "admin");
     create("denied", "admin");
-    kubectl(&place, &["certificate", "deny", "denied"]);
-    kubectl(&place, &["certificate", "approve", "by-hand"]);
+    decide(&place, "denied", "Denied", "KubectlDeny");
+    decide(&place, "by-hand", "Approved", "KubectlApprove");
     let pem = place.certificate("by-hand");
     let read = ["get", "csr", "by-hand", "-o", "jsonpath={.status.certificate}"];
     assert_eq!(BASE64_STANDARD.decode(kubectl(&place, &read).trim()).unwrap(), pem);
@@ -361,6 +361,18 @@ async fn kubectl_approves_denies_and_reads_and_the_policy_approves_what_it_allow
     let refused = place.get("refused");
     assert!(refused["status"]["conditions"].as_array().is_none_or(Vec::is_empty), "{refused}");
     assert_eq!(metric(&tools, "approved"), 1);
+}
+
+/// As `kubectl certificate` does, which speaks protobuf, and the test API server does not.
+#[track_caller]
+fn decide(place: &Place, name: &str, kind: &str, reason: &str) {
+    let object = kubectl(place, &["get", "csr", name, "-o", "json"]);
+    let mut object: Value = serde_json::from_str(&object).unwrap();
+    object["status"]["conditions"] = json!([{"type": kind, "status": "True", "reason": reason}]);
+    let file = place.path("decided.json");
+    fs::write(&file, object.to_string()).unwrap();
+    let replace = ["replace", "--validate=false", "--subresource=approval", "-f"];
+    kubectl(place, &[&replace[..], &[file.to_str().unwrap()]].concat());
 }
 
 #[track_caller]
