@@ -342,12 +342,19 @@ async fn kubectl_approves_denies_and_reads_and_the_policy_approves_what_it_allow
     decide(&place, "denied", "Denied", "KubectlDeny");
     decide(&place, "by-hand", "Approved", "KubectlApprove");
     let pem = place.certificate("by-hand");
-    let read = ["get", "csr", "by-hand", "-o", "jsonpath={.status.certificate}"];
+    let read =
+        ["get", "certificatesigningrequests", "by-hand", "-o", "jsonpath={.status.certificate}"];
     assert_eq!(BASE64_STANDARD.decode(kubectl(&place, &read).trim()).unwrap(), pem);
     assert!(place.get("denied")["status"]["certificate"].is_null());
     let table = kubectl(
         &place,
-        &["get", "csr", "by-hand", "-o", "jsonpath={.status.conditions[*].reason}"],
+        &[
+            "get",
+            "certificatesigningrequests",
+            "by-hand",
+            "-o",
+            "jsonpath={.status.conditions[*].reason}",
+        ],
     );
     assert_eq!(table.trim(), "KubectlApprove");
     drop(manual);
@@ -366,7 +373,7 @@ async fn kubectl_approves_denies_and_reads_and_the_policy_approves_what_it_allow
 /// As `kubectl certificate` does, which speaks protobuf, and the test API server does not.
 #[track_caller]
 fn decide(place: &Place, name: &str, kind: &str, reason: &str) {
-    let object = kubectl(place, &["get", "csr", name, "-o", "json"]);
+    let object = kubectl(place, &["get", "certificatesigningrequests", name, "-o", "json"]);
     let mut object: Value = serde_json::from_str(&object).unwrap();
     object["status"]["conditions"] = json!([{"type": kind, "status": "True", "reason": reason}]);
     let file = place.path("decided.json");

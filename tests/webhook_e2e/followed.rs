@@ -64,7 +64,7 @@ impl Followed<'_> {
             self.kubectl(&["certificate", "approve", name], "");
             return;
         }
-        let object = self.kubectl(&["get", "csr", name, "-o", "json"], "");
+        let object = self.kubectl(&["get", "certificatesigningrequests", name, "-o", "json"], "");
         let mut object: Value = serde_json::from_str(&object).unwrap();
         object["status"]["conditions"] =
             json!([{"type": "Approved", "status": "True", "reason": "KubectlApprove"}]);
@@ -196,7 +196,8 @@ async fn signing(cluster: &Followed<'_>, home: &Home) {
         }));
     }
     cluster.approve("approved");
-    let certificate = |name| cluster.field(&["csr", name], ".status.certificate");
+    let certificate =
+        |name| cluster.field(&["certificatesigningrequests", name], ".status.certificate");
     until("the certificate", async || !certificate("approved").is_empty()).await;
     let text = certificate("approved");
     let pem = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, text).unwrap();
