@@ -339,15 +339,22 @@ async fn kubectl_approves_denies_and_reads_and_the_policy_approves_what_it_allow
     };
     create("by-hand", "admin");
     create("denied", "admin");
-    kubectl(&place, &["certificate", "deny", "denied"]);
-    kubectl(&place, &["certificate", "approve", "by-hand"]);
+    decide(&place, "denied", "Denied", "KubectlDeny");
+    decide(&place, "by-hand", "Approved", "KubectlApprove");
     let pem = place.certificate("by-hand");
-    let read = ["get", "csr", "by-hand", "-o", "jsonpath={.status.certificate}"];
+    let read =
+        ["get", "certificatesigningrequests", "by-hand", "-o", "jsonpath={.status.certificate}"];
     assert_eq!(BASE64_STANDARD.decode(kubectl(&place, &read).trim()).unwrap(), pem);
     assert!(place.get("denied")["status"]["certificate"].is_null());
     let table = kubectl(
         &place,
-        &["get", "csr", "by-hand", "-o", "jsonpath={.status.conditions[*].reason}"],
+        &[
+            "get",
+            "certificatesigningrequests",
+            "by-hand",
+            "-o",
+            "jsonpath={.status.conditions[*].reason}",
+        ],
     );
     assert_eq!(table.trim(), "KubectlApprove");
     drop(manual);
@@ -361,6 +368,18 @@ async fn kubectl_approves_denies_and_reads_and_the_policy_approves_what_it_allow
     let refused = place.get("refused");
     assert!(refused["status"]["conditions"].as_array().is_none_or(Vec::is_empty), "{refused}");
     assert_eq!(metric(&tools, "approved"), 1);
+}
+
+/// As `kubectl certificate` does, which speaks protobuf, and the test API server does not.
+#[track_caller]
+fn decide(place: &Place, name: &str, kind: &str, reason: &str) {
+    let object = kubectl(place, &["get", "certificatesigningrequests", name, "-o", "json"]);
+    let mut object: Value = serde_json::from_str(&object).unwrap();
+    object["status"]["conditions"] = json!([{"type": kind, "status": "True", "reason": reason}]);
+    let file = place.path("decided.json");
+    fs::write(&file, object.to_string()).unwrap();
+    let replace = ["replace", "--validate=false", "--subresource=approval", "-f"];
+    kubectl(place, &[&replace[..], &[file.to_str().unwrap()]].concat());
 }
 
 #[track_caller]

@@ -208,6 +208,7 @@ fn a_server_follows_an_api_server_that_people_change_by_kubectl_and_signs_for_it
         kubeconfig: kubeconfig.clone(),
         accounts_key: cluster.accounts_key(),
         token: &token,
+        protobuf: true,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(scenario(&followed));

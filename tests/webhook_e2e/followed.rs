@@ -26,6 +26,8 @@ pub(crate) struct Followed<'a> {
     /// The public key of service accounts, PEM.
     pub(crate) accounts_key: String,
     pub(crate) token: Token<'a>,
+    /// Whether it speaks protobuf, as `kubectl certificate` does.
+    pub(crate) protobuf: bool,
 }
 
 impl Followed<'_> {
@@ -54,6 +56,20 @@ impl Followed<'_> {
     #[track_caller]
     fn create(&self, object: &Value) {
         self.kubectl(&["create", "--validate=false", "-f", "-"], &object.to_string());
+    }
+
+    #[track_caller]
+    fn approve(&self, name: &str) {
+        if self.protobuf {
+            self.kubectl(&["certificate", "approve", name], "");
+            return;
+        }
+        let object = self.kubectl(&["get", "certificatesigningrequests", name, "-o", "json"], "");
+        let mut object: Value = serde_json::from_str(&object).unwrap();
+        object["status"]["conditions"] =
+            json!([{"type": "Approved", "status": "True", "reason": "KubectlApprove"}]);
+        let replace = ["replace", "--validate=false", "--subresource=approval", "-f", "-"];
+        self.kubectl(&replace, &object.to_string());
     }
 
     /// A field of an object, by a path of kubectl's.
@@ -179,8 +195,9 @@ async fn signing(cluster: &Followed<'_>, home: &Home) {
             },
         }));
     }
-    cluster.kubectl(&["certificate", "approve", "approved"], "");
-    let certificate = |name| cluster.field(&["csr", name], ".status.certificate");
+    cluster.approve("approved");
+    let certificate =
+        |name| cluster.field(&["certificatesigningrequests", name], ".status.certificate");
     until("the certificate", async || !certificate("approved").is_empty()).await;
     let text = certificate("approved");
     let pem = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, text).unwrap();
@@ -225,6 +242,7 @@ async fn the_test_api_server_is_followed_as_a_real_one_is() {
         kubeconfig,
         accounts_key: pair.public_key_pem(),
         token: &|account, pod| bound_token(&key, account, pod),
+        protobuf: false,
     };
     scenario(&cluster).await;
 }

@@ -388,7 +388,7 @@ fn a_list_that_is_missing_or_broken_starts_no_server() {
     assert!(code == Some(0) && out.contains("1 in revoked.ndjson"), "{out}");
     assert!(out.contains("revoked.ndjson:3: the line does not end"), "{out}");
     for (wrong, expected) in [
-        ("revocation: {}\n", "`file` is missing"),
+        ("revocation: {}\n", "`revocation`: names no list"),
         ("revocation: revoked.ndjson\n", "`revocation`: must be an object"),
         (
             "revocation: {file: revoked.ndjson, crl: a}\n",

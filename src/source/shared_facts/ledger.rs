@@ -83,7 +83,7 @@ impl ClusterLedger {
     #[must_use]
     pub fn status(&self) -> FactsStatus {
         let mut status = self.reader.status();
-        lock(&self.books.0).problems.into_status(&mut status);
+        lock(&self.books.0).problems.tell(&mut status);
         status
     }
 

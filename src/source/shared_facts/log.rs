@@ -148,7 +148,7 @@ impl FactLog {
             }
             let stored = self.write(&chunk).await?;
             held.chunk = Chunk::of(stored).unwrap_or(chunk);
-            held.known.extend(now.iter().map(|line| digest_of(line)));
+            held.known.extend(now.iter().map(digest_of));
             count.written = count.written.saturating_add(now.len());
             missing = later;
         }

@@ -49,7 +49,7 @@ impl Problems {
         }
     }
 
-    pub(super) fn into_status(&self, status: &mut FactsStatus) {
+    pub(super) fn tell(&self, status: &mut FactsStatus) {
         status.problems.clone_from(&self.first);
         status.problem_count = self.count;
     }

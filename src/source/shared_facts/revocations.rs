@@ -84,7 +84,7 @@ impl ClusterRevocations {
     #[must_use]
     pub fn status(&self) -> FactsStatus {
         let mut status = self.0.reader.status();
-        lock(&self.0.list.state).problems.into_status(&mut status);
+        lock(&self.0.list.state).problems.tell(&mut status);
         status
     }
 

@@ -262,7 +262,7 @@ fn body(root: &Object<'_>, base: &Path) -> Option<ServerConfig> {
         directories: directories?,
         live_groups: live_groups.map_or(Some(None), |read| read.map(Some))?,
         login: login.map_or(Some(None), |read| read.map(Some))?,
-        signers: signers.map_or_else(|| Some(Vec::new()), |read| read)?,
+        signers: signers.unwrap_or_else(|| Some(Vec::new()))?,
         shadow: shadow.flatten(),
         limits: limits.unwrap_or_default(),
         reload: reload.unwrap_or_default(),
