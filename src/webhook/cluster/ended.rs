@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::api::Str;
-use crate::api::core::{Pod, TokenObjects};
+use crate::api::core::{Pod, SecretContent, TokenObjects};
 use crate::authn::Proof;
 use crate::model::User;
 use crate::source::watch::{Batch, Change, Decoded, Key, Watched};
@@ -159,7 +159,15 @@ fn remove(objects: &mut TokenObjects, key: &Key, watched: &Watched) -> bool {
         Watched::ServiceAccounts => objects.remove_service_account(namespace, name).is_some(),
         Watched::SecretMetadata => objects.remove_secret_metadata(namespace, name).is_some(),
         Watched::BootstrapSecrets | Watched::ServiceAccountSecrets => {
-            objects.remove_secret(namespace, name).is_some()
+            // A Secret of that name that the other watch told of is another one, made since.
+            let is_another = objects.secret(namespace, name).is_some_and(|secret| {
+                matches!(
+                    (&secret.content, watched),
+                    (SecretContent::BootstrapToken(_), Watched::ServiceAccountSecrets)
+                        | (SecretContent::ServiceAccountToken(_), Watched::BootstrapSecrets)
+                )
+            });
+            !is_another && objects.remove_secret(namespace, name).is_some()
         }
         _ => false,
     }
@@ -171,7 +179,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::api::core::{Node, Secret, SecretContent, ServiceAccount};
+    use crate::api::core::{Node, Secret, ServiceAccount};
     use crate::api::inventory::PodIdentity;
     use crate::authn::Authenticated;
     use crate::model::Origin;
