@@ -306,4 +306,28 @@ mod tests {
         assert!(ended.ends(Some(&joe)) && !ended.ends(None));
         assert!(!ended.ends(Some(&proof("system:bootstrap:ghijkl", &[]))));
     }
+
+    #[test]
+    fn a_secret_that_was_made_anew_of_another_type_outlives_the_end_of_the_one_before() {
+        let name = "bootstrap-token-abcdef";
+        let mut objects = TokenObjects::default();
+        let secret = |uid: &str, content| Secret {
+            namespace: BOOTSTRAP_NAMESPACE.into(),
+            name: name.into(),
+            uid: uid.into(),
+            content,
+            ..Secret::default()
+        };
+        let account = secret("2", SecretContent::ServiceAccountToken(b"t".to_vec().into()));
+        objects.put_secret(secret("1", SecretContent::BootstrapToken(Box::default())));
+        objects.put_secret(account.clone());
+        let mut gone = |watched| {
+            let gone = batch(watched, key(BOOTSTRAP_NAMESPACE, name), Change::Deleted);
+            change(&mut objects, &gone);
+            objects.secret(BOOTSTRAP_NAMESPACE, name).cloned()
+        };
+        // Two watches, and the one that tells of the older Secret comes last.
+        assert_eq!(gone(Watched::BootstrapSecrets), Some(account));
+        assert_eq!(gone(Watched::ServiceAccountSecrets), None);
+    }
 }

@@ -22,6 +22,8 @@ mod quiet;
 mod readings;
 mod saving;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::fmt;

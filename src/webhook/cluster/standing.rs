@@ -54,7 +54,7 @@ impl Watchdog {
 
 impl Desk {
     /// For how long the newest policy has not been what the cluster says.
-    fn unbuilt_for(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn unbuilt_for(&self, now: Instant) -> Option<Duration> {
         let (since, _) = self.problem.as_ref()?;
         Some(now.saturating_duration_since(*since))
     }
