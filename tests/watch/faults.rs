@@ -360,6 +360,52 @@ async fn a_watch_that_says_nothing_is_given_up() {
     world.goes_on().await;
 }
 
+/// What stands between may end each watch that it lets begin: then nothing of what happens would ever be
+/// heard, with a watch that seems to run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn watches_that_end_without_a_word_one_after_the_other_are_given_up() {
+    let mut tuning = tuning();
+    tuning.silence = Duration::from_millis(300);
+    let world = World::start(server(), tuning).await;
+    world.server.wait_watches(BINDINGS, 1);
+    world.server.inject("watch", BINDINGS, 1_000_000, Fault::End);
+    world.server.disturb(BINDINGS, Fault::End);
+    world.server.put(binding("jane", "joe"));
+    eventually("joe", || world.policy.may("joe")).await;
+    assert!(!world.policy.may("jane"), "what was taken away is no more");
+    assert!(world.status().lists > 1);
+    world.server.clear_faults();
+    world.goes_on().await;
+}
+
+/// Bytes that come to nothing are no word of the API server: what counts is as old as before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kind_whose_list_is_garbage_each_time_is_not_heard_and_not_saved_as_if_it_was() {
+    let world = watching().await;
+    let garbage = Fault::Bytes(b"<html>sign in</html>".to_vec());
+    world.server.inject("list", BINDINGS, 1_000_000, garbage);
+    world.server.inject("watch", BINDINGS, 1, Fault::gone());
+    let heard = world.status().heard.unwrap();
+    assert!(world.cluster.to_save().unwrap().at > heard, "while it is watched it is of now");
+    world.server.disturb(BINDINGS, Fault::End);
+    let lists = world.server.asked("list", BINDINGS);
+    eventually("some lists", || world.server.asked("list", BINDINGS) > lists + 5).await;
+    let status = world.status();
+    assert!(status.lost.is_some() && status.heard == Some(heard), "{status:?}");
+    // Another kind goes on.
+    world.server.put(json!({
+        "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1",
+        "metadata": {"name": "news"}, "rules": [],
+    }));
+    let has_news = || world.cluster.loaded().inventory.cluster_roles.len() == 1;
+    eventually("news of another kind", has_news).await;
+    assert_eq!(world.cluster.to_save().unwrap().at, heard);
+    world.server.clear_faults();
+    eventually("the list", || world.status().heard > Some(heard)).await;
+    world.goes_on().await;
+    eventually("the watch", || world.cluster.to_save().unwrap().at > heard).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_whose_bytes_dribble_is_not_taken_for_dead() {
     let mut tuning = tuning();

@@ -394,6 +394,38 @@ async fn a_lost_cluster_can_mean_no_opinion_until_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_is_lost_stays_lost_over_a_policy_of_files() {
+    let world = World::new(", whenLost: {after: 1s, then: NoOpinion}", "");
+    let server = world.ready().await;
+    let mut client = server.client(Protocol::Http2).await;
+    let good = world.home.read("server.yaml");
+    world.api.go_down();
+    until(&mut client, "jane", "get", false).await;
+    let mut files = role("reader", &["get"]).to_string();
+    files.push_str("\n---\n");
+    files.push_str(&binding("joan-reads", "joan").to_string());
+    world.home.write("policy/rbac.yaml", &files);
+    let of_files = good.replace("{fromCluster: true}", "{paths: [policy/rbac.yaml]}");
+    world.home.write("server.yaml", &of_files);
+    until(&mut client, "joan", "get", true).await;
+    assert!(!client.is_allowed("jane", "get").await);
+    // Back, with the cluster as lost as before.
+    world.home.write("server.yaml", &format!("{good}# again\n"));
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        let status = client.may("jane", "get").await;
+        assert_eq!(status["allowed"], false, "nobody has heard that she still may");
+        if status["reason"].as_str().is_some_and(|it| it.contains("not been heard for too long")) {
+            break;
+        }
+        assert!(Instant::now() < end, "{status}");
+    }
+    world.api.come_up();
+    until(&mut client, "jane", "get", true).await;
+    assert!(!client.is_allowed("joan", "get").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_cluster_can_mean_not_ready_though_it_still_answers() {
     let world = World::new(", whenLost: {after: 1s, then: NotReady}", "");
     let server = world.ready().await;

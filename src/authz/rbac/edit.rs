@@ -5,6 +5,7 @@
 //! same code loads a hundred thousand bindings at once and applies a single one in microseconds.
 
 mod roles;
+mod sources;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -24,7 +25,6 @@ use crate::api::rbac::{
     ClusterRoleBinding, Kind, Object, ObjectKey, PolicyRule, RoleBinding, RoleRef, Subject,
 };
 use crate::model::{Clock, Origin};
-use crate::util::num;
 
 /// The policy is larger than its tables can address: 2^26 roles, 2^29 bytes of subject names
 /// that are bound cluster-wide or in a few namespaces together, or 2^32 of anything else.
@@ -75,6 +75,9 @@ pub struct Editor {
     free_roles: Vec<RoleId>,
     rule_sets: HashTable<Arc<RuleSet>>,
     source_ids: HashMap<Source, u32>,
+    // Numbers of sources that nothing refers to, and when it is looked for more of them.
+    free_sources: Vec<u32>,
+    next_sweep: usize,
     // By role: the rows of those who are bound to it for a time.
     for_a_time: HashMap<RoleId, HashSet<RoleId>>,
 }
@@ -96,6 +99,8 @@ impl Editor {
             free_roles: Vec::new(),
             rule_sets: HashTable::new(),
             source_ids: HashMap::new(),
+            free_sources: Vec::new(),
+            next_sweep: sources::FEW,
             for_a_time: HashMap::new(),
         }
     }
@@ -172,6 +177,8 @@ impl Editor {
             Some(clock) => Self::with_grant_times(clock),
             None => Self::new(),
         };
+        // What is not sealed yet cannot be swept.
+        editor.next_sweep = usize::MAX;
         for (index, role) in inventory.cluster_roles.iter().enumerate() {
             let place = editor.place(&role.origin)?;
             let name = &role.value.metadata.name;
@@ -192,6 +199,7 @@ impl Editor {
             editor.bind(&Bound::namespaced(&binding.value), place, Order::SealLater)?;
         }
         editor.seal()?;
+        editor.wait_to_sweep(editor.policy.sources.len());
         Ok(editor)
     }
 
@@ -281,13 +289,7 @@ impl Editor {
         let source = Source { name: Arc::clone(name), inherited_from: inherited_from.clone() };
         let id = match self.source_ids.get(&source) {
             Some(&known) => known,
-            None => {
-                let sources = Arc::make_mut(&mut self.policy.sources);
-                let new = num::id(sources.len()).ok_or(TooLarge)?;
-                sources.push(source.clone());
-                self.source_ids.insert(source, new);
-                new
-            }
+            None => self.add_source(source)?,
         };
         Ok(Place { source: id, document: origin.document, line: origin.line })
     }

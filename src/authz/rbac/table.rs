@@ -40,7 +40,7 @@ pub struct Policy {
     pub(super) tests: Arc<CowVec<RoleTest>>,
     pub(super) roles: Arc<CowVec<RoleRow>>,
     pub(super) reach: Arc<Reach>,
-    pub(super) sources: Arc<Vec<Source>>,
+    pub(super) sources: Arc<CowVec<Source>>,
     pub(super) hasher: Hasher,
     // By which grants begin and end; without one they do not.
     pub(super) clock: Option<Clock>,
@@ -201,8 +201,7 @@ impl Policy {
     }
 
     pub(super) fn origin(&self, place: Place) -> Origin {
-        let source = usize::try_from(place.source).ok().and_then(|id| self.sources.get(id));
-        match source {
+        match self.sources.get(place.source) {
             Some(Source { name, inherited_from }) => {
                 let origin = Origin::new(Arc::clone(name), place.document, place.line);
                 Origin { inherited_from: inherited_from.clone(), ..origin }

@@ -1,5 +1,5 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -126,9 +126,17 @@ impl Cluster {
         let follow = |(place, watched): (usize, Watched)| {
             let (shared, connection) = (Arc::clone(&shared), connection.clone());
             let tuning = tuning.clone();
-            let (served, at, has_lived) = (0, Str::default(), false);
-            let follow =
-                Follow { shared, place, watched, connection, tuning, served, at, has_lived };
+            let follow = Follow {
+                shared,
+                place,
+                watched,
+                connection,
+                tuning,
+                served: 0,
+                at: Str::default(),
+                has_lived: false,
+                said: Instant::now(),
+            };
             tokio::spawn(follow.run())
         };
         let tasks = watched.into_iter().enumerate().map(follow).collect();
@@ -200,7 +208,8 @@ impl Cluster {
         objects.follower = Some(follower);
     }
 
-    /// What is to be kept on disk: everything but Secrets. `None` while not every kind was listed live.
+    /// What is to be kept on disk: everything but Secrets. `None` while not every kind was listed live. It
+    /// is as old as what is oldest of it: a kind whose watch is lost was so when it was last heard.
     #[must_use]
     pub fn to_save(&self) -> Option<saved::Saved> {
         let shared = &self.0.shared;
@@ -211,7 +220,10 @@ impl Cluster {
             return None;
         }
         let kinds = kinds.into_iter().map(Kind::to_save).collect();
-        Some(saved::Saved { server: shared.server.clone(), at: SystemTime::now(), kinds })
+        let status = shared.status();
+        let lost = status.iter().filter(|kind| kind.lost.is_some() && !kind.watched.is_secret());
+        let at = lost.filter_map(|kind| kind.heard).fold(SystemTime::now(), SystemTime::min);
+        Some(saved::Saved { server: shared.server.clone(), at, kinds })
     }
 
     /// Ends when something changed since the last call, or since the start.
@@ -262,11 +274,6 @@ impl Shared {
         }
     }
 
-    /// The API server said something.
-    pub(super) fn heard(&self, place: usize) {
-        self.update(place, |status| status.heard = Some(SystemTime::now()));
-    }
-
     /// There is no watch.
     pub(super) fn lost(&self, place: usize, reason: String) {
         self.update(place, |status| status.lose(reason, SystemTime::now()));
@@ -274,7 +281,7 @@ impl Shared {
 
     /// There is one.
     pub(super) fn watching(&self, place: usize) {
-        self.update(place, |status| status.find(SystemTime::now()));
+        self.update(place, |status| status.find());
     }
 
     /// Hands news on and takes them in. `events` is how many events they are; 0 for a list.

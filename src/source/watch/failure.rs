@@ -50,7 +50,7 @@ impl Failure {
         let code = answer.status().as_u16();
         let header = answer.headers().get(http::header::RETRY_AFTER);
         let seconds = header.and_then(|it| it.to_str().ok()?.trim().parse::<u64>().ok());
-        let text = stream::collect(answer.into_body(), patience, LONGEST_ANSWER, &|| {}).await;
+        let text = stream::collect(answer.into_body(), patience, LONGEST_ANSWER).await;
         // What is no Status is the page of a proxy, which says nothing that the code does not.
         let status = text.ok().and_then(|text| serde_json::from_slice::<Status>(&text).ok());
         let status = status.unwrap_or_default();

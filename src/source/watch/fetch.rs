@@ -17,6 +17,9 @@ use crate::api::null::{self, ObjectsOnly, Text};
 
 /// What is taken of one answer. A list without pages of 150,000 pods has about 1 GiB.
 const LONGEST_LIST: usize = 3 << 30;
+/// How many pages are taken: with 500 objects in each, more objects than any API server keeps. One that
+/// goes on naming a next page would be asked for ever, and nobody would learn that there is no list.
+const MOST_PAGES: u32 = 100_000;
 
 /// A whole list.
 #[derive(Debug)]
@@ -43,11 +46,10 @@ pub(super) async fn list(
     connection: &Connection,
     watched: &Watched,
     page: u32,
-    heard: &(dyn Fn() + Sync),
 ) -> Result<Whole, NoList> {
     let definition = watched.definition();
     for served in 0..definition.versions() {
-        match pages(connection, watched, served, page, heard).await {
+        match pages(connection, watched, served, page).await {
             Err(NoList::Failed(failure)) if failure.code() == 404 && definition.is_optional => {}
             answer => return answer,
         }
@@ -60,12 +62,11 @@ async fn pages(
     watched: &Watched,
     served: usize,
     page: u32,
-    heard: &(dyn Fn() + Sync),
 ) -> Result<Whole, NoList> {
-    match paged(connection, watched, served, Some(page), heard).await? {
+    match paged(connection, watched, served, Some(page)).await? {
         Some(whole) => Ok(whole),
         // The API server forgot the list before it was read. In one piece it cannot.
-        None => match paged(connection, watched, served, None, heard).await? {
+        None => match paged(connection, watched, served, None).await? {
             Some(whole) => Ok(whole),
             None => Err(NoList::NotUnderstood("the list ends in the middle".to_owned())),
         },
@@ -78,11 +79,10 @@ async fn paged(
     watched: &Watched,
     served: usize,
     page: Option<u32>,
-    heard: &(dyn Fn() + Sync),
 ) -> Result<Option<Whole>, NoList> {
     let mut news = News { is_all: true, ..News::default() };
     let (mut version, mut token) = (Str::default(), String::new());
-    loop {
+    for _ in 0..MOST_PAGES {
         let limit = page.map(|page| page.to_string());
         let rest = (!token.is_empty()).then_some(token.as_str());
         let path = url(watched, served, &[("limit", limit.as_deref()), ("continue", rest)]);
@@ -91,7 +91,7 @@ async fn paged(
             Err(failure) if failure.code() == 410 && rest.is_some() => return Ok(None),
             Err(failure) => return Err(NoList::Failed(failure)),
         };
-        let body = stream::collect(body, connection.request_timeout(), LONGEST_LIST, heard).await;
+        let body = stream::collect(body, connection.request_timeout(), LONGEST_LIST).await;
         let body = body.map_err(NoList::Failed)?;
         let kind = watched.clone();
         let read = tokio::task::spawn_blocking(move || Page::read(&body, &kind, served)).await;
@@ -109,6 +109,7 @@ async fn paged(
         }
         token = read.next;
     }
+    Err(NoList::NotUnderstood(format!("the list has no end: {MOST_PAGES} pages, and yet another")))
 }
 
 /// What is asked for: JSON, or of it metadata alone. `List` for lists.

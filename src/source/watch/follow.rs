@@ -145,6 +145,8 @@ pub(super) struct Follow {
     pub(super) at: Str,
     /// Whether the API server said anything in this watch.
     pub(super) has_lived: bool,
+    /// When it last said anything about this kind: a whole list, an event or a bookmark.
+    pub(super) said: Instant,
 }
 
 impl Follow {
@@ -185,9 +187,7 @@ impl Follow {
     }
 
     async fn list(&mut self) -> Ended {
-        let (shared, place) = (Arc::clone(&self.shared), self.place);
-        let heard = move || shared.heard(place);
-        let list = fetch::list(&self.connection, &self.watched, self.tuning.page, &heard).await;
+        let list = fetch::list(&self.connection, &self.watched, self.tuning.page).await;
         let (news, ended) = match list {
             Ok(whole) => {
                 self.served = whole.served;
@@ -206,7 +206,10 @@ impl Follow {
             shared.take(place, news, served, version, 0, SystemTime::now());
         });
         match taken.await {
-            Ok(()) => ended,
+            Ok(()) => {
+                self.said = Instant::now();
+                ended
+            }
             Err(_) => Ended::NotUnderstood("taking the list in failed".to_owned()),
         }
     }
@@ -234,36 +237,41 @@ impl Follow {
         };
         self.shared.watching(self.place);
         let mut lines = Lines::new(body, LONGEST_LINE);
-        let mut silent = Ended::Mute;
         loop {
-            let (shared, place) = (Arc::clone(&self.shared), self.place);
-            let heard = move || shared.heard(place);
-            let some = match lines.next(self.tuning.silence, ENOUGH, &heard).await {
+            let some = match lines.next(self.tuning.silence, ENOUGH).await {
                 Ok(some) => some,
-                Err(End::Closed) => return Ended::Closed,
-                Err(End::Failed(failure)) => return Ended::Failed(failure),
-                Err(End::Silent) => return silent,
+                Err(End::Closed) => return self.unless_mute(Ended::Closed),
+                Err(End::Failed(failure)) => return self.unless_mute(Ended::Failed(failure)),
+                Err(End::Silent) if self.has_lived => return Ended::Silent,
+                Err(End::Silent) => return Ended::Mute,
                 Err(End::TooLong) => {
                     return Ended::NotUnderstood("a line of the watch has no end".to_owned());
                 }
             };
-            silent = Ended::Silent;
             if let Some(ended) = self.take(some).await {
                 return ended;
             }
         }
     }
 
+    /// What stands between may begin and end one watch after the other and let nothing of them through:
+    /// together they are as mute as one that stays open.
+    fn unless_mute(&self, ended: Ended) -> Ended {
+        if self.said.elapsed() < self.tuning.silence { ended } else { Ended::Mute }
+    }
+
     /// Takes events in; away from the threads of the runtime, since followers may have much to do.
     async fn take(&mut self, lines: Bytes) -> Option<Ended> {
         let (shared, place, served) = (Arc::clone(&self.shared), self.place, self.served);
-        let (watched, at) = (self.watched.clone(), self.at.clone());
+        let watched = self.watched.clone();
         let received = SystemTime::now();
         let taken = tokio::task::spawn_blocking(move || {
             let events = Events::read(&lines, &watched, served);
             let Events { news, position, count, stop } = events;
-            let at = position.clone().unwrap_or(at);
-            shared.take(place, news, served, at, count, received);
+            // What says nothing is no word of the API server.
+            if let Some(at) = position.clone() {
+                shared.take(place, news, served, at, count, received);
+            }
             (position, stop)
         });
         let Ok((position, stop)) = taken.await else {
@@ -272,6 +280,7 @@ impl Follow {
         if let Some(position) = position {
             self.at = position;
             self.has_lived = true;
+            self.said = Instant::now();
         }
         Some(match stop? {
             Stop::Told(failure) => Ended::Told(failure),

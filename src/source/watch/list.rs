@@ -78,7 +78,7 @@ pub async fn list(connection: &Connection, watched: &[Watched]) -> Result<Listed
 async fn list_one(connection: &Connection, watched: &Watched) -> Result<Whole, NoList> {
     let page = Tuning::default().page;
     for _ in 1..ATTEMPTS {
-        match fetch::list(connection, watched, page, &|| {}).await {
+        match fetch::list(connection, watched, page).await {
             Err(NoList::Failed(failure)) if matches!(failure.code(), 429 | 503) => {
                 let pause = failure.retry_after().unwrap_or(Duration::from_secs(1));
                 tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
@@ -86,7 +86,7 @@ async fn list_one(connection: &Connection, watched: &Watched) -> Result<Whole, N
             list => return list,
         }
     }
-    fetch::list(connection, watched, page, &|| {}).await
+    fetch::list(connection, watched, page).await
 }
 
 fn dump(kind: &Kind) -> Vec<Box<[u8]>> {

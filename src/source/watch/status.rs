@@ -32,7 +32,8 @@ pub struct KindStatus {
     pub bytes: usize,
     /// When the newest event was received.
     pub newest_event: Option<SystemTime>,
-    /// When the API server last said anything about it, a bookmark included.
+    /// When the API server last said anything about it: a whole list, an event or a bookmark. Bytes that come
+    /// to nothing of these do not count.
     pub heard: Option<SystemTime>,
     /// Since when there is no watch, and why.
     pub lost: Option<(SystemTime, String)>,
@@ -103,9 +104,8 @@ impl KindStatus {
         }
     }
 
-    /// There is a watch again.
-    pub(super) fn find(&mut self, now: SystemTime) {
-        self.heard = Some(now);
+    /// There is a watch again. What it will say is yet to come.
+    pub(super) fn find(&mut self) {
         if self.lost.take().is_some() {
             tracing::info!(kind = %self.watched, "watching again");
         }

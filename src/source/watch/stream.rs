@@ -41,7 +41,7 @@ fn push(buffer: &mut Bytes, bytes: &[u8]) {
     buffer.extend_from_slice(bytes);
 }
 
-/// A whole body. `heard` is called whenever some of it comes.
+/// A whole body.
 ///
 /// # Errors
 /// When it breaks off, is silent for too long, or is too long.
@@ -49,7 +49,6 @@ pub(super) async fn collect(
     mut body: Body,
     silence: Duration,
     limit: usize,
-    heard: &(dyn Fn() + Sync),
 ) -> Result<Bytes, Failure> {
     let mut whole = Bytes::default();
     loop {
@@ -59,7 +58,6 @@ pub(super) async fn collect(
             Ok(None) => return Ok(whole),
             Err(_) => return Err(Failure::silent(silence)),
         }
-        heard();
         if whole.len() > limit {
             return Err(Failure::Unreachable(format!("an answer of more than {limit} bytes")));
         }
@@ -95,21 +93,14 @@ impl Lines {
     }
 
     /// All lines that are there, at least one; but no more than fit into about `enough` bytes, so that who
-    /// waits for them need not wait for all of a flood. `heard` is called when bytes come, whole lines or
-    /// not.
-    pub(super) async fn next(
-        &mut self,
-        silence: Duration,
-        enough: usize,
-        heard: &(dyn Fn() + Sync),
-    ) -> Result<Bytes, End> {
+    /// waits for them need not wait for all of a flood.
+    pub(super) async fn next(&mut self, silence: Duration, enough: usize) -> Result<Bytes, End> {
         loop {
             if let Some(end) = self.failed.take() {
                 self.body = None;
                 return Err(end);
             }
             let Some(body) = &mut self.body else { return Err(End::Closed) };
-            let before = self.splitter.len();
             match tokio::time::timeout(silence, frame(body)).await {
                 Ok(Some(Ok(bytes))) => self.splitter.push(bytes.as_ref()),
                 Ok(Some(Err(error))) => self.failed = Some(End::Failed(Failure::broken(&error))),
@@ -125,9 +116,6 @@ impl Lines {
                     Some(None) => self.failed = Some(End::Closed),
                     None => break,
                 }
-            }
-            if self.splitter.len() > before {
-                heard();
             }
             match self.splitter.take() {
                 Ok(Some(lines)) => return Ok(lines),
@@ -220,9 +208,9 @@ mod tests {
         let body = Body::from(b"one\ntwo\nthr".to_vec());
         let mut lines = Lines::new(body, 100);
         let second = Duration::from_secs(1);
-        let first = lines.next(second, 1000, &|| {}).await.unwrap();
+        let first = lines.next(second, 1000).await.unwrap();
         assert_eq!(first.as_slice(), b"one\ntwo\n");
-        assert_eq!(lines.next(second, 1000, &|| {}).await, Err(End::Closed));
-        assert_eq!(lines.next(second, 1000, &|| {}).await, Err(End::Closed));
+        assert_eq!(lines.next(second, 1000).await, Err(End::Closed));
+        assert_eq!(lines.next(second, 1000).await, Err(End::Closed));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::api::Str;
-use crate::api::core::{Pod, TokenObjects};
+use crate::api::core::{Pod, SecretContent, TokenObjects};
 use crate::authn::Proof;
 use crate::model::User;
 use crate::source::watch::{Batch, Change, Decoded, Key, Watched};
@@ -159,7 +159,15 @@ fn remove(objects: &mut TokenObjects, key: &Key, watched: &Watched) -> bool {
         Watched::ServiceAccounts => objects.remove_service_account(namespace, name).is_some(),
         Watched::SecretMetadata => objects.remove_secret_metadata(namespace, name).is_some(),
         Watched::BootstrapSecrets | Watched::ServiceAccountSecrets => {
-            objects.remove_secret(namespace, name).is_some()
+            // A Secret of that name that the other watch told of is another one, made since.
+            let is_another = objects.secret(namespace, name).is_some_and(|secret| {
+                matches!(
+                    (&secret.content, watched),
+                    (SecretContent::BootstrapToken(_), Watched::ServiceAccountSecrets)
+                        | (SecretContent::ServiceAccountToken(_), Watched::BootstrapSecrets)
+                )
+            });
+            !is_another && objects.remove_secret(namespace, name).is_some()
         }
         _ => false,
     }
@@ -171,7 +179,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::api::core::{Node, Secret, SecretContent, ServiceAccount};
+    use crate::api::core::{Node, Secret, ServiceAccount};
     use crate::api::inventory::PodIdentity;
     use crate::authn::Authenticated;
     use crate::model::Origin;
@@ -297,5 +305,29 @@ mod tests {
         let ended = change(&mut objects, &gone);
         assert!(ended.ends(Some(&joe)) && !ended.ends(None));
         assert!(!ended.ends(Some(&proof("system:bootstrap:ghijkl", &[]))));
+    }
+
+    #[test]
+    fn a_secret_that_was_made_anew_of_another_type_outlives_the_end_of_the_one_before() {
+        let name = "bootstrap-token-abcdef";
+        let mut objects = TokenObjects::default();
+        let secret = |uid: &str, content| Secret {
+            namespace: BOOTSTRAP_NAMESPACE.into(),
+            name: name.into(),
+            uid: uid.into(),
+            content,
+            ..Secret::default()
+        };
+        let account = secret("2", SecretContent::ServiceAccountToken(b"t".to_vec().into()));
+        objects.put_secret(secret("1", SecretContent::BootstrapToken(Box::default())));
+        objects.put_secret(account.clone());
+        let mut gone = |watched| {
+            let gone = batch(watched, key(BOOTSTRAP_NAMESPACE, name), Change::Deleted);
+            change(&mut objects, &gone);
+            objects.secret(BOOTSTRAP_NAMESPACE, name).cloned()
+        };
+        // Two watches, and the one that tells of the older Secret comes last.
+        assert_eq!(gone(Watched::BootstrapSecrets), Some(account));
+        assert_eq!(gone(Watched::ServiceAccountSecrets), None);
     }
 }

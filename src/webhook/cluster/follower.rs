@@ -95,7 +95,7 @@ impl Follower for PolicyFollower {
             (Ok(_), None) => {}
             (Err(error), _) => {
                 tracing::error!(%error, "a change of the cluster was not taken; building anew");
-                desk.problem = Some(error.to_string());
+                desk.fail(error.to_string());
                 cluster.broken.notify_one();
             }
         }

@@ -22,11 +22,13 @@ mod quiet;
 mod readings;
 mod saving;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -80,8 +82,8 @@ struct Desk {
     is_silent: bool,
     /// The same, where only readiness fails.
     is_unready: bool,
-    /// Why the newest policy is not what the cluster says.
-    problem: Option<String>,
+    /// Since when the newest policy is not what the cluster says, and why.
+    problem: Option<(Instant, String)>,
 }
 
 /// What a policy is built of besides the cluster's objects.
@@ -166,10 +168,10 @@ impl FollowedCluster {
     /// Nothing that is built from the cluster serves any more.
     pub(super) fn stop(&self) {
         let mut desk = self.0.desk();
+        // Whether the cluster is lost stays known: another plan may come before it is found.
         desk.plan = None;
         desk.live = None;
-        desk.is_silent = false;
-        self.0.silence.set(false);
+        desk.problem = None;
     }
 
     /// Builds the policy by the newest plan, and follows.
@@ -178,7 +180,7 @@ impl FollowedCluster {
         let Some(plan) = self.0.desk().plan.clone() else { return };
         if let Err(error) = self.0.cluster.attach(|loaded| Inner::build(&self.0, &plan, loaded)) {
             tracing::error!(%error, "no policy from the cluster; what served goes on serving");
-            self.0.desk().problem = Some(error.to_string());
+            self.0.desk().fail(error.to_string());
             self.0.broken.notify_one();
         }
     }
@@ -202,6 +204,7 @@ impl FollowedCluster {
                 let built = tokio::task::spawn_blocking(move || this.attach());
                 if let Err(error) = built.await {
                     tracing::error!(%error, "building a policy broke off; please report this");
+                    self.0.desk().fail("building it broke off".to_owned());
                 }
                 if self.0.desk().problem.is_some() {
                     tokio::time::sleep(BUILD_AGAIN).await;
@@ -222,7 +225,7 @@ impl Inner {
     /// Called while the cluster stands still.
     fn build(
         this: &Arc<Self>,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         loaded: Loaded,
     ) -> Result<Arc<dyn Follower>, CompileError> {
         let live = Arc::new(snapshot::Live::new(&loaded.inventory, plan.config.clone())?);
@@ -232,18 +235,28 @@ impl Inner {
         );
         this.objects.publish(TokenObjects::of_cluster(&loaded.inventory));
         let mut desk = this.desk();
-        desk.live = Some(Arc::clone(&live));
-        desk.problem = None;
-        desk.publish(plan);
+        // Building takes long enough for a configuration to be loaded that wants no such policy, or another:
+        // that one serves already, or is built next.
+        if desk.plan.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, plan)) {
+            desk.live = Some(Arc::clone(&live));
+            desk.problem = None;
+            desk.publish(plan);
+            tracing::info!(roles, bindings, "the policy is that of the cluster");
+        }
         if let Some(app) = desk.app.upgrade() {
             app.tokens().flush();
         }
-        tracing::info!(roles, bindings, "the policy is that of the cluster");
         Ok(Arc::new(PolicyFollower::new(this, live, &plan.config)))
     }
 }
 
 impl Desk {
+    /// The newest policy is not what the cluster says.
+    fn fail(&mut self, why: String) {
+        let since = self.problem.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+        self.problem = Some((since, why));
+    }
+
     /// Lets the newest policy decide, or nothing of it while the cluster is lost.
     fn publish(&self, plan: &Plan) {
         let (Some(app), Some(live)) = (self.app.upgrade(), &self.live) else { return };

@@ -1,8 +1,8 @@
-//! Is the cluster still heard, and what counts when it is not?
+//! Is the cluster still heard and its policy still built, and what counts when it is not?
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{FollowedCluster, kinds};
+use super::{Desk, FollowedCluster, kinds};
 use crate::source::watch::{KindStatus, LiveFrom, Watched};
 use crate::webhook::config::WhenLost;
 
@@ -52,6 +52,14 @@ impl Watchdog {
     }
 }
 
+impl Desk {
+    /// For how long the newest policy has not been what the cluster says.
+    pub(super) fn unbuilt_for(&self, now: Instant) -> Option<Duration> {
+        let (since, _) = self.problem.as_ref()?;
+        Some(now.saturating_duration_since(*since))
+    }
+}
+
 impl FollowedCluster {
     /// Looks whether the cluster is still heard, and does what is configured when it is not.
     pub(super) async fn watch_over(&self) {
@@ -59,11 +67,17 @@ impl FollowedCluster {
         let when_lost = self.0.config.when_lost;
         let mut was_lost = false;
         loop {
-            let overdue =
-                watchdog.overdue(&self.0.cluster.status(), Instant::now(), when_lost.after);
+            let now = Instant::now();
+            let overdue = watchdog.overdue(&self.0.cluster.status(), now, when_lost.after);
+            let overdue = overdue.map(|(watched, time)| (kinds::words(&watched), time));
+            // What is heard and cannot be built in is as good as not heard.
+            let overdue = overdue.or_else(|| {
+                let time = self.0.desk().unbuilt_for(now)?;
+                (time >= when_lost.after).then_some(("a policy that can be built", time))
+            });
             match &overdue {
-                Some((watched, time)) if !was_lost => {
-                    let (kind, seconds) = (kinds::words(watched), time.as_secs());
+                Some((kind, time)) if !was_lost => {
+                    let seconds = time.as_secs();
                     let then = match when_lost.then {
                         WhenLost::Keep => "what was last known goes on counting",
                         WhenLost::NoOpinion => "there is no opinion from now on",

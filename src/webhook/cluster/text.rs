@@ -32,10 +32,10 @@ impl FollowedCluster {
         writeln!(text, "cluster: {}", self.server())?;
         {
             let desk = self.0.desk();
-            if desk.is_silent {
+            if desk.is_silent && desk.plan.is_some() {
                 writeln!(text, "cluster: lost for too long, so there is no opinion")?;
             }
-            if let Some(problem) = &desk.problem {
+            if let Some((_, problem)) = &desk.problem {
                 writeln!(text, "cluster: the policy is not the newest: {}", problem.trim_end())?;
             }
         }
