@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinHandle;
 
@@ -55,6 +55,7 @@ pub(super) async fn read_revocations(loaded: &Loaded) -> Shared {
 impl Shared {
     /// Begins to sign, and to tell others what the candidate policy would have said.
     pub(super) fn start(&mut self, loaded: &Loaded, app: &Arc<App>) -> Result<(), ConfigError> {
+        self.await_revocations(loaded, app);
         let config = &loaded.config;
         let Some(followed) = &loaded.followed else { return Ok(()) };
         let connection = followed.connection();
@@ -84,6 +85,23 @@ impl Shared {
             self.tasks.push(tokio::spawn(replicas.run(Arc::clone(shadow))));
         }
         Ok(())
+    }
+
+    /// Nothing is answered until it is known what replicas revoke: not every API server asks whether this
+    /// one is ready before it asks who may do what.
+    fn await_revocations(&mut self, loaded: &Loaded, app: &Arc<App>) {
+        let Some(revocations) = loaded.revocations.as_ref().filter(|it| !it.is_ready()) else {
+            return;
+        };
+        let Some(cluster) = revocations.cluster() else { return };
+        app.await_revocations(true);
+        tracing::warn!("reviews are answered with 503 until it is read what replicas revoke");
+        let app = Arc::clone(app);
+        self.tasks.push(tokio::spawn(async move {
+            cluster.cluster().ready().await;
+            app.await_revocations(false);
+            tracing::info!("what replicas revoke is read");
+        }));
     }
 }
 
@@ -133,18 +151,42 @@ async fn read(file: SavedFile, server: String) -> Option<Saved> {
     }
 }
 
-/// Writes what is revoked when it has changed, but not too often.
+/// What was revoked and is not on disk is forgotten by a start without the API server, so this waits no
+/// longer than a burst of revocations takes.
+const LATEST: Duration = Duration::from_secs(1);
+
+/// Things that failed are tried again so soon, where they are not even sooner.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// Writes what is revoked when it has changed, and now and then when it has not: a file that is older than
+/// `maxAge` is not believed, however quiet it was meanwhile.
 async fn keep(cluster: ClusterRevocations, file: SavedFile, config: SavedStateConfig) {
+    let still_true = (config.max_age / 4).max(LATEST);
+    let mut is_failing = false;
     loop {
-        cluster.cluster().changed().await;
-        if let Some(saved) = cluster.cluster().to_save() {
-            let file = file.clone();
-            let written = tokio::task::spawn_blocking(move || file.write(&saved)).await;
-            if let Ok(Err(error)) = written {
-                let error = with_causes(&error);
+        let changed = tokio::time::timeout(still_true, cluster.cluster().changed()).await.is_ok();
+        // What nobody confirms must not become younger.
+        if !changed && cluster.cluster().status().iter().any(|kind| kind.lost.is_some()) {
+            continue;
+        }
+        while let Err(error) = write(&cluster, &file).await {
+            if !std::mem::replace(&mut is_failing, true) {
                 tracing::error!(error, "what is revoked cannot be kept on the disk");
             }
+            tokio::time::sleep(config.every.min(TRY_AGAIN)).await;
         }
-        tokio::time::sleep(config.every).await;
+        if std::mem::take(&mut is_failing) {
+            tracing::info!("what is revoked is kept on the disk again");
+        }
+        tokio::time::sleep(config.every.min(LATEST)).await;
     }
+}
+
+/// Does nothing as long as the API server was not heard: the file is what was heard last.
+async fn write(cluster: &ClusterRevocations, file: &SavedFile) -> Result<(), String> {
+    let (cluster, file) = (cluster.clone(), file.clone());
+    let writing = move || cluster.cluster().to_save().map_or(Ok(()), |saved| file.write(&saved));
+    let written = tokio::task::spawn_blocking(writing).await;
+    let written = written.map_err(|error| with_causes(&error))?;
+    written.map_err(|error| with_causes(&error))
 }
