@@ -18,7 +18,7 @@ use portcullis::pki::ledger::{
 };
 use portcullis::source::shared_facts::{
     ClusterLedger, ClusterRevocations, FULL_CHUNK, FactError, FactKind, FactLog, FactsOptions,
-    LONGEST_LINE, Summaries,
+    LONGEST_LINE, Summaries, read_facts,
 };
 use portcullis::source::watch::{ClusterOptions, Connection, CredentialsFrom};
 use serde_json::{Value, json};
@@ -248,6 +248,45 @@ async fn what_one_revokes_counts_for_all_within_a_second_and_stays_until_it_is_r
     until("ann is revoked", || everybody("ann") && is_revoked(&late, "ann"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_deleted_is_written_again_by_who_is_asked_to() {
+    let place = Place::new();
+    let log = place.log("a", FactKind::Revocations).await;
+    log.append(&["1", "2"]).await.unwrap();
+    assert_eq!(log.append(&["1"]).await.unwrap().new, 0);
+    place.server.delete("ConfigMap", NAMESPACE, "portcullis-revocations-a-0001");
+    // It knows that it wrote this, and has to look whether it is still there.
+    assert_eq!(log.append(&["1"]).await.unwrap().new, 1);
+    assert_eq!(place.lines("revocations"), ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_configmaps_than_one_answer_holds_are_all_read() {
+    let place = Place::new();
+    let connection = place.connection().await;
+    place.server.load((0..70).map(|turn| {
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {
+                "name": format!("r{turn:03}"), "namespace": NAMESPACE,
+                "labels": {"portcullis.dev/facts": "revocations"},
+            },
+            "data": {"entries": format!("{}\n", user_line(&format!("u{turn}")))},
+        })
+    }));
+    let known = read_facts(&connection, NAMESPACE).await.unwrap();
+    assert_eq!((known.revocations.len(), known.problems.len()), (70, 0));
+    // A list that the API server has forgotten half-way is begun anew, and never taken for whole.
+    place.server.inject_continued("configmaps", 1, Fault::expired_continue());
+    assert_eq!(read_facts(&connection, NAMESPACE).await.unwrap().revocations.len(), 70);
+    place.server.inject_continued("configmaps", 3, Fault::expired_continue());
+    let error = read_facts(&connection, NAMESPACE).await.unwrap_err();
+    assert!(error.to_string().contains("cannot be read now, and nothing was written"), "{error}");
+    place.server.inject("list", "configmaps", 1, Fault::internal());
+    let error = read_facts(&connection, NAMESPACE).await.unwrap_err();
+    assert!(matches!(error, FactError::Unread { .. }), "{error}");
+}
+
 // ---- the books -----------------------------------------------------------------------------------
 
 const NOW: i64 = 1_795_680_100;
@@ -332,7 +371,14 @@ async fn what_one_replica_records_another_finds_and_what_cannot_be_recorded_is_n
         known.is_some_and(|known| known.revoked.is_none())
     });
 
+    // A replica that has not heard what is revoked says so, and hands nothing out: it could not say that
+    // this one was issued later.
     place.server.forbid("configmaps");
+    let deaf = replica("deaf");
+    let early = issued("jane");
+    let error = blocking(&deaf, &early).await.unwrap().unwrap_err();
+    let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert!(why.contains("was not heard yet"), "{error}: {why}");
     let refused = issued("jane");
     let error = blocking(&one, &refused).await.unwrap().unwrap_err();
     assert!(error.to_string().contains("so it is not handed out"), "{error}");

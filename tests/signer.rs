@@ -320,6 +320,48 @@ async fn a_lost_answer_is_no_second_certificate_and_an_ill_server_is_asked_again
     assert_eq!(place.certificate("lost"), pem);
     assert_eq!(metric(&tools, "failed"), 2);
     assert_eq!(place.server.pending_faults(), 0);
+    // Whatever went wrong, each is in the books once.
+    assert_eq!(place.ledger().of_user("jane").unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_what_another_of_the_same_name_was_approved_for() {
+    let place = Place::new();
+    let tools = place.tools().await;
+    let _signers = place.start(&tools, FILES);
+    // Signed, not written, and gone meanwhile.
+    place.server.inject("update", "certificatesigningrequests", 1, Fault::internal());
+    place.put("one", approved);
+    until("the first try", || metric(&tools, "failed") == 1);
+    assert!(place.server.delete(KIND, "", "one"));
+    place.put("one", |object| object["spec"]["username"] = "admin".into());
+    std::thread::sleep(Duration::from_millis(1500));
+    place.put("marker", approved);
+    place.certificate("marker");
+    let status = &place.get("one")["status"];
+    assert!(status["certificate"].is_null() && status["conditions"].is_null(), "{status}");
+    // A write that comes late, by the name of the new one.
+    let mut late = place.get("one");
+    approved(&mut late);
+    place.server.put(late);
+    until("what the new one asks for is judged by itself", || {
+        place.condition("one", "Failed")["reason"] == "SignerValidationFailure"
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_pending_is_approved_once_the_policy_allows_it() {
+    let place = Place::new();
+    place.write("policy.yaml", &POLICY.replace("jane, admin", "admin"));
+    let tools = place.tools().await;
+    let signers = place.start(&tools, &format!("{FILES}  approve: ByPolicy\n"));
+    place.put("early", |_| {});
+    until("it is left pending", || signers.status()[0].waiting == 1);
+    let before = place.get("early");
+    assert!(before["status"]["conditions"].is_null(), "{before}");
+    place.write("policy.yaml", POLICY);
+    place.certificate("early");
+    until("nothing waits", || signers.status()[0].waiting == 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -374,6 +374,32 @@ async fn a_token_is_renewed_with_the_groups_of_now_and_not_for_who_is_gone_or_re
     }
 }
 
+#[cfg(feature = "watch")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_may_be_revoked_is_renewed_before_it_is_known_what_replicas_revoke() {
+    let api = crate::support::apiserver::ApiServer::start();
+    let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &["dev"]);
+    api.kubeconfig(&door.home.path("kubeconfig.yaml"));
+    let text = door.home.read("server.yaml").replace(
+        "revocation: {file: revoked.ndjson}",
+        "revocation: {file: revoked.ndjson, fromCluster: true}\n\
+         cluster: {kubeconfig: kubeconfig.yaml, facts: {namespace: portcullis-system}}",
+    );
+    door.home.write("server.yaml", &text);
+    api.go_down();
+    let open = door.start();
+    // A password is nothing that is revoked.
+    let seen = open.curl("/login", &["-u", "jane:correct horse", "-X", "POST"]);
+    assert_eq!(seen.status, 200, "{}", seen.body);
+    let jane = format!("{BEARER}{}", seen.body["status"]["token"].as_str().unwrap());
+    let seen = open.curl("/login/refresh", &["-H", &jane, "-X", "POST"]);
+    assert_eq!(seen.status, 503, "{}", seen.body);
+    api.come_up();
+    open.running.until("readiness", "/readyz", |text| text.starts_with("ready\n")).await;
+    let seen = open.curl("/login/refresh", &["-H", &jane, "-X", "POST"]);
+    assert_eq!(seen.status, 200, "{}", seen.body);
+}
+
 #[tokio::test]
 async fn what_can_be_had_is_told_to_everybody() {
     let door = Door::new(PASSWORDS).with_user("jane", "correct horse", &[]).start();

@@ -94,8 +94,69 @@ async fn what_the_command_line_revokes_live_all_replicas_refuse_within_a_second(
     let deaf = replica(&api, "deaf", "").start();
     let (status, text) = deaf.look("/readyz").await;
     assert!(status == 503 && text.contains("what replicas revoke was not heard yet"), "{text}");
+    // Nor does it let anybody in, whoever asks it all the same.
+    let mut client = deaf.client(Protocol::Http2).await;
+    for user in ["jane", "joe"] {
+        let answered = client.post("/authorize?timeout=3s", &review(user)).await;
+        assert_eq!(answered.status, 503, "{answered:?}");
+    }
     // Those that know it go on.
     assert!(!is_allowed(&mut clients[0], "jane").await);
+    api.come_up();
+    deaf.until("readiness", "/readyz", |text| text.starts_with("ready\n")).await;
+    within("an answer", async {
+        while client.post("/authorize?timeout=3s", &review("jane")).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    assert!(!is_allowed(&mut client, "jane").await && client.is_allowed("jane", "get").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_revoked_counts_from_the_disk_while_the_cluster_is_away_unless_that_was_touched() {
+    let api = ApiServer::start();
+    let home = replica(&api, "one", "");
+    let with_state = home.read("server.yaml").replace(
+        "writer: one}",
+        "writer: one}, savedState: {file: state/cluster.state, maxAge: 1h, every: 30s}",
+    );
+    home.write("server.yaml", &with_state);
+    std::fs::create_dir_all(home.path("state")).unwrap();
+    let server = home.start();
+    server.until("readiness", "/readyz", |text| text.starts_with("ready\n")).await;
+    let live = ["cert", "revoke", "--live", "--kubeconfig", "kubeconfig.yaml", "--user", "jane"];
+    let (code, _, said) = run(&home.path(""), &live);
+    assert_eq!(code, Some(0), "{said}");
+    // Long before the policy would be written again: a revocation does not wait for `every`.
+    let copy = home.path("state/cluster.state.revocations");
+    within("the copy on disk", async {
+        while !std::fs::read(&copy)
+            .is_ok_and(|copy| String::from_utf8_lossy(&copy).contains("jane"))
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    server.stop();
+    api.go_down();
+    let server = home.start();
+    server.until("readiness", "/readyz", |text| text.starts_with("ready\n")).await;
+    let mut client = server.client(Protocol::Http2).await;
+    assert!(!is_allowed(&mut client, "jane").await && client.is_allowed("jane", "get").await);
+    server.stop();
+    // Somebody makes another name of it: then nobody knows anything.
+    let mut bytes = std::fs::read(&copy).unwrap();
+    let at = bytes.windows(4).position(|it| it == b"jane").unwrap();
+    bytes[at] = b'x';
+    std::fs::write(&copy, &bytes).unwrap();
+    let server = home.start();
+    let (status, text) = server.look("/readyz").await;
+    assert!(status == 503 && text.contains("what replicas revoke was not heard yet"), "{text}");
+    let mut client = server.client(Protocol::Http2).await;
+    for user in ["jane", "joe"] {
+        assert_eq!(client.post("/authorize?timeout=3s", &review(user)).await.status, 503);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

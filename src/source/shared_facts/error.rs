@@ -58,7 +58,9 @@ pub enum FactError {
         error: ApiError,
     },
     /// What others wrote cannot be read now.
-    #[error("`{namespace}`: what replicas know cannot be read now, and nothing was written; try again")]
+    #[error(
+        "`{namespace}`: what replicas know cannot be read now, and nothing was written; try again"
+    )]
     Unread {
         /// The namespace.
         namespace: String,
@@ -70,7 +72,9 @@ pub enum FactError {
     #[error("what replicas revoke was not heard yet, so no certificate is recorded; try again")]
     NotHeard,
     /// It was to be written together with others, and that failed.
-    #[error("it was to be written together with others, and that failed; see what was told for those")]
+    #[error(
+        "it was to be written together with others, and that failed; see what was told for those"
+    )]
     Together,
     /// Whoever writes has stopped.
     #[error("the writer of facts has stopped")]

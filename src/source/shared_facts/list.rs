@@ -26,9 +26,8 @@ pub(super) async fn list(
 ) -> Result<Vec<Chunk>, ApiError> {
     let labels: Vec<String> = labels.iter().map(|(name, is)| format!("{name}={is}")).collect();
     let selector = escaped(&labels.join(","));
-    let first = format!(
-        "/api/v1/namespaces/{namespace}/configmaps?labelSelector={selector}&limit={PAGE}"
-    );
+    let first =
+        format!("/api/v1/namespaces/{namespace}/configmaps?labelSelector={selector}&limit={PAGE}");
     let mut tries = 1;
     loop {
         match pages(connection, &first).await {

@@ -194,9 +194,8 @@ impl FactLog {
     }
 
     fn done<T>(&self, answer: Result<T, ApiError>) -> Result<T, Failed> {
-        let is_passing = |error: &ApiError| {
-            error.is_conflict() || error.is_expired() || error.may_pass()
-        };
+        let is_passing =
+            |error: &ApiError| error.is_conflict() || error.is_expired() || error.may_pass();
         answer.map_err(|error| match is_passing(&error) {
             true => Failed::Passing(error),
             false => Failed::Final(FactError::of(&self.options.namespace, error)),

@@ -80,6 +80,53 @@ fn one_that_replaces_itself_was_corrected() {
     assert_eq!(union.kept(), 0);
 }
 
+fn created(seen: Option<Seen>, at: &str) -> Option<Seen> {
+    seen.map(|seen| Seen { created: format!("2026-11-26T08:00:{at}Z"), ..seen })
+}
+
+#[test]
+fn one_that_replaces_another_does_not_stand_in_for_a_later_one_of_that_name() {
+    let mut union = Union::default();
+    change(&mut union, "a", created(seen("1\n2\n"), "00"));
+    change(&mut union, "new", created(replacing("2\n", &["a"]), "10"));
+    assert_eq!(change(&mut union, "a", None), all(&["2"]));
+    // The writer begins with the same name again, and that is deleted by accident.
+    change(&mut union, "a", created(seen("3\n"), "20"));
+    assert_eq!(change(&mut union, "a", None), more(&[]));
+    assert_eq!((union.chunks(), union.kept()), (1, 1));
+    // Who is to go is replaced by something newer.
+    let newer = created(replacing("2\n", &["a", "new"]), "30");
+    assert_eq!(change(&mut union, "newer", newer), all(&["2", "2"]));
+    assert_eq!(union.kept(), 0);
+}
+
+#[test]
+fn what_was_replaced_is_forgotten_though_another_of_its_name_is_there_by_then() {
+    let mut union = Union::default();
+    change(&mut union, "a", created(seen("1\n"), "00"));
+    // After a list that was long in coming.
+    let both = [
+        ("a".to_owned(), created(seen("3\n"), "20")),
+        ("new".to_owned(), created(replacing("2\n", &["a"]), "10")),
+    ];
+    let News::Other(facts) = union.change(both) else { panic!("nothing was forgotten") };
+    let lines: Vec<&str> = facts.iter().map(|fact| fact.line.as_str()).collect();
+    assert_eq!((lines, union.kept()), (vec!["3", "2"], 0));
+}
+
+#[test]
+fn a_configmap_that_says_something_elsewhere_is_told_from_an_empty_one() {
+    for (value, is_strange) in [
+        (json!({"data": {"revoked.ndjson": "x"}}), true),
+        (json!({"binaryData": {"entries": "eA=="}}), true),
+        (json!({"data": {"entries": "", "note": "x"}}), false),
+        (json!({"data": {}}), false),
+        (json!({}), false),
+    ] {
+        assert_eq!(Seen::of(&value).is_strange, is_strange, "{value}");
+    }
+}
+
 #[test]
 fn facts_of_now_are_not_kept() {
     let mut union = Union::of_now();

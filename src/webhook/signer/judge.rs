@@ -105,7 +105,8 @@ fn sign(mut object: CertificateSigningRequest, desk: &Desk, books: &dyn Ledger, 
                 format!("certificate {}; {}", issued.certificate.fingerprint(), issued.decision);
             object.set_certificate(&issued.certificate.pem());
             // Half of its life: nobody is to be given one that is about to end.
-            let not_after = Certificate::from_der(issued.certificate.der()).map(|it| it.not_after());
+            let not_after =
+                Certificate::from_der(issued.certificate.der()).map(|it| it.not_after());
             let half = not_after.map(|end| now.saturating_add(end.saturating_sub(now) / 2)).ok();
             let (to, outcome) = (Subresource::Status, SignerOutcome::Signed);
             Step::Write(Box::new(Write { object, to, outcome, said, reusable_until: half }))

@@ -6,6 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 use super::Authorize;
+use super::controller::is_bound;
 use super::desk::Desk;
 use super::judge::{Step, Subresource, Write, judge};
 use crate::api::certificates::CertificateSigningRequest;
@@ -306,6 +307,20 @@ fn an_expired_authority_and_books_that_fail_say_nothing_of_the_request() {
     assert!(matches!(&step, Step::Failed(error) if error.contains("disk is full")), "{step:?}");
     let home = Home { books: Books::default(), ..home };
     written(home.judge(&home.policed(""), &object));
+}
+
+#[test]
+fn only_an_object_that_says_which_it_is_in_which_version_can_be_written() {
+    let object = request(SIGNER, approved);
+    assert!(is_bound(&object));
+    for field in ["uid", "resourceVersion"] {
+        for lacking in [Value::Null, "".into(), 7.into()] {
+            let mut object = object.clone();
+            object["metadata"][field] = lacking;
+            assert!(!is_bound(&object), "{object}");
+        }
+    }
+    assert!(!is_bound(&json!({})));
 }
 
 #[test]
