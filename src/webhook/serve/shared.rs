@@ -1,9 +1,10 @@
 //! What replicas share, and who works with it: revocations, books, signers, the counts of a candidate
 //! policy.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinHandle;
 
@@ -21,6 +22,20 @@ use crate::webhook::signer::{Authorize, SharedLedger, SignerTools, Signers};
 pub(super) struct Shared {
     signers: Option<Signers>,
     tasks: Vec<JoinHandle<()>>,
+    kept: Option<Kept>,
+}
+
+/// What is revoked, and where it is kept for the next start.
+#[derive(Clone)]
+struct Kept {
+    cluster: ClusterRevocations,
+    file: SavedFile,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Shared {
@@ -47,12 +62,26 @@ pub(super) async fn read_revocations(loaded: &Loaded) -> Shared {
     let cluster = ClusterRevocations::start(connection, &options, saved);
     revocations.join(&cluster);
     if let Some((file, config)) = file {
-        shared.tasks.push(tokio::spawn(keep(cluster, file, config)));
+        let kept = Kept { cluster, file };
+        shared.tasks.push(tokio::spawn(kept.clone().keep(config.every)));
+        shared.kept = Some(kept);
     }
     shared
 }
 
+/// What could not be written is tried again so soon.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
 impl Shared {
+    /// Ends all of it. What was revoked since it was last written is written, so that no start forgets it.
+    pub(super) async fn close(mut self) {
+        let kept = self.kept.take();
+        drop(self);
+        if let Some(kept) = kept {
+            kept.save().await;
+        }
+    }
+
     /// Begins to sign, and to tell others what the candidate policy would have said.
     pub(super) fn start(&mut self, loaded: &Loaded, app: &Arc<App>) -> Result<(), ConfigError> {
         let config = &loaded.config;
@@ -133,18 +162,33 @@ async fn read(file: SavedFile, server: String) -> Option<Saved> {
     }
 }
 
-/// Writes what is revoked when it has changed, but not too often.
-async fn keep(cluster: ClusterRevocations, file: SavedFile, config: SavedStateConfig) {
-    loop {
-        cluster.cluster().changed().await;
-        if let Some(saved) = cluster.cluster().to_save() {
-            let file = file.clone();
-            let written = tokio::task::spawn_blocking(move || file.write(&saved)).await;
-            if let Ok(Err(error)) = written {
+impl Kept {
+    /// Writes what is revoked when it has changed, but not too often.
+    async fn keep(self, every: Duration) {
+        loop {
+            self.cluster.cluster().changed().await;
+            while !self.save().await {
+                tokio::time::sleep(every.min(TRY_AGAIN)).await;
+            }
+            tokio::time::sleep(every).await;
+        }
+    }
+
+    /// Whether what is revoked is on disk. What is known from there alone is there as it was.
+    async fn save(&self) -> bool {
+        let Some(saved) = self.cluster.cluster().to_save() else { return false };
+        let file = self.file.clone();
+        match tokio::task::spawn_blocking(move || file.write(&saved)).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
                 let error = with_causes(&error);
                 tracing::error!(error, "what is revoked cannot be kept on the disk");
+                false
+            }
+            Err(error) => {
+                tracing::error!(%error, "saving what is revoked broke off; please report this");
+                false
             }
         }
-        tokio::time::sleep(config.every).await;
     }
 }
