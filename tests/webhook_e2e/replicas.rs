@@ -159,6 +159,46 @@ async fn what_was_revoked_counts_from_the_disk_while_the_cluster_is_away_unless_
     }
 }
 
+/// What was heard just before a server stops is not forgotten by the next one, though that cannot ask.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_revoked_before_a_stop_is_refused_after_a_start_without_the_api_server() {
+    let api = ApiServer::start();
+    let home = Home::new(
+        "cluster: {kubeconfig: kubeconfig.yaml, savedState: {file: cluster.state, every: 1h}, \
+         facts: {namespace: portcullis-system, writer: one}}\n\
+         revocation: {fromCluster: true}\n",
+    );
+    api.kubeconfig(&home.path("kubeconfig.yaml"));
+    let server = home.start();
+    server.until("readiness", "/readyz", |text| text.starts_with("ready\n")).await;
+    // Written once, and not again for an hour.
+    within("the first state", async {
+        while !home.path("cluster.state.revocations").exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let mut client = server.client(Protocol::Http2).await;
+    assert!(is_allowed(&mut client, "jane").await);
+    let revoke = ["cert", "revoke", "--user", "jane", "--by", "ops", "--reason", "keyCompromise"];
+    let live = ["--live", "--kubeconfig", "kubeconfig.yaml"];
+    let (code, _, said) = run(&home.path(""), &[&revoke[..], &live].concat());
+    assert_eq!(code, Some(0), "{said}");
+    within("jane is refused", async {
+        while is_allowed(&mut client, "jane").await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    drop(client);
+    assert_eq!(server.stop(), Some(0));
+    api.go_down();
+    let server = home.start();
+    server.until("readiness", "/readyz", |text| text.starts_with("ready\n")).await;
+    let mut client = server.client(Protocol::Http2).await;
+    assert!(!is_allowed(&mut client, "jane").await);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_and_the_cluster_revoke_together() {
     let api = ApiServer::start();

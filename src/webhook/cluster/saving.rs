@@ -22,11 +22,18 @@ pub(super) struct Disk {
 }
 
 impl FollowedCluster {
-    /// Writes the saved state when something has changed, but not too often.
+    /// Writes the saved state when something has changed, but not too often; and now and then when nothing
+    /// has: a file that is older than `maxAge` is not believed, however quiet the cluster was meanwhile.
     pub(super) async fn keep_saving(&self) {
         let Some(config) = &self.0.config.saved_state else { return };
+        let still_true = (config.max_age / 4).max(config.every);
         loop {
-            self.0.cluster.changed().await;
+            let cluster = &self.0.cluster;
+            let changed = tokio::time::timeout(still_true, cluster.changed()).await.is_ok();
+            // What nobody confirms must not become younger.
+            if !changed && cluster.status().iter().any(|kind| kind.lost.is_some()) {
+                continue;
+            }
             // Not everything was listed yet, or the disk is full: what changed is still to be written.
             while !self.save(config).await {
                 tokio::time::sleep(config.every.min(TRY_AGAIN)).await;

@@ -66,7 +66,7 @@ impl Default for WhenLostConfig {
     }
 }
 
-/// What happens when the API server was not heard for too long.
+/// What happens when the API server was not heard for too long, or what it says could not be built in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum WhenLost {
     /// The last state goes on counting.

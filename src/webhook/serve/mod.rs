@@ -243,7 +243,7 @@ impl Server {
         let reopening = tokio::spawn(reopen_on_hangup(Arc::clone(&log)));
         let traces = app.traces().cloned();
         let drained = transport.run(reviews(app, limits), stop).await;
-        drop(shared);
+        shared.close().await;
         reloading.abort();
         reopening.abort();
         if let Some(following) = following {

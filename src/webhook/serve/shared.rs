@@ -1,6 +1,7 @@
 //! What replicas share, and who works with it: revocations, books, signers, the counts of a candidate
 //! policy.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,6 +22,20 @@ use crate::webhook::signer::{Authorize, SharedLedger, SignerTools, Signers};
 pub(super) struct Shared {
     signers: Option<Signers>,
     tasks: Vec<JoinHandle<()>>,
+    kept: Option<Kept>,
+}
+
+/// What is revoked, and where it is kept for the next start.
+#[derive(Clone)]
+struct Kept {
+    cluster: ClusterRevocations,
+    file: SavedFile,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Shared {
@@ -47,12 +62,28 @@ pub(super) async fn read_revocations(loaded: &Loaded) -> Shared {
     let cluster = ClusterRevocations::start(connection, &options, saved);
     revocations.join(&cluster);
     if let Some((file, config)) = file {
-        shared.tasks.push(tokio::spawn(keep(cluster, file, config)));
+        let kept = Kept { cluster, file };
+        shared.tasks.push(tokio::spawn(kept.clone().keep(config)));
+        shared.kept = Some(kept);
     }
     shared
 }
 
+/// What could not be written is tried again so soon.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
 impl Shared {
+    /// Ends all of it. What was revoked since it was last written is written, so that no start forgets it.
+    pub(super) async fn close(mut self) {
+        let kept = self.kept.take();
+        drop(self);
+        if let Some(kept) = kept
+            && let Err(error) = kept.save().await
+        {
+            tracing::error!(error, "what is revoked cannot be kept on the disk");
+        }
+    }
+
     /// Begins to sign, and to tell others what the candidate policy would have said.
     pub(super) fn start(&mut self, loaded: &Loaded, app: &Arc<App>) -> Result<(), ConfigError> {
         self.await_revocations(loaded, app);
@@ -155,38 +186,39 @@ async fn read(file: SavedFile, server: String) -> Option<Saved> {
 /// longer than a burst of revocations takes.
 const LATEST: Duration = Duration::from_secs(1);
 
-/// Things that failed are tried again so soon, where they are not even sooner.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
-
-/// Writes what is revoked when it has changed, and now and then when it has not: a file that is older than
-/// `maxAge` is not believed, however quiet it was meanwhile.
-async fn keep(cluster: ClusterRevocations, file: SavedFile, config: SavedStateConfig) {
-    let still_true = (config.max_age / 4).max(LATEST);
-    let mut is_failing = false;
-    loop {
-        let changed = tokio::time::timeout(still_true, cluster.cluster().changed()).await.is_ok();
-        // What nobody confirms must not become younger.
-        if !changed && cluster.cluster().status().iter().any(|kind| kind.lost.is_some()) {
-            continue;
-        }
-        while let Err(error) = write(&cluster, &file).await {
-            if !std::mem::replace(&mut is_failing, true) {
-                tracing::error!(error, "what is revoked cannot be kept on the disk");
+impl Kept {
+    /// Writes what is revoked when it has changed, and now and then when it has not: a file that is older
+    /// than `maxAge` is not believed, however quiet it was meanwhile.
+    async fn keep(self, config: SavedStateConfig) {
+        let cluster = self.cluster.cluster();
+        let still_true = (config.max_age / 4).max(LATEST);
+        let mut is_failing = false;
+        loop {
+            let changed = tokio::time::timeout(still_true, cluster.changed()).await.is_ok();
+            // What nobody confirms must not become younger.
+            if !changed && cluster.status().iter().any(|kind| kind.lost.is_some()) {
+                continue;
             }
-            tokio::time::sleep(config.every.min(TRY_AGAIN)).await;
+            while let Err(error) = self.save().await {
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::error!(error, "what is revoked cannot be kept on the disk");
+                }
+                tokio::time::sleep(config.every.min(TRY_AGAIN)).await;
+            }
+            if std::mem::take(&mut is_failing) {
+                tracing::info!("what is revoked is kept on the disk again");
+            }
+            tokio::time::sleep(config.every.min(LATEST)).await;
         }
-        if std::mem::take(&mut is_failing) {
-            tracing::info!("what is revoked is kept on the disk again");
-        }
-        tokio::time::sleep(config.every.min(LATEST)).await;
     }
-}
 
-/// Does nothing as long as the API server was not heard: the file is what was heard last.
-async fn write(cluster: &ClusterRevocations, file: &SavedFile) -> Result<(), String> {
-    let (cluster, file) = (cluster.clone(), file.clone());
-    let writing = move || cluster.cluster().to_save().map_or(Ok(()), |saved| file.write(&saved));
-    let written = tokio::task::spawn_blocking(writing).await;
-    let written = written.map_err(|error| with_causes(&error))?;
-    written.map_err(|error| with_causes(&error))
+    /// Does nothing as long as the API server was not heard: the file is what was heard last.
+    async fn save(&self) -> Result<(), String> {
+        let (cluster, file) = (self.cluster.clone(), self.file.clone());
+        let writing =
+            move || cluster.cluster().to_save().map_or(Ok(()), |saved| file.write(&saved));
+        let written = tokio::task::spawn_blocking(writing).await;
+        let written = written.map_err(|error| with_causes(&error))?;
+        written.map_err(|error| with_causes(&error))
+    }
 }
