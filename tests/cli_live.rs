@@ -275,7 +275,29 @@ fn definitions_that_may_not_be_listed_matter_to_names_that_are_not_known() {
     let site = Site::new();
     site.server.forbid("customresourcedefinitions");
     let no = site.can_i("list widgets --as-sa shop/ci", &[], 3);
-    assert!(no.err.contains("known by their full names only"), "{no:?}");
+    assert!(no.err.contains("names of custom resources are not known"), "{no:?}");
+    // Whoever may list everything of the core group may not list widgets of another.
+    let rules = json!([{"apiGroups": [""], "resources": ["*"], "verbs": ["list"]}]);
+    site.server.put(role("ClusterRole", "", "core", rules));
+    site.server.put(binding(
+        "ClusterRoleBinding",
+        "",
+        "core",
+        ("ClusterRole", "core"),
+        user("corey"),
+    ));
+    for name in ["widgets", "widgets.example.com"] {
+        let question = format!("list {name} --as corey");
+        let yes = site.can_i(&question, &[], 3);
+        assert!(yes.err.contains("the answer may be incomplete"), "{yes:?}");
+        site.server.allow("customresourcedefinitions");
+        site.can_i(&question, &[], 1);
+        site.server.forbid("customresourcedefinitions");
+    }
+    site.can_i("list pods --as corey", &[], 0);
+    // Of whoever may not act as another it is not known, either.
+    site.can_i("list widgets --as jane --by sue", &[], 3);
+    site.can_i("list pods --as jane --by sue", &[], 1);
     site.can_i("get secrets --as jane", &[], 1);
     site.can_i("get secrets --as sue", &[], 0);
 }
@@ -318,6 +340,11 @@ fn who_cannot_be_asked_is_told_within_seconds_and_what_to_do_about_it() {
     );
     fs::write(site.path("broken"), "clusters: {").unwrap();
     refused(&["--kubeconfig", "broken"], &["check --kubeconfig `broken`, "]);
+    let usual = fs::read_to_string(site.path(".kube/config")).unwrap();
+    let token = site.server.token();
+    let broken = usual.replace(&token, "\"not\\na-token\"");
+    fs::write(site.path("lines"), broken).unwrap();
+    refused(&["--kubeconfig", "lines"], &["the token has a line break"]);
 
     // Nobody listens there.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -382,6 +409,7 @@ fn flags_that_do_not_go_together_are_refused_with_the_reason() {
         (&["--context", "test", "-f", "x.yaml"], "--context says which cluster is asked"),
         (&["--kubeconfig", "k", "--with-defaults"], "--kubeconfig says which cluster is asked"),
         (&["--live", "--rego", "x.rego"], "policies in Rego may look at labels"),
+        (&["--live", "--with-defaults"], "roles and bindings that the cluster has"),
     ] {
         let ran = site.ends(&[&ask[..], more].concat(), 2);
         assert!(ran.err.contains(told), "{more:?}: {}", ran.err);

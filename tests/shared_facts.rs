@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use crate::support::apiserver::{ApiServer, Fault};
 use crate::support::tls::PATIENCE;
 
-const NAMESPACE: &str = "portcullis-system";
+const NAMESPACE: &str = "portcullis-facts";
 
 struct Place {
     server: ApiServer,

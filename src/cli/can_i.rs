@@ -56,7 +56,8 @@ Exit status:
   2  wrong usage or unusable input; nothing was answered
   3  no, as far as can be seen: objects that could matter were skipped or may not be listed, or an
      authorizer failed;
-     or any answer that a webhook which was not asked could change (see --webhook)")]
+     or any answer that a webhook which was not asked could change (see --webhook), or about a name
+     that may be a custom resource whose definition may not be listed")]
 pub(crate) struct CanIArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -148,7 +149,10 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     let judged = args.by.judge(&world, &args.subject, &user, &prepared(&spec)?.attributes())?;
     match judged.as_ref().map(Judged::user) {
         Some(Some(user)) => spec = asked_by(spec, user),
-        Some(None) => return refused(args, &world, judged.as_ref(), &spec, out),
+        Some(None) => {
+            let is_doubtful = world.is_name_doubtful(&args.target, &table);
+            return refused(args, &world, judged.as_ref(), is_doubtful, &spec, out);
+        }
         None => {}
     }
     let question = prepared(&spec)?;
@@ -157,8 +161,9 @@ pub(crate) fn run(args: &CanIArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     // Some links are not to be asked twice, so that the walk is the only time.
     let walk = world.snapshot.chain().walk(&request);
     let verdict = &walk.verdict;
-    let incomplete = is_incomplete(&world, verdict, &request)
-        || !verdict.is_allowed() && world.is_name_doubtful(&args.target, &table);
+    // Of another group, a yes may be a no.
+    let incomplete =
+        is_incomplete(&world, verdict, &request) || world.is_name_doubtful(&args.target, &table);
 
     // A denial is no lack of a grant.
     let is_explained = args.explain && verdict.decision == Decision::NoOpinion;
@@ -227,11 +232,12 @@ fn refused(
     args: &CanIArgs,
     world: &World,
     judged: Option<&Judged>,
+    is_name_doubtful: bool,
     spec: &SubjectAccessReviewSpec,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     let message = judged.map_or("", Judged::message);
-    let incomplete = judged.is_some_and(|judged| judged.is_incomplete(world));
+    let incomplete = is_name_doubtful || judged.is_some_and(|judged| judged.is_incomplete(world));
     match args.output.output {
         format @ (Format::Json | Format::Yaml) => {
             let answer = Answer {

@@ -151,9 +151,8 @@ pub(crate) fn read(
     let (mut loaded, missing, server) = match live {
         None => (read_objects(args, &default_namespace)?, Missing::default(), None),
         Some(live) => {
-            let Seen { mut loaded, missing, server } = live.read(args, node, speaker)?;
+            let Seen { loaded, missing, server } = live.read(args, node, speaker)?;
             check_strict(args, &loaded)?;
-            add_defaults(args, &mut loaded, &options(args, &default_namespace))?;
             (loaded, missing, Some(server))
         }
     };
@@ -268,17 +267,6 @@ fn check_strict(args: &PolicyArgs, loaded: &Loaded) -> Result<(), Failure> {
     }
 }
 
-fn add_defaults(
-    args: &PolicyArgs,
-    loaded: &mut Loaded,
-    options: &LoadOptions,
-) -> Result<(), Failure> {
-    if args.with_defaults {
-        source::put_default_roles_in_front(loaded, options)?;
-    }
-    Ok(())
-}
-
 fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Failure> {
     let options = options(args, default_namespace);
     let inputs: Vec<Input> = args.files.iter().map(Input::from).collect();
@@ -286,7 +274,9 @@ fn read_objects(args: &PolicyArgs, default_namespace: &str) -> Result<Loaded, Fa
     let read = source::load(&inputs, &options, &mut |progress| bar.show(progress));
     bar.finish();
     let mut read = read?;
-    add_defaults(args, &mut read, &options)?;
+    if args.with_defaults {
+        source::put_default_roles_in_front(&mut read, &options)?;
+    }
     Ok(read)
 }
 

@@ -43,6 +43,13 @@ fn is_there_already(path: &Path) -> Failure {
 }
 
 /// The mode of a file, when others than its owner can read or write it.
+#[cfg(any(
+    feature = "basic",
+    feature = "ledger",
+    feature = "login",
+    feature = "token-file",
+    feature = "webhook"
+))]
 pub(crate) fn mode_for_others(path: &Path) -> Option<u32> {
     #[cfg(unix)]
     {

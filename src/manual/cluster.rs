@@ -9,7 +9,7 @@
 //!   inCluster: true                # or `kubeconfig: FILE`, with `context: NAME`
 //!   savedState: {file: /var/lib/portcullis/cluster.state, maxAge: 24h}
 //!   whenLost: {after: 15m, then: Keep}
-//!   facts: {namespace: portcullis-system}
+//!   facts: {namespace: portcullis-facts}
 //! policy: {fromCluster: true}
 //! authorizers: [{type: Node}, {type: RBAC}]
 //! revocation: {fromCluster: true}
@@ -67,7 +67,8 @@
 //! of a candidate policy. `portcullis cert revoke --live …` writes there.
 //!
 //! Whoever may write ConfigMaps of that namespace can take anybody's credentials back; nobody can be allowed
-//! anything by them.
+//! anything by them. So it is a namespace of its own, where nothing else is: not the one of the servers, whose
+//! configuration and certificate of the API server are ConfigMaps, too.
 //!
 //! `examples/webhook-server/deploy/cluster.yaml` is a Deployment of three: spread over nodes and zones, with a
 //! disruption budget, and a state on each node.

@@ -172,3 +172,37 @@ fn from_cluster_writes_a_configuration_that_follows_it_and_never_asks_about_itse
     assert!(text.contains("kubeconfig: \"admin.kubeconfig\""), "{text}");
     ServerConfig::parse("server.yaml", text.as_bytes()).unwrap();
 }
+
+#[test]
+fn what_a_server_that_follows_a_cluster_would_not_start_with_is_found_before() {
+    let folder = Folder::new();
+    folder.init(&["--from-cluster"]);
+    let server = folder.out().join("server");
+    let file = server.join("server.yaml");
+    let text = folder.text("server/server.yaml").replace(
+        "inCluster: true",
+        "kubeconfig: cluster.kubeconfig\n  facts: {namespace: portcullis-facts}",
+    );
+    let check = |text: &str| {
+        fs::write(&file, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let output = command.args(["check", "--config"]).arg(&file).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = check(&text);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("`cluster.kubeconfig`: the kubeconfig does not say"), "{said}");
+    let kubeconfig = "\
+        {current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}],
+         clusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}],
+         users: [{name: a, user: {exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never,
+                                         command: /never/run}}}]}";
+    fs::write(server.join("cluster.kubeconfig"), kubeconfig).unwrap();
+    let (code, said) = check(&text);
+    assert_eq!(code, Some(0), "{said}");
+    let signers = "signers:\n- signerName: example.com/people\n  \
+                   authority: {certificateFile: ../ca/ca.crt, keyFile: ../ca/ca.key}\n  policy: rules.yaml\n";
+    let (code, said) = check(&format!("{text}{signers}"));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("`signers[0].policy`"), "{said}");
+}

@@ -12,8 +12,9 @@ use crate::cli::exit::{Failure, with_causes};
 use crate::cli::live::ClusterArgs;
 use crate::cli::speak::Speaker;
 
-/// Where servers share what they know.
-const NAMESPACE: &str = "portcullis-system";
+/// Where servers share what they know. Not where they run: whoever may write there must not reach their
+/// configuration.
+const NAMESPACE: &str = "portcullis-facts";
 
 /// That the servers of a cluster are told, and which cluster.
 #[derive(Debug, Args)]
@@ -23,7 +24,7 @@ pub(super) struct LiveRevokeArgs {
     /// API server; their books are looked at in the place of the ledger here
     #[arg(long)]
     live: bool,
-    /// The namespace in which they share it (`cluster.facts.namespace`) [default: portcullis-system]
+    /// The namespace in which they share it (`cluster.facts.namespace`) [default: portcullis-facts]
     #[arg(long, value_name = "NAME")]
     facts_namespace: Option<String>,
     #[command(flatten)]

@@ -57,6 +57,9 @@ struct Serves {
     audiences: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revocations: Option<Revocations>,
+    /// For which signers certificates are signed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signers: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shadow: Option<Policy>,
 }
@@ -183,6 +186,7 @@ fn serves(loaded: &Loaded) -> Serves {
             ),
             entries: revocations.shared().load().len(),
         }),
+        signers: config.signers.iter().map(|signer| signer.signer.to_string()).collect(),
         shadow: loaded.shadow.as_ref().map(policy),
     }
 }
@@ -231,6 +235,9 @@ fn write_serves(serves: &Serves, out: &mut dyn Write) -> Result<(), Failure> {
     }
     if let Some(Revocations { file, entries }) = &serves.revocations {
         row("revocations", format!("{entries} in {file}"));
+    }
+    if !serves.signers.is_empty() {
+        row("signs for", serves.signers.join(", "));
     }
     if let Some(shadow) = &serves.shadow {
         row("shadow", described(shadow));

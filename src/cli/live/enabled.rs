@@ -84,6 +84,12 @@ impl Live {
                  objects with `kubectl get … -o yaml`, and name the files with -f",
             ));
         }
+        if policy.with_defaults {
+            return Err(Failure::usage(
+                "--live asks about the roles and bindings that the cluster has, and --with-defaults adds \
+                 others; leave out one of them",
+            ));
+        }
         let kinds = kinds(self.wanted, node);
         let (server, listed) = connected(&self.cluster, &kinds)?;
         let Listed { loaded, missing: not_seen, .. } = listed;
@@ -135,6 +141,7 @@ pub(crate) fn connected(
 
 impl ClusterArgs {
     /// A flag of these that was given.
+    #[cfg(feature = "ledger")]
     pub(crate) fn given(&self) -> Option<&'static str> {
         let flags =
             [("--context", self.context.is_some()), ("--kubeconfig", self.kubeconfig.is_some())];
@@ -228,7 +235,7 @@ const fn lost(watched: &Watched) -> &'static str {
         Watched::ServiceAccounts => "so nobody knows which there are",
         Watched::Namespaces => "so a mistyped namespace is not noticed",
         Watched::CustomResourceDefinitions => {
-            "so custom resources are known by their full names only (RESOURCE.GROUP)"
+            "so names of custom resources are not known (--discovery tells them)"
         }
         _ => "so they are missing",
     }

@@ -33,8 +33,9 @@ enum SnapshotVerb {
 ///
 /// These are roles and bindings; pods, volumes and what else leads to nodes; namespaces, service accounts,
 /// nodes and CustomResourceDefinitions. Of each object there is what decisions read, so that the same
-/// questions have the same answers; nothing else of it, and so no spec of a pod. What Secrets hold is never
-/// read.
+/// questions have the same answers; nothing else of it, and so no values of a pod's environment. What Secrets
+/// hold is never read. Policies in Rego that look at labels or annotations need whole objects, as `kubectl
+/// get … -o yaml` has them.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

@@ -82,7 +82,11 @@ impl Place {
     /// Writes all of them.
     pub(super) fn write(&self, groups: &Groups<'_>, out: &mut dyn Write) -> Result<(), Failure> {
         match self {
-            Self::Stdout => write(groups, Language::Json, out),
+            Self::Stdout => {
+                write(groups, Language::Json, out)?;
+                // What is still on its way is not saved.
+                Ok(out.flush()?)
+            }
             Self::File { path, language, is_gzip } => {
                 let mut bytes = Vec::new();
                 if *is_gzip {

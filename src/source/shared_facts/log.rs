@@ -23,7 +23,7 @@ const AFTER_CONFLICT: Duration = Duration::from_millis(50);
 /// #     -> Result<(), portcullis::source::shared_facts::FactError> {
 /// use portcullis::source::shared_facts::{FactKind, FactLog, FactsOptions};
 ///
-/// let options = FactsOptions::new("portcullis-system", "cli-ops");
+/// let options = FactsOptions::new("portcullis-facts", "cli-ops");
 /// let log = FactLog::open(connection, options, FactKind::Revocations);
 /// let line = r#"{"kind":"Token","id":"2dK1","at":"2026-11-26T08:00:00Z"}"#;
 /// log.append(&[line]).await?;

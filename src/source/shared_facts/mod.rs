@@ -10,7 +10,7 @@
 //! kind: ConfigMap
 //! metadata:
 //!   name: portcullis-revocations-cli-ops-0001
-//!   namespace: portcullis-system
+//!   namespace: portcullis-facts
 //!   labels: {portcullis.dev/facts: revocations, portcullis.dev/writer: cli-ops}
 //! data:
 //!   entries: |

@@ -4,6 +4,7 @@ use std::time::Duration;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use secrecy::ExposeSecret;
 
 use super::failure::{self, Failure};
 
@@ -103,6 +104,7 @@ impl Connection {
                 "the certificate of the API server is not verified, as the kubeconfig asks"
             );
         }
+        check_token(&config)?;
         let server = failure::without_user(&config.cluster_url);
         // Runs the credential plugin, if there is one, and waits for it.
         let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
@@ -110,6 +112,20 @@ impl Connection {
             .map_err(|_| ConnectError::Client("reading them failed".to_owned()))?
             .map_err(|error| ConnectError::Client(failure::told_by_client(&error)))?;
         Ok(Self { client, server, request_timeout: options.request_timeout })
+    }
+
+    /// Whether the credentials can be read, as far as that is known without running a credential plugin and
+    /// without asking anybody. Those of a pod are there in the pod alone, so nothing is said about them.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn check(options: &ClusterOptions) -> Result<(), ConnectError> {
+        if options.credentials == CredentialsFrom::InCluster {
+            return Ok(());
+        }
+        // Nothing there waits.
+        let config = futures_util::FutureExt::now_or_never(config(&options.credentials));
+        config.map_or(Ok(()), |config| check_token(&config?))
     }
 
     /// The URL of the API server, for people.
@@ -162,6 +178,17 @@ impl Connection {
             http::StatusCode::OK => Ok(answer.into_body()),
             _ => Err(Failure::of_answer(answer, self.request_timeout).await),
         }
+    }
+}
+
+/// A token that no header takes, such as one with a line break (`token: |` in YAML): the client would panic.
+fn check_token(config: &Config) -> Result<(), ConnectError> {
+    let fits = |byte: u8| byte == b'\t' || byte >= b' ' && byte != 0x7f;
+    match &config.auth_info.token {
+        Some(token) if !token.expose_secret().bytes().all(fits) => Err(ConnectError::Client(
+            "the token has a line break or another control character in it".to_owned(),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -42,6 +42,7 @@ use crate::source::Loaded;
 use crate::source::watch::{Cluster, Connection, Follower, Watched};
 use follower::PolicyFollower;
 pub use kinds::words;
+pub(super) use open::unusable;
 pub(super) use quiet::{Hushed, Silence, quiet_policy};
 use saving::Disk;
 

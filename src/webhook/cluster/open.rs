@@ -10,7 +10,7 @@ use super::saving::Disk;
 use super::{Desk, FollowedCluster, Inner, Silence};
 use crate::api::core::SharedTokenObjects;
 use crate::source::watch::saved::{Saved, SavedFile};
-use crate::source::watch::{Cluster, Connection, Tuning, Watched};
+use crate::source::watch::{Cluster, ConnectError, Connection, Tuning, Watched};
 use crate::webhook::config::{
     ClusterConfig, ClusterCredentials, ConfigError, Problem, SavedStateConfig,
 };
@@ -28,14 +28,8 @@ impl FollowedCluster {
         watched: Vec<Watched>,
         now: SystemTime,
     ) -> Result<Self, ConfigError> {
-        let connection = Connection::open(&config.options()).await.map_err(|error| {
-            let (origin, field) = match &config.credentials {
-                ClusterCredentials::InCluster => (&config.origin, "cluster.inCluster"),
-                ClusterCredentials::Kubeconfig { file, .. } => (&file.origin, "cluster.kubeconfig"),
-            };
-            let problem = Problem::new(origin.clone(), field, with_causes(&error));
-            ConfigError::new(vec![problem])
-        })?;
+        let connection = Connection::open(&config.options()).await;
+        let connection = connection.map_err(|error| unusable(config, &error))?;
         let (saved, disk) = match &config.saved_state {
             None => (None, Disk::default()),
             Some(file) => read(file, connection.server().to_owned(), now).await,
@@ -57,6 +51,15 @@ impl FollowedCluster {
             broken: Notify::new(),
         })))
     }
+}
+
+/// Credentials that cannot be used.
+pub(in crate::webhook) fn unusable(config: &ClusterConfig, error: &ConnectError) -> ConfigError {
+    let (origin, field) = match &config.credentials {
+        ClusterCredentials::InCluster => (&config.origin, "cluster.inCluster"),
+        ClusterCredentials::Kubeconfig { file, .. } => (&file.origin, "cluster.kubeconfig"),
+    };
+    ConfigError::new(vec![Problem::new(origin.clone(), field, with_causes(error))])
 }
 
 /// What counts of the file, and what is said of it.

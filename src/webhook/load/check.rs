@@ -5,8 +5,11 @@ use super::material::with_causes;
 use super::tls::{TlsBytes, login_tls, read_login_tls, read_tls};
 use super::{Draft, Following, Loaded};
 use crate::model::Origin;
+use crate::source::watch::Connection;
+use crate::webhook::cluster::unusable;
 use crate::webhook::config::{ConfigError, ListenConfig, Problem};
 use crate::webhook::server::{ClientAuth, ReloadableTls};
+use crate::webhook::signer::Signers;
 use crate::webhook::traces;
 
 /// What a configuration comes to, without serving it.
@@ -54,6 +57,12 @@ pub fn check(file: &Path) -> Checked {
         problems.extend_from_slice(error.problems());
     }
     let mut warnings = Vec::new();
+    if let Some(cluster) = &draft.config().cluster
+        && let Err(error) = Connection::check(&cluster.options())
+    {
+        problems.extend_from_slice(unusable(cluster, &error).problems());
+    }
+    problems.extend(Signers::check(&draft.config().signers, &mut warnings));
     match read_tls(&listen.tls) {
         Ok(mut bytes) => {
             warnings.append(&mut bytes.warnings);

@@ -129,6 +129,13 @@ impl Signers {
         Ok(Self(ready.into_iter().map(begin).collect()))
     }
 
+    /// What is wrong with the files that signers name; nothing is started.
+    #[must_use]
+    pub fn check(configs: &[SignerConfig], warnings: &mut Vec<Problem>) -> Vec<Problem> {
+        let opened = configs.iter().map(|config| Desk::open(config.clone(), warnings));
+        opened.filter_map(Result::err).flatten().collect()
+    }
+
     /// How they are doing, in the order of the configuration.
     #[must_use]
     pub fn status(&self) -> Vec<SignerStatus> {
