@@ -1,6 +1,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -47,6 +48,8 @@ pub struct App {
     log: Arc<DecisionLog>,
     shadow: Option<Arc<Shadow>>,
     traces: Option<Arc<Traces>>,
+    /// Whether nothing may be answered because nobody knows yet what is revoked.
+    awaits_revocations: AtomicBool,
 }
 
 /// What decides, and which of those that served since the start it is.
@@ -87,6 +90,7 @@ impl App {
             log: Arc::new(DecisionLog::off()),
             shadow: None,
             traces: None,
+            awaits_revocations: AtomicBool::new(false),
         }
     }
 
@@ -160,10 +164,25 @@ impl App {
         self.serving.store(Arc::new(serving));
     }
 
-    /// What the policy that serves says to a request; nothing while there is none.
+    /// Answers reviews with 503, whatever policy there is, until somebody says that it is known what is
+    /// revoked: who was revoked before this start would be let in.
+    pub(super) fn await_revocations(&self, is_awaited: bool) {
+        self.awaits_revocations.store(is_awaited, Ordering::Release);
+    }
+
+    /// Why nothing may be answered now.
+    fn unknown(&self, serving: &Serving) -> Option<Reply> {
+        if serving.is_held {
+            return Some(not_yet("the objects of the cluster have not been read yet; try again"));
+        }
+        let is_awaited = self.awaits_revocations.load(Ordering::Acquire);
+        is_awaited.then(|| not_yet("what is revoked has not been read yet; try again"))
+    }
+
+    /// What the policy that serves says to a request; nothing while nothing may be answered.
     pub(super) fn verdict(&self, request: &Request<'_>) -> Verdict<'static> {
         let serving = self.serving.load();
-        if serving.is_held {
+        if self.unknown(&serving).is_some() {
             return Verdict::no_opinion("");
         }
         let verdict = serving.snapshot.authorize(request);
@@ -186,11 +205,11 @@ impl App {
     pub(super) fn authorized(&self, body: &[u8], asker: Asker<'_>) -> (Reply, Decided) {
         let started = Instant::now();
         let serving = self.serving.load();
-        let Serving { snapshot, generation, is_held } = &**serving;
-        if *is_held {
+        if let Some(reply) = self.unknown(&serving) {
             self.metrics.authorized(Decided::Error, started.elapsed());
-            return (no_policy_yet(), Decided::Error);
+            return (reply, Decided::Error);
         }
+        let Serving { snapshot, generation, .. } = &**serving;
         let (reply, decided) = authorize::answer(body, snapshot, &self.limits, |seen| {
             let took = started.elapsed();
             let live = Answer {
@@ -236,9 +255,9 @@ impl App {
     /// The same, and what it came to.
     pub(super) async fn authenticated(&self, body: &[u8], asker: Asker<'_>) -> (Reply, Proved) {
         let started = Instant::now();
-        if self.serving.load().is_held {
+        if let Some(reply) = self.unknown(&self.serving.load()) {
             self.metrics.authenticated(Proved::Error, started.elapsed());
-            return (no_policy_yet(), Proved::Error);
+            return (reply, Proved::Error);
         }
         let (reply, proved, used) = authenticate::answer(body, &self.tokens, unix_now(), |seen| {
             let Some(kept) = self.log.wants_token(seen.proved()) else { return };
@@ -268,11 +287,8 @@ impl App {
 }
 
 /// An API server asks again, and meanwhile its failure policy decides (S-WHA-8).
-fn no_policy_yet() -> Reply {
-    Reply::failure(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "the objects of the cluster have not been read yet; try again",
-    )
+fn not_yet(why: &str) -> Reply {
+    Reply::failure(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
 /// The list is asked first: a denial of somebody on it is its denial.

@@ -63,6 +63,12 @@ impl ApiError {
         self.code() == Some(404)
     }
 
+    /// What it was to go on from is forgotten.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.code() == Some(410)
+    }
+
     /// This user may not.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {

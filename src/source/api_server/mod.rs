@@ -24,6 +24,9 @@ use super::watch::Connection;
 /// No answer takes longer, however large.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Nobody waits longer because it was asked to: what stands between may say anything.
+const LONGEST_RETRY_AFTER: u64 = 3600;
+
 /// No single object is larger (etcd takes 1.5 MiB), and no list that is asked for here.
 const LARGEST_ANSWER: usize = 96 << 20;
 
@@ -63,6 +66,7 @@ async fn read(answer: Response<Body>) -> Result<Value, ApiError> {
         return serde_json::from_slice(&bytes).map_err(|error| ApiError::Answer(error.into()));
     }
     let seconds = parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = seconds.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let seconds = seconds.and_then(|text| text.trim().parse::<u64>().ok());
+    let retry_after = seconds.map(|seconds| Duration::from_secs(seconds.min(LONGEST_RETRY_AFTER)));
     Err(ApiError::status(parts.status.as_u16(), &bytes, retry_after))
 }

@@ -139,6 +139,11 @@ pub(super) struct Seen {
     pub(super) text: String,
     /// The names of those that it stands in for.
     pub(super) replaces: Vec<String>,
+    /// When it was created, as the API server says it: in seconds of UTC, so that texts compare as times
+    /// do. Tells it from others of its name.
+    pub(super) created: String,
+    /// Whether it says something, and not where facts stand.
+    pub(super) is_strange: bool,
 }
 
 impl Seen {
@@ -148,9 +153,17 @@ impl Seen {
         let replaces = annotations.and_then(|annotations| annotations.get(REPLACES));
         let replaces = replaces.and_then(Value::as_str).unwrap_or_default();
         let replaces = replaces.split(',').map(str::trim);
+        let created = metadata.and_then(|metadata| metadata.get("creationTimestamp"));
+        let has = |field: &str, key: Option<&str>| {
+            let data = value.get(field).and_then(Value::as_object);
+            data.is_some_and(|data| key.map_or(!data.is_empty(), |key| data.contains_key(key)))
+        };
+        let says_something = has("data", None) || has("binaryData", None);
         Self {
             text: value.as_object().map(text_of).unwrap_or_default().to_owned(),
             replaces: replaces.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            created: created.and_then(Value::as_str).unwrap_or_default().to_owned(),
+            is_strange: says_something && !has("data", Some(ENTRIES)),
         }
     }
 }

@@ -57,6 +57,25 @@ pub enum FactError {
         #[source]
         error: ApiError,
     },
+    /// What others wrote cannot be read now.
+    #[error(
+        "`{namespace}`: what replicas know cannot be read now, and nothing was written; try again"
+    )]
+    Unread {
+        /// The namespace.
+        namespace: String,
+        /// Why not.
+        #[source]
+        error: ApiError,
+    },
+    /// What is revoked decides about what is written, and was not heard yet.
+    #[error("what replicas revoke was not heard yet, so no certificate is recorded; try again")]
+    NotHeard,
+    /// It was to be written together with others, and that failed.
+    #[error(
+        "it was to be written together with others, and that failed; see what was told for those"
+    )]
+    Together,
     /// Whoever writes has stopped.
     #[error("the writer of facts has stopped")]
     Stopped,

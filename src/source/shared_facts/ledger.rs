@@ -45,9 +45,8 @@ impl fmt::Debug for ClusterLedger {
 }
 
 struct Job {
+    record: CertificateRecord,
     issued: String,
-    /// What servers must be told.
-    said: Vec<String>,
     done: SyncSender<Result<(), FactError>>,
 }
 
@@ -67,7 +66,13 @@ impl ClusterLedger {
         let reader = Reader::start(connection, options, FactKind::Issued, None, sink);
         let log = |kind| FactLog::open(connection, options.clone(), kind);
         let (writer, jobs) = mpsc::unbounded_channel();
-        tokio::spawn(write(log(FactKind::Issued), log(FactKind::Revocations), jobs));
+        let writing = Writing {
+            issued: log(FactKind::Issued),
+            said: log(FactKind::Revocations),
+            revocations: revocations.clone(),
+            patience: options.patience,
+        };
+        tokio::spawn(writing.run(jobs));
         // Others are written first, and then this; each in its own time.
         let patience = options.patience.saturating_mul(5);
         Self { reader, books, revocations, writer, patience }
@@ -109,16 +114,12 @@ impl Ledger for ClusterLedger {
         let stored = CertificateRecord { revoked: None, ..record.clone() };
         let issued = serde_json::to_string(&stored);
         let issued = issued.map_err(|error| LedgerError::Record(Box::new(error)))?;
-        let cutoff = self.revocations.cutoff(&record.user, &record.groups);
-        let said = consequences(record, cutoff, &self.revocations.shared().load());
-        let said = said.iter().map(line_of).collect::<Result<Vec<String>, _>>();
-        let said = said.map_err(|error| LedgerError::Record(Box::new(error)))?;
         // One that cannot be written must not keep others from it.
         checked(&issued).map_err(failed)?;
         // One that is known may lack what had to be said of it.
-        if !known || !said.is_empty() {
+        if !known || !is_told(record, &self.revocations) {
             let (done, outcome) = sync_channel(1);
-            let job = Job { issued, said, done };
+            let job = Job { record: stored.clone(), issued, done };
             self.writer.send(job).map_err(|_| failed(FactError::Stopped))?;
             match outcome.recv_timeout(self.patience) {
                 Ok(outcome) => outcome.map_err(failed)?,
@@ -148,26 +149,60 @@ impl Ledger for ClusterLedger {
     }
 }
 
-/// Writes what is recorded, until nobody records any more.
-async fn write(issued: FactLog, revocations: FactLog, mut jobs: mpsc::UnboundedReceiver<Job>) {
-    let mut together = Vec::new();
-    while jobs.recv_many(&mut together, TOGETHER).await > 0 {
-        let records: Vec<&str> = together.iter().map(|job| job.issued.as_str()).collect();
-        let mut outcome = issued.append(&records).await.map(drop);
-        let said: Vec<&String> = together.iter().flat_map(|job| &job.said).collect();
-        if outcome.is_ok() && !said.is_empty() {
-            outcome = revocations.append(&said).await.map(drop);
-        }
-        // One error is told once; all others were not recorded either, and hear so.
-        let mut error = outcome.err();
-        let is_done = error.is_none();
-        for job in together.drain(..) {
-            let told =
-                if is_done { Ok(()) } else { Err(error.take().unwrap_or(FactError::Stopped)) };
-            // Nobody may be waiting any more.
-            let _ = job.done.send(told);
+/// Who writes what is recorded.
+struct Writing {
+    issued: FactLog,
+    said: FactLog,
+    revocations: ClusterRevocations,
+    patience: Duration,
+}
+
+impl Writing {
+    /// Until nobody records any more.
+    async fn run(self, mut jobs: mpsc::UnboundedReceiver<Job>) {
+        let mut together = Vec::new();
+        while jobs.recv_many(&mut together, TOGETHER).await > 0 {
+            let mut error = self.write(&together).await.err();
+            let is_done = error.is_none();
+            for job in together.drain(..) {
+                // One error is told once; all others were not recorded either, and hear so.
+                let told = match is_done {
+                    true => Ok(()),
+                    false => Err(error.take().unwrap_or(FactError::Together)),
+                };
+                // Nobody may be waiting any more.
+                let _ = job.done.send(told);
+            }
         }
     }
+
+    async fn write(&self, together: &[Job]) -> Result<(), FactError> {
+        // What was revoked before decides about what has to be said.
+        let heard = tokio::time::timeout(self.patience, self.revocations.cluster().ready());
+        heard.await.map_err(|_| FactError::NotHeard)?;
+        let records: Vec<&str> = together.iter().map(|job| job.issued.as_str()).collect();
+        self.issued.append(&records).await?;
+        let of = |job: &Job| said_of(&job.record, &self.revocations);
+        let entries: Vec<RevocationEntry> = together.iter().flat_map(of).collect();
+        // Times of certificates are of years that can be written.
+        let lines = entries.iter().map(line_of).collect::<Result<Vec<String>, _>>();
+        let lines = lines.map_err(|_| FactError::Line)?;
+        if !lines.is_empty() {
+            self.said.append(&lines).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What servers must be told of a certificate by what is revoked now.
+fn said_of(record: &CertificateRecord, revocations: &ClusterRevocations) -> Vec<RevocationEntry> {
+    let cutoff = revocations.cutoff(&record.user, &record.groups);
+    consequences(record, cutoff, &revocations.shared().load())
+}
+
+/// Whether nothing more has to be said of one that is recorded, as far as that is known.
+fn is_told(record: &CertificateRecord, revocations: &ClusterRevocations) -> bool {
+    revocations.cluster().is_ready() && said_of(record, revocations).is_empty()
 }
 
 /// What servers must be told of a certificate that is entered, so that earlier revocations mean it or

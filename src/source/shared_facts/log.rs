@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use super::chunk::{Chunk, KIND_LABEL, LONGEST_LINE, MOST_CHUNKS, WRITER_LABEL, lines};
 use super::error::FactError;
+use super::list::list;
 use super::options::{FactKind, FactsOptions};
 use crate::source::api_server::{ApiError, Pauses, send, spread};
 use crate::source::watch::Connection;
@@ -133,8 +134,9 @@ impl FactLog {
         count: &mut Count,
     ) -> Result<Held, Failed> {
         let mut held = match known {
-            Some(held) => held,
-            None => self.read().await?,
+            // What stood there once may have been deleted: that it stands there now is asked anew.
+            Some(held) if held.missing(lines).len() == lines.len() => held,
+            _ => self.read().await?,
         };
         let missing = held.missing(lines);
         count.new.get_or_insert(count.written.saturating_add(missing.len()));
@@ -159,21 +161,12 @@ impl FactLog {
     async fn read(&self) -> Result<Held, Failed> {
         let FactsOptions { namespace, .. } = &self.options;
         let writer = self.options.writer_id();
-        let path = format!(
-            "/api/v1/namespaces/{namespace}/configmaps?labelSelector={}%3D{}%2C{}%3D{writer}",
-            escaped(KIND_LABEL),
-            self.kind.as_str(),
-            escaped(WRITER_LABEL),
-        );
-        let mut list = self.done(send(&self.connection, Method::GET, &path, None).await)?;
-        let items = list.get_mut("items").map(Value::take);
-        let Some(Value::Array(items)) = items else {
-            return Err(Failed::Passing(ApiError::Answer("it is no list".into())));
-        };
+        let labels = [(KIND_LABEL, self.kind.as_str()), (WRITER_LABEL, writer.as_str())];
+        let chunks = self.done(list(&self.connection, namespace, &labels).await)?;
         let mut known = HashSet::new();
         let mut newest: Option<(usize, Chunk)> = None;
-        let count = items.len();
-        for chunk in items.into_iter().filter_map(Chunk::of) {
+        let count = chunks.len();
+        for chunk in chunks {
             known.extend(lines(chunk.text()).map(digest_of));
             let number = chunk.number(self.kind, &writer).unwrap_or_default();
             if number > 0 && newest.as_ref().is_none_or(|(newest, _)| *newest < number) {
@@ -200,8 +193,10 @@ impl FactLog {
         }
     }
 
-    fn done(&self, answer: Result<Value, ApiError>) -> Result<Value, Failed> {
-        answer.map_err(|error| match error.is_conflict() || error.may_pass() {
+    fn done<T>(&self, answer: Result<T, ApiError>) -> Result<T, Failed> {
+        let is_passing =
+            |error: &ApiError| error.is_conflict() || error.is_expired() || error.may_pass();
+        answer.map_err(|error| match is_passing(&error) {
             true => Failed::Passing(error),
             false => Failed::Final(FactError::of(&self.options.namespace, error)),
         })
@@ -245,9 +240,4 @@ fn digest_of(line: impl AsRef<str>) -> [u8; 16] {
         *byte = *from;
     }
     bytes
-}
-
-/// The names of labels, in which a slash has to be escaped.
-pub(super) fn escaped(label: &str) -> String {
-    label.replace('/', "%2F")
 }

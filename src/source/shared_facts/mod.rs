@@ -25,11 +25,12 @@
 //!
 //! **Nothing is forgotten on the way.** A ConfigMap that is deleted, or from which lines are taken,
 //! goes on counting as it was in every process that has read it; a process that starts later knows
-//! what there is then. To take entries back, write a ConfigMap with all that is to stay (label
-//! `portcullis.dev/facts` as before, any other name), say in its annotation
-//! `portcullis.dev/replaces` the names of those that it stands in for, separated by commas, and delete
-//! those. As soon as it is there and they are gone, what only they said does not count any more. In the
-//! same way many small ConfigMaps of writers that are gone are made one.
+//! what there is then. To take entries back, make those that are to go `immutable: true`, so that nothing
+//! is added that would be lost; write a ConfigMap with all that is to stay (label `portcullis.dev/facts` as
+//! before, any other name), say in its annotation `portcullis.dev/replaces` the names of those that it
+//! stands in for, separated by commas, and delete those. As soon as it is there and they are gone, what only
+//! they said does not count any more. It stands in for those that were there before it: writers use a name
+//! again. In the same way many small ConfigMaps of writers that are gone are made one.
 //!
 //! Absent on purpose: what the facts mean (see `model`, `pki`), and any secret: ConfigMaps are read by
 //! many.
@@ -38,6 +39,7 @@ mod chunk;
 mod error;
 #[cfg(feature = "ledger")]
 mod ledger;
+mod list;
 mod log;
 mod options;
 mod reader;

@@ -23,7 +23,8 @@ pub struct FactsStatus {
     pub chunks: usize,
     /// How many lines count though their ConfigMap is gone, or does not say them any more.
     pub kept: usize,
-    /// Lines that nobody understands, and so do not count: the first of them, and where they stand.
+    /// Lines that nobody understands, and so do not count, and ConfigMaps without any: the first of them,
+    /// and where they stand.
     pub problems: Vec<String>,
     /// How many there are of those.
     pub problem_count: usize,
@@ -50,8 +51,8 @@ impl Problems {
     }
 
     pub(super) fn tell(&self, status: &mut FactsStatus) {
-        status.problems.clone_from(&self.first);
-        status.problem_count = self.count;
+        status.problems.extend(self.first.iter().cloned());
+        status.problem_count = status.problem_count.saturating_add(self.count);
     }
 }
 
@@ -88,13 +89,21 @@ impl Reader {
 
     pub(super) fn status(&self) -> FactsStatus {
         let union = lock(&self.union);
-        FactsStatus {
+        let mut problems = Problems::default();
+        for (name, _) in union.live().filter(|(_, seen)| seen.is_strange) {
+            problems.note(format!(
+                "ConfigMap `{name}`: has no `entries`, so nothing of it counts; write its lines there"
+            ));
+        }
+        let mut status = FactsStatus {
             chunks: union.chunks(),
             kept: union.kept(),
             problems: Vec::new(),
             problem_count: 0,
             watch: self.cluster.status(),
-        }
+        };
+        problems.tell(&mut status);
+        status
     }
 }
 

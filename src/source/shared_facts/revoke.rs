@@ -1,18 +1,15 @@
 //! Revoking by what replicas know: which lines take these certificates back?
 
-use http::Method;
-
-use super::chunk::{Chunk, KIND_LABEL, lines};
+use super::chunk::{KIND_LABEL, lines};
 use super::error::FactError;
 use super::ledger::{entry, judged, line_of, understood};
-use super::log::escaped;
+use super::list::list;
 use super::options::FactKind;
 use super::revocations::understood as understood_revocation;
 use super::union::Fact;
 use crate::crypto::certificate::Certificate;
 use crate::model::{Revocation, RevocationEntry, Revocations};
 use crate::pki::ledger::{CertificateRecord, RevokedRecord};
-use crate::source::api_server::{ApiError, send};
 use crate::source::ledger::{Outcome, Revoke, Saying};
 use crate::source::watch::Connection;
 
@@ -58,20 +55,12 @@ async fn read(
     namespace: &str,
     kind: FactKind,
 ) -> Result<Vec<Fact>, FactError> {
-    let (label, kind) = (escaped(KIND_LABEL), kind.as_str());
-    let path = format!("/api/v1/namespaces/{namespace}/configmaps?labelSelector={label}%3D{kind}");
-    let answer = send(connection, Method::GET, &path, None).await;
-    let mut list = answer.map_err(|error| match error.may_pass() {
-        true => FactError::GaveUp { namespace: namespace.to_owned(), tries: 1, error },
+    let chunks = list(connection, namespace, &[(KIND_LABEL, kind.as_str())]).await;
+    let chunks = chunks.map_err(|error| match error.may_pass() || error.is_expired() {
+        true => FactError::Unread { namespace: namespace.to_owned(), error },
         false => FactError::of(namespace, error),
     })?;
-    let Some(serde_json::Value::Array(items)) = list.get_mut("items").map(serde_json::Value::take)
-    else {
-        let (namespace, error) = (namespace.to_owned(), ApiError::Answer("it is no list".into()));
-        return Err(FactError::Refused { namespace, error });
-    };
-    let chunks = items.into_iter().filter_map(Chunk::of);
-    let facts = chunks.flat_map(|chunk| {
+    let facts = chunks.into_iter().flat_map(|chunk| {
         let facts = lines(chunk.text())
             .map(|line| Fact { chunk: chunk.name().to_owned(), line: line.to_owned() });
         facts.collect::<Vec<Fact>>()

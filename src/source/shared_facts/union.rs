@@ -26,8 +26,16 @@ pub(super) struct Union {
     /// Only what stands there now counts: of facts that are not a log.
     is_of_now: bool,
     live: BTreeMap<String, Seen>,
-    /// What stood in a ConfigMap, and does not any more.
-    gone: Vec<(String, Vec<String>)>,
+    gone: Vec<Gone>,
+}
+
+/// What stood in a ConfigMap, and does not any more.
+#[derive(Debug)]
+struct Gone {
+    name: String,
+    /// When that was created: another of its name is another one.
+    created: String,
+    lines: Vec<String>,
 }
 
 impl Union {
@@ -43,7 +51,7 @@ impl Union {
 
     /// How many lines count though they stand nowhere any more.
     pub(super) fn kept(&self) -> usize {
-        self.gone.iter().map(|(_, lines)| lines.len()).sum()
+        self.gone.iter().map(|gone| gone.lines.len()).sum()
     }
 
     /// Several ConfigMaps changed at once; `None` is one that is gone.
@@ -57,7 +65,7 @@ impl Union {
                 Some(seen) => self.apply(name, seen, &mut more),
                 None => {
                     if let Some(old) = self.live.remove(&name) {
-                        self.keep(name, &old.text, "");
+                        self.keep(name, &old, "");
                     }
                 }
             }
@@ -66,9 +74,9 @@ impl Union {
     }
 
     fn apply(&mut self, name: String, seen: Seen, more: &mut Vec<Fact>) {
-        let old = self.live.get(&name).map(|old| old.text.clone()).unwrap_or_default();
-        let is_whole = old.is_empty() || old.ends_with('\n');
-        let appended = is_whole.then(|| seen.text.strip_prefix(old.as_str())).flatten();
+        let old = self.live.remove(&name).unwrap_or_default();
+        let is_whole = old.text.is_empty() || old.text.ends_with('\n');
+        let appended = is_whole.then(|| seen.text.strip_prefix(old.text.as_str())).flatten();
         let fact = |line: &str| Fact { chunk: name.clone(), line: line.to_owned() };
         more.extend(lines(appended.unwrap_or(&seen.text)).map(fact));
         if appended.is_none() {
@@ -78,22 +86,23 @@ impl Union {
     }
 
     /// Keeps what a ConfigMap said and does not say any more.
-    fn keep(&mut self, name: String, old: &str, new: &str) {
+    fn keep(&mut self, name: String, old: &Seen, new: &str) {
         if self.is_of_now {
             return;
         }
         let still: HashSet<&str> = lines(new).collect();
-        let lost = lines(old).filter(|line| !still.contains(line));
+        let lost = lines(&old.text).filter(|line| !still.contains(line));
         let lost: Vec<String> = lost.map(str::to_owned).collect();
         if lost.is_empty() {
             return;
         }
-        match self.gone.iter_mut().find(|(gone, _)| *gone == name) {
-            Some((_, kept)) => {
-                let known: HashSet<String> = kept.iter().cloned().collect();
-                kept.extend(lost.into_iter().filter(|line| !known.contains(line)));
+        let is_it = |gone: &&mut Gone| gone.name == name && gone.created == old.created;
+        match self.gone.iter_mut().find(is_it) {
+            Some(Gone { lines, .. }) => {
+                let known: HashSet<String> = lines.iter().cloned().collect();
+                lines.extend(lost.into_iter().filter(|line| !known.contains(line)));
             }
-            None => self.gone.push((name, lost)),
+            None => self.gone.push(Gone { name, created: old.created.clone(), lines: lost }),
         }
     }
 
@@ -101,11 +110,12 @@ impl Union {
     fn settle(&mut self) -> bool {
         let Self { live, gone, .. } = self;
         let before = gone.len();
-        gone.retain(|(name, _)| {
-            let is_gone = !live.contains_key(name);
-            // One that replaces itself was corrected in place.
+        gone.retain(|Gone { name, created, .. }| {
+            let is_gone = live.get(name).is_none_or(|seen| seen.created != *created);
+            // One that replaces itself was corrected in place. None stands in for what is newer: a writer
+            // whose ConfigMaps were all replaced begins with the same names again.
             let replaces = |(by, seen): (&String, &Seen)| {
-                (is_gone || by == name) && seen.replaces.contains(name)
+                (is_gone || by == name) && *created <= seen.created && seen.replaces.contains(name)
             };
             !live.iter().any(replaces)
         });
@@ -116,8 +126,8 @@ impl Union {
         let live = self.live.iter().flat_map(|(name, seen)| {
             lines(&seen.text).map(|line| Fact { chunk: name.clone(), line: line.to_owned() })
         });
-        let gone = self.gone.iter().flat_map(|(name, kept)| {
-            kept.iter().map(|line| Fact { chunk: name.clone(), line: line.clone() })
+        let gone = self.gone.iter().flat_map(|Gone { name, lines, .. }| {
+            lines.iter().map(|line| Fact { chunk: name.clone(), line: line.clone() })
         });
         live.chain(gone).collect()
     }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::Request;
 
+use super::answer::Ending;
 use super::door::{Door, Ended};
 use super::proof::{Proof, Shown};
 use crate::source::fetch::unix_now;
@@ -64,6 +65,13 @@ impl Logins {
         self.live.serving().loaded.door.clone()
     }
 
+    /// Whether it is a credential of which nobody can say yet whether it is revoked.
+    fn may_be_revoked(&self, proof: Proof<'_>) -> bool {
+        let loaded = &self.live.serving().loaded;
+        matches!(proof, Proof::Bearer(_) | Proof::Certificates(_))
+            && loaded.revocations.as_ref().is_some_and(|revocations| !revocations.is_ready())
+    }
+
     async fn answer(&self, what: What, request: Request<Body>) -> Response {
         let started = Instant::now();
         let Some(door) = self.door() else { return closed() };
@@ -80,6 +88,9 @@ impl Logins {
             now: unix_now(),
         };
         let ended = match what {
+            _ if self.may_be_revoked(shown.proof) => {
+                Ended::no(Ending::Unavailable, "", "what is revoked has not been read yet")
+            }
             What::LogIn => door.log_in(shown, &body).await,
             What::Refresh => door.refresh(shown, &body).await,
         };

@@ -1,7 +1,6 @@
 //! What replicas share, and who works with it: revocations, books, signers, the counts of a candidate
 //! policy.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,20 +21,8 @@ use crate::webhook::signer::{Authorize, SharedLedger, SignerTools, Signers};
 pub(super) struct Shared {
     signers: Option<Signers>,
     tasks: Vec<JoinHandle<()>>,
-    kept: Option<Kept>,
-}
-
-/// What is revoked, and where it is kept for the next start.
-#[derive(Clone)]
-struct Kept {
-    cluster: ClusterRevocations,
-    file: SavedFile,
-}
-
-impl fmt::Debug for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept").field("file", &self.file).finish_non_exhaustive()
-    }
+    /// What is revoked, and where it is kept for the next start.
+    kept: Option<(ClusterRevocations, SavedFile)>,
 }
 
 impl Drop for Shared {
@@ -62,28 +49,27 @@ pub(super) async fn read_revocations(loaded: &Loaded) -> Shared {
     let cluster = ClusterRevocations::start(connection, &options, saved);
     revocations.join(&cluster);
     if let Some((file, config)) = file {
-        let kept = Kept { cluster, file };
-        shared.tasks.push(tokio::spawn(kept.clone().keep(config.every)));
-        shared.kept = Some(kept);
+        shared.kept = Some((cluster.clone(), file.clone()));
+        shared.tasks.push(tokio::spawn(keep(cluster, file, config)));
     }
     shared
 }
-
-/// What could not be written is tried again so soon.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 impl Shared {
     /// Ends all of it. What was revoked since it was last written is written, so that no start forgets it.
     pub(super) async fn close(mut self) {
         let kept = self.kept.take();
         drop(self);
-        if let Some(kept) = kept {
-            kept.save().await;
+        if let Some((cluster, file)) = kept
+            && let Err(error) = write(&cluster, &file).await
+        {
+            tracing::error!(error, "what is revoked cannot be kept on the disk");
         }
     }
 
     /// Begins to sign, and to tell others what the candidate policy would have said.
     pub(super) fn start(&mut self, loaded: &Loaded, app: &Arc<App>) -> Result<(), ConfigError> {
+        self.await_revocations(loaded, app);
         let config = &loaded.config;
         let Some(followed) = &loaded.followed else { return Ok(()) };
         let connection = followed.connection();
@@ -113,6 +99,23 @@ impl Shared {
             self.tasks.push(tokio::spawn(replicas.run(Arc::clone(shadow))));
         }
         Ok(())
+    }
+
+    /// Nothing is answered until it is known what replicas revoke: not every API server asks whether this
+    /// one is ready before it asks who may do what.
+    fn await_revocations(&mut self, loaded: &Loaded, app: &Arc<App>) {
+        let Some(revocations) = loaded.revocations.as_ref().filter(|it| !it.is_ready()) else {
+            return;
+        };
+        let Some(cluster) = revocations.cluster() else { return };
+        app.await_revocations(true);
+        tracing::warn!("reviews are answered with 503 until it is read what replicas revoke");
+        let app = Arc::clone(app);
+        self.tasks.push(tokio::spawn(async move {
+            cluster.cluster().ready().await;
+            app.await_revocations(false);
+            tracing::info!("what replicas revoke is read");
+        }));
     }
 }
 
@@ -162,33 +165,42 @@ async fn read(file: SavedFile, server: String) -> Option<Saved> {
     }
 }
 
-impl Kept {
-    /// Writes what is revoked when it has changed, but not too often.
-    async fn keep(self, every: Duration) {
-        loop {
-            self.cluster.cluster().changed().await;
-            while !self.save().await {
-                tokio::time::sleep(every.min(TRY_AGAIN)).await;
-            }
-            tokio::time::sleep(every).await;
-        }
-    }
+/// What was revoked and is not on disk is forgotten by a start without the API server, so this waits no
+/// longer than a burst of revocations takes.
+const LATEST: Duration = Duration::from_secs(1);
 
-    /// Whether what is revoked is on disk. What is known from there alone is there as it was.
-    async fn save(&self) -> bool {
-        let Some(saved) = self.cluster.cluster().to_save() else { return false };
-        let file = self.file.clone();
-        match tokio::task::spawn_blocking(move || file.write(&saved)).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                let error = with_causes(&error);
-                tracing::error!(error, "what is revoked cannot be kept on the disk");
-                false
-            }
-            Err(error) => {
-                tracing::error!(%error, "saving what is revoked broke off; please report this");
-                false
-            }
+/// Things that failed are tried again so soon, where they are not even sooner.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// Writes what is revoked when it has changed, and now and then when it has not: a file that is older than
+/// `maxAge` is not believed, however quiet it was meanwhile.
+async fn keep(cluster: ClusterRevocations, file: SavedFile, config: SavedStateConfig) {
+    let still_true = (config.max_age / 4).max(LATEST);
+    let mut is_failing = false;
+    loop {
+        let changed = tokio::time::timeout(still_true, cluster.cluster().changed()).await.is_ok();
+        // What nobody confirms must not become younger.
+        if !changed && cluster.cluster().status().iter().any(|kind| kind.lost.is_some()) {
+            continue;
         }
+        while let Err(error) = write(&cluster, &file).await {
+            if !std::mem::replace(&mut is_failing, true) {
+                tracing::error!(error, "what is revoked cannot be kept on the disk");
+            }
+            tokio::time::sleep(config.every.min(TRY_AGAIN)).await;
+        }
+        if std::mem::take(&mut is_failing) {
+            tracing::info!("what is revoked is kept on the disk again");
+        }
+        tokio::time::sleep(config.every.min(LATEST)).await;
     }
+}
+
+/// Does nothing as long as the API server was not heard: the file is what was heard last.
+async fn write(cluster: &ClusterRevocations, file: &SavedFile) -> Result<(), String> {
+    let (cluster, file) = (cluster.clone(), file.clone());
+    let writing = move || cluster.cluster().to_save().map_or(Ok(()), |saved| file.write(&saved));
+    let written = tokio::task::spawn_blocking(writing).await;
+    let written = written.map_err(|error| with_causes(&error))?;
+    written.map_err(|error| with_causes(&error))
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Method;
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::books::SignerBooks;
@@ -76,6 +77,17 @@ impl Controller {
     }
 }
 
+/// Whether the API server can tell a write of it from one of another version, or of another object of the
+/// same name.
+pub(super) fn is_bound(object: &Value) -> bool {
+    let metadata = object.get("metadata");
+    let says = |field| {
+        let text = metadata.and_then(|metadata| metadata.get(field)).and_then(Value::as_str);
+        text.is_some_and(|text| !text.is_empty())
+    };
+    says("resourceVersion") && says("uid")
+}
+
 impl Drop for Controller {
     fn drop(&mut self) {
         for task in &self.tasks {
@@ -95,12 +107,24 @@ impl Work {
     async fn handle(self: &Arc<Self>, taken: Taken) {
         let name = taken.name.clone();
         let signer = &self.desk.config.signer;
+        let mut taken = taken;
+        if let Some(signed) = taken.signed.take()
+            && signed.reusable_until.is_some_and(|until| unix_now() < until)
+        {
+            return self.write(taken, signed).await;
+        }
+        if !is_bound(&taken.object) {
+            let error = "it does not say which object it is, in which version";
+            tracing::warn!(%signer, request = name, error, "not read");
+            self.metrics.signer(SignerOutcome::Failed);
+            return self.queue.done(&taken);
+        }
         let object = match CertificateSigningRequest::from_value(taken.object.clone()) {
             Ok(object) => object,
             Err(error) => {
                 tracing::warn!(%signer, request = name, error = with_causes(&error), "not read");
                 self.metrics.signer(SignerOutcome::Failed);
-                return self.queue.done(taken);
+                return self.queue.done(&taken);
             }
         };
         // The books wait for the disk or the API server.
@@ -109,10 +133,14 @@ impl Work {
             judge(object, &work.desk, &work.books, &work.authorize, unix_now())
         });
         match judged.await {
-            Ok(Step::Nothing) => self.queue.done(taken),
+            Ok(Step::Nothing) => self.queue.done(&taken),
             Ok(Step::Pending(why)) => {
-                tracing::info!(%signer, request = name, why, "request stays pending");
-                self.queue.done(taken);
+                if taken.left != why {
+                    tracing::info!(%signer, request = name, why, "request stays pending");
+                    taken.left = why;
+                }
+                // Neither a new signing policy nor who is authorized by now changes the object.
+                self.queue.again(taken, None);
             }
             Ok(Step::Write(write)) => self.write(taken, *write).await,
             Ok(Step::Failed(error)) => {
@@ -129,10 +157,11 @@ impl Work {
         }
     }
 
-    async fn write(&self, taken: Taken, write: Write) {
-        let Write { object, to, outcome, said } = write;
+    async fn write(&self, mut taken: Taken, write: Write) {
+        let Write { object, to, outcome, said, .. } = write.clone();
         let (name, signer, to) = (taken.name.clone(), &self.desk.config.signer, to.as_str());
-        // It names the version that was looked at, so that whoever was first wins.
+        // It names the object and the version that was looked at, so that whoever was first wins, and none
+        // of the same name gets what another was judged by.
         let path = format!("/apis/certificates.k8s.io/v1/certificatesigningrequests/{name}/{to}");
         let value = object.into_value();
         match send(&self.connection, Method::PUT, &path, Some(&value)).await {
@@ -140,12 +169,12 @@ impl Work {
                 tracing::info!(%signer, request = name, outcome = outcome.as_str(), said, "request decided");
                 self.metrics.signer(outcome);
                 self.note(None);
-                self.queue.done(taken);
+                self.queue.done(&taken);
             }
             // Somebody else was first; the watch brings what came of it.
             Err(error) if error.is_conflict() || error.is_not_found() => {
                 tracing::debug!(%signer, request = name, %error, "somebody else was first");
-                self.queue.done(taken);
+                self.queue.done(&taken);
             }
             Err(error) => {
                 let asked_for = error.retry_after();
@@ -153,6 +182,8 @@ impl Work {
                 tracing::error!(%signer, request = name, error, "request not written to /{to}");
                 self.metrics.signer(SignerOutcome::Failed);
                 self.note(Some(error));
+                // Another one would be one more in the books, with each try.
+                taken.signed = Some(write);
                 self.queue.again(taken, asked_for);
             }
         }

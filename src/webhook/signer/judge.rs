@@ -3,6 +3,7 @@
 use super::Authorize;
 use super::desk::{Desk, Held};
 use crate::api::certificates::{APPROVED, CertificateSigningRequest, Condition, DENIED, FAILED};
+use crate::crypto::certificate::Certificate;
 use crate::model::utc::Utc;
 use crate::pki::Requested;
 use crate::pki::approval::{AutoApproval, auto_approval};
@@ -19,7 +20,7 @@ use crate::webhook::metrics::SignerOutcome;
 pub(super) enum Step {
     /// It is not ours, decided by somebody, or done.
     Nothing,
-    /// It stays pending: nobody here allows it. That may change with the policy, not by itself.
+    /// It stays pending: nobody here allows it. That may change with the policy, not with the object.
     Pending(String),
     /// The object is to be written.
     Write(Box<Write>),
@@ -28,7 +29,7 @@ pub(super) enum Step {
 }
 
 /// An object to be written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Write {
     pub(super) object: CertificateSigningRequest,
     pub(super) to: Subresource,
@@ -36,6 +37,9 @@ pub(super) struct Write {
     pub(super) outcome: SignerOutcome,
     /// What the log says.
     pub(super) said: String,
+    /// Until when it may be written as it is, without another look at the request; `None` for what is
+    /// looked at each time.
+    pub(super) reusable_until: Option<i64>,
 }
 
 /// Which part of an object is written (S-CSR-6).
@@ -100,7 +104,12 @@ fn sign(mut object: CertificateSigningRequest, desk: &Desk, books: &dyn Ledger, 
             let said =
                 format!("certificate {}; {}", issued.certificate.fingerprint(), issued.decision);
             object.set_certificate(&issued.certificate.pem());
-            write(object, Subresource::Status, SignerOutcome::Signed, said)
+            // Half of its life: nobody is to be given one that is about to end.
+            let not_after =
+                Certificate::from_der(issued.certificate.der()).map(|it| it.not_after());
+            let half = not_after.map(|end| now.saturating_add(end.saturating_sub(now) / 2)).ok();
+            let (to, outcome) = (Subresource::Status, SignerOutcome::Signed);
+            Step::Write(Box::new(Write { object, to, outcome, said, reusable_until: half }))
         }
         Err(IssueError::Refused(refusal)) => failed(object, refusal.to_string(), now),
         Err(error) => Step::Failed(with_causes(&error)),
@@ -177,7 +186,7 @@ fn write(
     outcome: SignerOutcome,
     said: String,
 ) -> Step {
-    Step::Write(Box::new(Write { object, to, outcome, said }))
+    Step::Write(Box::new(Write { object, to, outcome, said, reusable_until: None }))
 }
 
 fn rules<'a>(held: &'a Held, config: &SignerConfig) -> IssuingRules<'a> {

@@ -9,7 +9,9 @@
 //! Several replicas do the same, and nobody leads: every write names the version of the object that was
 //! looked at, so that the first wins, and the others see its certificate and do nothing. A replica that
 //! dies between the signature and the write leaves a record of a certificate that nobody has; another
-//! signs anew, and both stand in the books.
+//! signs anew, and both stand in the books. One whose write fails tries the same certificate again.
+//! Requests that nobody here allows are looked at again, every few minutes in the end: the policy may allow
+//! them by then.
 //!
 //! Absent on purpose: other people's signers, deleting old requests (kube-controller-manager does,
 //! S-CSR-20), and the permissions of this server: the API server asks its authorizers whether it may
@@ -88,7 +90,7 @@ pub struct Signers(Vec<Controller>);
 pub struct SignerStatus {
     /// Which.
     pub signer: Signer,
-    /// How many requests wait for their turn, or for another try.
+    /// How many requests wait for their turn, or for another try; those that are left pending, too.
     pub waiting: usize,
     /// What went wrong last with the authority, the policy, the books or the API server, and is not
     /// over.
