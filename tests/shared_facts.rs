@@ -116,7 +116,7 @@ async fn two_writers_of_one_name_lose_nothing_and_write_nothing_twice() {
     assert_eq!(one.append(&["other-15", "both-3", "fresh"]).await.unwrap().new, 1);
     assert_eq!(place.lines("revocations").len(), 48);
     let before = place.server.asked("update", "configmaps");
-    assert_eq!(one.append(&[] as &[&str]).await.unwrap().new, 0);
+    assert_eq!(one.append::<&str>(&[]).await.unwrap().new, 0);
     assert_eq!(one.append(&["fresh"]).await.unwrap().new, 0);
     assert_eq!(place.server.asked("update", "configmaps"), before);
 }

@@ -268,7 +268,7 @@ mod books {
     fn a_certificate_is_revoked_in_every_form_and_only_once() {
         let record = issued("jane", "dev", NOW);
         let what = Revoke::Certificate(record.fingerprint);
-        let revocation = revocation_of(&what, &saying(), &known(&[record.clone()], &[])).unwrap();
+        let revocation = revocation_of(&what, &saying(), &known(std::slice::from_ref(&record), &[])).unwrap();
         let entries = read(&revocation.lines);
         let aliases = Certificate::from_der(&record.certificate).unwrap().aliases();
         assert_eq!(entries.len(), 1 + aliases.len());
@@ -276,7 +276,7 @@ mod books {
         assert_eq!((entries[0].reason.as_str(), entries[0].by.as_str()), ("keyCompromise", "ops"));
 
         let again = revocation_of(&what, &saying(), &known(&[record], &entries)).unwrap();
-        assert_eq!(again.lines, [] as [&str; 0]);
+        assert_eq!(again.lines, Vec::<String>::new());
         assert_eq!(again.outcome.already.len(), 1);
         assert!(!again.outcome.is_new);
     }
@@ -285,7 +285,7 @@ mod books {
     fn a_number_alone_is_enough_where_a_record_has_it() {
         let record = issued("jane", "dev", NOW);
         let number = |issuer| Revoke::Serial { serial: record.serial.clone(), issuer };
-        let facts = known(&[record.clone()], &[]);
+        let facts = known(std::slice::from_ref(&record), &[]);
         let revocation = revocation_of(&number(None), &saying(), &facts).unwrap();
         assert_eq!(revocation.outcome.revoked.len(), 1);
         let unknown = revocation_of(&number(None), &saying(), &known(&[], &[]));

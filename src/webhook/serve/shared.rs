@@ -1,6 +1,7 @@
 //! What replicas share, and who works with it: revocations, books, signers, the counts of a candidate
 //! policy.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,8 +22,20 @@ use crate::webhook::signer::{Authorize, SharedLedger, SignerTools, Signers};
 pub(super) struct Shared {
     signers: Option<Signers>,
     tasks: Vec<JoinHandle<()>>,
-    /// What is revoked, and where it is kept for the next start.
-    kept: Option<(ClusterRevocations, SavedFile)>,
+    kept: Option<Kept>,
+}
+
+/// What is revoked, and where it is kept for the next start.
+#[derive(Clone)]
+struct Kept {
+    cluster: ClusterRevocations,
+    file: SavedFile,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Shared {
@@ -55,6 +68,9 @@ pub(super) async fn read_revocations(loaded: &Loaded) -> Shared {
     }
     shared
 }
+
+/// What could not be written is tried again so soon.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 impl Shared {
     /// Ends all of it. What was revoked since it was last written is written, so that no start forgets it.
