@@ -46,6 +46,14 @@ impl Groups {
     /// When the text is neither, or something else than such a map.
     pub fn parse(name: &str, text: &str) -> Result<Self, GroupsError> {
         let mut reader = Reader::default();
+        // For the parser it ends the text.
+        if let Some((before, _)) = text.split_once('\0') {
+            return Err(GroupsError {
+                name: name.to_owned(),
+                line: 1 + before.matches('\n').count(),
+                problem: "a NUL character, which YAML does not allow; remove it".to_owned(),
+            });
+        }
         for item in Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text)) {
             let taken = match item {
                 Ok((event, span)) => {

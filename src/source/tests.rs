@@ -358,3 +358,15 @@ fn truncated_json_is_named_as_json_and_a_flow_mapping_is_still_yaml() {
     assert!(error.to_string().starts_with("<stdin>:1"), "{error}");
     assert!(read("{kind: ConfigMap, apiVersion: v1}\n").is_ok());
 }
+
+/// What follows a NUL was left out without a word: of a binding its second subject, of a file its rest.
+#[test]
+fn a_nul_in_yaml_is_refused_with_its_line_and_not_taken_for_the_end() {
+    let text = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: a}\n";
+    let load = |text: &str| super::parse("a.yaml", text.as_bytes(), &super::LoadOptions::default());
+    assert_eq!(load(&format!("{text}---\n{text}")).unwrap().inventory.roles.len(), 1);
+    for nul in ["\0", "# \0\n", "\0\n"] {
+        let error = load(&format!("{text}{nul}---\n{text}")).unwrap_err().to_string();
+        assert!(error.contains("a.yaml:4") && error.contains("NUL"), "{error}");
+    }
+}

@@ -383,7 +383,7 @@ async fn nothing_that_may_be_revoked_is_renewed_before_it_is_known_what_replicas
     let text = door.home.read("server.yaml").replace(
         "revocation: {file: revoked.ndjson}",
         "revocation: {file: revoked.ndjson, fromCluster: true}\n\
-         cluster: {kubeconfig: kubeconfig.yaml, facts: {namespace: portcullis-system}}",
+         cluster: {kubeconfig: kubeconfig.yaml, facts: {namespace: portcullis-facts}}",
     );
     door.home.write("server.yaml", &text);
     api.go_down();

@@ -10,7 +10,7 @@ use crate::support::apiserver::ApiServer;
 /// A replica that reads revocations from the cluster; `more` stands below.
 fn replica(api: &ApiServer, name: &str, more: &str) -> Home {
     let home = Home::new(&format!(
-        "cluster: {{kubeconfig: kubeconfig.yaml, facts: {{namespace: portcullis-system, writer: {name}}}}}\n\
+        "cluster: {{kubeconfig: kubeconfig.yaml, facts: {{namespace: portcullis-facts, writer: {name}}}}}\n\
          revocation: {{fromCluster: true}}\n{more}"
     ));
     api.kubeconfig(&home.path("kubeconfig.yaml"));
@@ -52,7 +52,7 @@ async fn what_the_command_line_revokes_live_all_replicas_refuse_within_a_second(
     let (code, _, said) = revoke(&["--user", "jane", "--by", "ops"]);
     let written = start.elapsed();
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("in `portcullis-system` of https://127.0.0.1:"), "{said}");
+    assert!(said.contains("in `portcullis-facts` of https://127.0.0.1:"), "{said}");
     for client in &mut clients {
         within("jane is refused", async {
             while is_allowed(client, "jane").await {
@@ -165,7 +165,7 @@ async fn what_was_revoked_before_a_stop_is_refused_after_a_start_without_the_api
     let api = ApiServer::start();
     let home = Home::new(
         "cluster: {kubeconfig: kubeconfig.yaml, savedState: {file: cluster.state, every: 1h}, \
-         facts: {namespace: portcullis-system, writer: one}}\n\
+         facts: {namespace: portcullis-facts, writer: one}}\n\
          revocation: {fromCluster: true}\n",
     );
     api.kubeconfig(&home.path("kubeconfig.yaml"));
@@ -223,7 +223,7 @@ async fn a_file_and_the_cluster_revoke_together() {
     api.put(json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {
-            "name": "by-hand", "namespace": "portcullis-system",
+            "name": "by-hand", "namespace": "portcullis-facts",
             "labels": {"portcullis.dev/facts": "revocations"},
         },
         "data": {"entries": format!("{}\nnonsense\n", line("jane"))},

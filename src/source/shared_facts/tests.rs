@@ -268,7 +268,8 @@ mod books {
     fn a_certificate_is_revoked_in_every_form_and_only_once() {
         let record = issued("jane", "dev", NOW);
         let what = Revoke::Certificate(record.fingerprint);
-        let revocation = revocation_of(&what, &saying(), &known(std::slice::from_ref(&record), &[])).unwrap();
+        let revocation =
+            revocation_of(&what, &saying(), &known(std::slice::from_ref(&record), &[])).unwrap();
         let entries = read(&revocation.lines);
         let aliases = Certificate::from_der(&record.certificate).unwrap().aliases();
         assert_eq!(entries.len(), 1 + aliases.len());

@@ -59,7 +59,7 @@ fn document(
     let keep_items = collector.options.keep_metadata;
     #[cfg(not(feature = "rego"))]
     let keep_items = false;
-    let read = version(text, line).and_then(|()| {
+    let read = check(text, line).and_then(|()| {
         read_tabbed(text, line, |text| {
             let mut document = Document { keep_items, ..Document::default() };
             let mut tree = Tree::new(text, line, &limits);
@@ -110,7 +110,7 @@ pub(super) fn each(
                 return Err(LoadError::Yaml { origin: origin(line), message });
             }
         };
-        let read = version(text, line).and_then(|()| {
+        let read = check(text, line).and_then(|()| {
             read_tabbed(text, line, |text| {
                 let mut document = Document::default();
                 let mut tree = Tree::new(text, line, limits).at_names();
@@ -174,6 +174,18 @@ fn without_tab(text: &str, line: u32, column: usize) -> String {
         *line = Cow::Owned(line.chars().enumerate().map(replaced).collect());
     }
     lines.join("\n")
+}
+
+/// What our parser would pass over and Kubernetes does not read.
+fn check(text: &str, first: u32) -> Result<(), Broken> {
+    // For the parser it ends the text, and what follows would be left out without a word.
+    if let Some(at) = memchr::memchr(0, text.as_bytes()) {
+        let before = text.as_bytes().get(..at).unwrap_or_default();
+        let lines = u32::try_from(memchr::memchr_iter(b'\n', before).count()).unwrap_or(u32::MAX);
+        let message = "a NUL character, which YAML does not allow; remove it".to_owned();
+        return Err(Broken::Syntax { line: first.saturating_add(lines), message });
+    }
+    version(text, first)
 }
 
 /// Kubernetes reads YAML 1.1 and refuses a document that says it is anything else.

@@ -94,6 +94,15 @@ fn default_roles_are_there_when_they_are_asked_for() {
     assert!(loaded.policy.roles > 50, "{}", loaded.policy.roles);
 }
 
+const KUBECONFIG: &str = "\
+apiVersion: v1
+kind: Config
+current-context: c
+clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]
+users: [{name: u, user: {token: t}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+";
+
 #[test]
 fn a_policy_of_a_cluster_is_a_servers_alone_and_can_be_checked_without_one() {
     let home = Home::new();
@@ -110,6 +119,10 @@ fn a_policy_of_a_cluster_is_a_servers_alone_and_can_be_checked_without_one() {
         let found = checked.problems.iter().map(ToString::to_string);
         found.filter(|problem| !problem.contains("listen.tls")).collect::<Vec<_>>()
     };
+    // A server would not start without it.
+    let missing = told(&home);
+    assert!(matches!(&*missing, [it] if it.contains("`cluster.kubeconfig`")), "{missing:?}");
+    home.write("kube.yaml", KUBECONFIG);
     assert_eq!(told(&home), Vec::<String>::new());
     // Facts of objects would be missing, and what denies by them would let through.
     let rego = "- {type: Rego, paths: [deny.rego]}\n";
